@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The set of sessions. Two tables find them: by name, for those in the set, and by id, also for
+ * those that were removed and that somebody still holds. The list is in the order of ids, which
+ * only ever grow, so that a listing can go on behind any id.
+ */
+#include "session.h"
+#include "units.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Outside of what accounts, containers and systemd use; see uid_map in user_namespaces(7). */
+#define ANONYMOUS_UID_BASE 0x70000000u
+#define ANONYMOUS_UID_COUNT 0x0fffffffu
+
+enum { FIRST_BUCKETS = 256, PROBE_MS = 5000 };
+
+__attribute__((format(printf, 3, 4))) static void explain(char *why, size_t size,
+                                                          const char *format, ...)
+{
+	va_list arguments;
+	if (!why || size == 0)
+		return;
+	va_start(arguments, format);
+	vsnprintf(why, size, format, arguments);
+	va_end(arguments);
+}
+
+/* Tables */
+
+static size_t hash_name(const char *name)
+{
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
+	return (size_t)hash;
+}
+
+static void insert(struct mimobox *box, struct mimobox_session *session)
+{
+	struct mimobox_session **names = &box->names[hash_name(session->name) % box->buckets];
+	struct mimobox_session **ids = &box->ids[session->id % box->buckets];
+	if (!session->removed) {
+		session->by_name = *names;
+		*names = session;
+	}
+	session->by_id = *ids;
+	*ids = session;
+}
+
+static int make_tables(struct mimobox *box, size_t buckets)
+{
+	struct mimobox_session **names = calloc(buckets, sizeof(struct mimobox_session *));
+	struct mimobox_session **ids = calloc(buckets, sizeof(struct mimobox_session *));
+	if (!names || !ids) {
+		free(names);
+		free(ids);
+		return -ENOMEM;
+	}
+	struct mimobox_session **old = box->ids;
+	size_t old_buckets = box->buckets;
+	free(box->names);
+	box->names = names;
+	box->ids = ids;
+	box->buckets = buckets;
+	for (size_t i = 0; i < old_buckets; i++)
+		for (struct mimobox_session *session = old[i], *next; session; session = next) {
+			next = session->by_id;
+			insert(box, session);
+		}
+	free(old);
+	return 0;
+}
+
+static void take_out_of_names(struct mimobox *box, struct mimobox_session *session)
+{
+	struct mimobox_session **at = &box->names[hash_name(session->name) % box->buckets];
+	while (*at != session)
+		at = &(*at)->by_name;
+	*at = session->by_name;
+}
+
+void box_forget(struct mimobox *box, struct mimobox_session *session)
+{
+	struct mimobox_session **at = &box->ids[session->id % box->buckets];
+	while (*at != session)
+		at = &(*at)->by_id;
+	*at = session->by_id;
+	box->referenced--;
+}
+
+struct mimobox_session *mimobox_session_find(const struct mimobox *box, const char *name)
+{
+	struct mimobox_session *session = box->names[hash_name(name) % box->buckets];
+	while (session && strcmp(session->name, name) != 0)
+		session = session->by_name;
+	return session;
+}
+
+struct mimobox_session *mimobox_session_by_id(const struct mimobox *box, uint64_t id)
+{
+	struct mimobox_session *session = box->ids[id % box->buckets];
+	while (session && session->id != id)
+		session = session->by_id;
+	return session;
+}
+
+struct mimobox_session *mimobox_session_after(const struct mimobox *box, uint64_t id)
+{
+	struct mimobox_session *session = id ? mimobox_session_by_id(box, id) : NULL;
+	if (session && !session->removed)
+		return session->next;
+	for (session = box->first; session && session->id <= id;)
+		session = session->next;
+	return session;
+}
+
+unsigned mimobox_session_count(const struct mimobox *box)
+{
+	return box->count;
+}
+
+/* Sessions in the set */
+
+static int check_name(const char *name)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	                              "0123456789._-";
+	size_t length = strlen(name);
+	if (length > SESSION_NAME_MAX)
+		return -ENAMETOOLONG;
+	return length == 0 || name[0] == '.' || strspn(name, allowed) != length ? -EINVAL : 0;
+}
+
+static void link_last(struct mimobox *box, struct mimobox_session *session)
+{
+	session->previous = box->last;
+	if (box->last)
+		box->last->next = session;
+	else
+		box->first = session;
+	box->last = session;
+	box->count++;
+	box->referenced++;
+	insert(box, session);
+}
+
+int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid_t gid,
+                           struct mimobox_session **out)
+{
+	int error = check_name(name);
+	if (error < 0)
+		return error;
+	if (mimobox_session_find(box, name))
+		return -EEXIST;
+	if (box->max_sessions && box->count >= box->max_sessions)
+		return -EAGAIN;
+	if (box->referenced >= 2 * box->buckets)
+		make_tables(box, 2 * box->buckets); /* or longer chains, where memory is short */
+	struct mimobox_session *session = calloc(1, sizeof(*session));
+	if (!session)
+		return -ENOMEM;
+	if (config_copy(&session->config, &box->defaults) < 0) {
+		free(session);
+		return -ENOMEM;
+	}
+	session->box = box;
+	session->id = ++box->last_id;
+	strcpy(session->name, name); /* bounded by check_name() */
+	session->uid = uid;
+	session->gid = gid;
+	uid_t own = ANONYMOUS_UID_BASE + (uid_t)(session->id % ANONYMOUS_UID_COUNT);
+	session->run_uid = uid ? uid : own;
+	session->run_gid = uid && gid ? gid : own;
+	session_init(session);
+	link_last(box, session);
+	mimobox_session_log(session, "created");
+	*out = mimobox_session_ref(session);
+	return 0;
+}
+
+void mimobox_session_remove(struct mimobox_session *session)
+{
+	struct mimobox *box = session->box;
+	if (session->removed)
+		return;
+	take_out_of_names(box, session);
+	session->removed = true;
+	if (session->previous)
+		session->previous->next = session->next;
+	else
+		box->first = session->next;
+	if (session->next)
+		session->next->previous = session->previous;
+	else
+		box->last = session->previous;
+	box->count--;
+	if (session->state == MIMOBOX_CREATED)
+		session_end_unstarted(session);
+	else
+		session_kill(session, END_REMOVED);
+	mimobox_session_unref(session);
+}
+
+uint64_t mimobox_session_id(const struct mimobox_session *session)
+{
+	return session->id;
+}
+
+const char *mimobox_session_name(const struct mimobox_session *session)
+{
+	return session->name;
+}
+
+uid_t mimobox_session_uid(const struct mimobox_session *session)
+{
+	return session->uid;
+}
+
+gid_t mimobox_session_gid(const struct mimobox_session *session)
+{
+	return session->gid;
+}
+
+bool mimobox_session_removed(const struct mimobox_session *session)
+{
+	return session->removed;
+}
+
+enum mimobox_state mimobox_session_state(const struct mimobox_session *session)
+{
+	return session->state;
+}
+
+void **mimobox_session_data(struct mimobox_session *session)
+{
+	return &session->data;
+}
+
+void mimobox_session_times(const struct mimobox_session *session, struct timespec *created,
+                           struct timespec *changed)
+{
+	*created = session->created;
+	*changed = session->changed;
+}
+
+/* Defaults */
+
+ssize_t mimobox_defaults_configure(struct mimobox *box, const char *text, size_t size)
+{
+	struct reason reason;
+	unsigned line;
+	int error;
+	size_t taken = config_apply(&box->defaults, &box->builtin, text, size, &error, &line,
+	                            &reason);
+	return taken == 0 && error < 0 ? error : (ssize_t)taken;
+}
+
+void mimobox_defaults_print(const struct mimobox *box, FILE *to)
+{
+	config_print(&box->defaults, to);
+}
+
+/* By default nothing is asked for that this machine cannot enforce, and that is to be seen. */
+static int init_defaults(struct mimobox *box, const char *text, char *why, size_t why_size)
+{
+	struct reason reason;
+	unsigned line, can = cgroups_can(box->cgroups);
+	int error = config_init(&box->builtin);
+	if (error < 0)
+		return error;
+	if (!(can & CGROUP_MEMORY))
+		box->builtin.memory = UNITS_NONE;
+	if (!(can & CGROUP_PROCESSES))
+		box->builtin.processes = UNITS_NONE;
+	if (!(can & CGROUP_CPU))
+		box->builtin.cpu_milli = UNITS_NONE;
+	error = config_copy(&box->defaults, &box->builtin);
+	if (error < 0 || !text)
+		return error;
+	config_apply(&box->defaults, &box->builtin, text, strlen(text), &error, &line, &reason);
+	if (error < 0)
+		explain(why, why_size, "defaults: line %u: %s", line, reason.text);
+	return error;
+}
+
+/* The box */
+
+static int init_box(struct mimobox *box, const struct mimobox_options *options, char *why,
+                    size_t why_size)
+{
+	const char *spool_dir = options->spool_dir ? options->spool_dir : "/var/tmp";
+	box->notify = options->notify;
+	box->data = options->data;
+	box->max_sessions = options->max_sessions;
+	box->spool_dir = strdup(spool_dir);
+	box->no_capabilities = cap_init();
+	if (!box->spool_dir || !box->no_capabilities || make_tables(box, FIRST_BUCKETS) < 0)
+		return -ENOMEM;
+	struct spool spool;
+	int error = spool_open(&spool, spool_dir);
+	if (error < 0) {
+		explain(why, why_size, "spool directory %s: %s", spool_dir, strerror(-error));
+		return error;
+	}
+	spool_close(&spool);
+	root_layout_init(&box->layout);
+	error = loop_create(&box->loop);
+	if (error == 0)
+		error = cgroups_create(&box->cgroups);
+	if (error == 0)
+		error = init_defaults(box, options->defaults, why, why_size);
+	return error;
+}
+
+static void free_box(struct mimobox *box)
+{
+	cgroups_destroy(box->cgroups);
+	loop_destroy(box->loop);
+	config_finish(&box->defaults);
+	config_finish(&box->builtin);
+	if (box->no_capabilities)
+		cap_free(box->no_capabilities);
+	free(box->spool_dir);
+	free(box->names);
+	free(box->ids);
+	free(box);
+}
+
+int mimobox_create(const struct mimobox_options *options, struct mimobox **out, char *why,
+                   size_t why_size)
+{
+	struct mimobox *box = calloc(1, sizeof(*box));
+	if (!box)
+		return -ENOMEM;
+	explain(why, why_size, "%s", "");
+	int error = init_box(box, options, why, why_size);
+	if (error < 0) {
+		if (why && why_size && !*why)
+			explain(why, why_size, "%s", strerror(-error));
+		free_box(box);
+		return error;
+	}
+	*out = box;
+	return 0;
+}
+
+/* Dispatches until `done`, or until the time is over. */
+static bool dispatch_until(struct mimobox *box, bool (*done)(void *), void *data, uint64_t ns)
+{
+	uint64_t end = loop_now() + ns;
+	while (!done(data)) {
+		uint64_t now = loop_now();
+		if (now >= end || loop_dispatch(box->loop, (int)((end - now) / 1000000) + 1) < 0)
+			return done(data);
+	}
+	return true;
+}
+
+static bool has_exited(void *data)
+{
+	const struct mimobox_session *session = data;
+	return session->state == MIMOBOX_EXITED ||
+	       (session->state == MIMOBOX_CREATED && session->start_result != -EINPROGRESS);
+}
+
+/* The last line of its log says what went wrong. */
+static void explain_by_log(const struct mimobox_session *session, char *why, size_t size)
+{
+	const char *text = session->journal.text;
+	size_t end = session->journal.size;
+	while (end > 0 && text[end - 1] == '\n')
+		end--;
+	size_t start = end;
+	while (start > 0 && text[start - 1] != '\n')
+		start--;
+	const char *after_time = memchr(text + start, ' ', end - start);
+	if (after_time)
+		start = (size_t)(after_time + 1 - text);
+	explain(why, size, "%.*s", (int)(end - start), text + start);
+}
+
+int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
+{
+	static const char trivial[] = "argv [\"/bin/true\"]";
+	struct mimobox_session *session;
+	mimobox_notify_fn notify = box->notify;
+	int error = mimobox_session_create(box, "probe", geteuid(), getegid(), &session);
+	if (error < 0) {
+		explain(why, why_size, "%s", strerror(-error));
+		return error;
+	}
+	box->notify = NULL;
+	mimobox_session_configure(session, trivial, sizeof(trivial) - 1);
+	error = mimobox_session_start(session);
+	if (error == -EINPROGRESS)
+		error = dispatch_until(box, has_exited, session, PROBE_MS * UINT64_C(1000000))
+		                ? session->start_result
+		                : -ETIMEDOUT;
+	if (error == 0 && session->status != 0)
+		error = -EIO;
+	if (error < 0)
+		explain_by_log(session, why, why_size);
+	box->notify = notify;
+	mimobox_session_remove(session);
+	mimobox_session_unref(session);
+	return error;
+}
+
+static bool none_live(void *data)
+{
+	return ((const struct mimobox *)data)->live == 0;
+}
+
+void mimobox_destroy(struct mimobox *box)
+{
+	uint64_t grace = 0;
+	if (!box)
+		return;
+	while (box->first) {
+		if (box->first->config.kill_grace_ns > grace)
+			grace = box->first->config.kill_grace_ns;
+		mimobox_session_remove(box->first);
+	}
+	dispatch_until(box, none_live, box, grace + UINT64_C(2000000000));
+	free_box(box);
+}
+
+int mimobox_fd(const struct mimobox *box)
+{
+	return loop_fd(box->loop);
+}
+
+int mimobox_dispatch(struct mimobox *box, int timeout_ms)
+{
+	return loop_dispatch(box->loop, timeout_ms);
+}
+
+struct loop *mimobox_loop(const struct mimobox *box)
+{
+	return box->loop;
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+#include "cgroup_backend.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HIERARCHIES_MAX = 24 };
+
+static void id_name(uint64_t id, char name[32])
+{
+	snprintf(name, 32, "%" PRIu64, id);
+}
+
+/* Finding */
+
+/* The path of this process in the hierarchy of these controllers, from /proc/self/cgroup. */
+static bool own_path(const char *controllers, char *path, size_t size)
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+	while (file && !found && getline(&line, &room, file) > 0) {
+		char *list = strchr(line, ':');
+		char *place = list ? strchr(++list, ':') : NULL;
+		if (!place)
+			continue;
+		*place++ = '\0';
+		place[strcspn(place, "\n")] = '\0';
+		found = strcmp(list, controllers) == 0;
+		if (found)
+			snprintf(path, size, "%s", place);
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Names the controllers as /proc/self/cgroup does; mount options have other things among them. */
+static bool controllers_of(const char *options, char *out, size_t size)
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+	while (file && !found && getline(&line, &room, file) > 0) {
+		char *list = strchr(line, ':');
+		char *end = list ? strchr(++list, ':') : NULL;
+		if (!end || end == list)
+			continue;
+		*end = '\0';
+		char *at = strstr(options, list);
+		size_t length = strlen(list);
+		found = at && (at == options || at[-1] == ',') &&
+		        (at[length] == '\0' || at[length] == ',' || at[length] == '\n');
+		if (found)
+			snprintf(out, size, "%s", list);
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* One line of /proc/self/mountinfo, proc(5). */
+static bool parse_mount(const char *line, struct cgroup_hierarchy *hierarchy)
+{
+	char root[1024], options[512], path[2048];
+	const char *dash = strstr(line, " - cgroup");
+	if (!dash || sscanf(line, "%*s %*s %*s %1023s %1023s", root, hierarchy->mount) != 2)
+		return false;
+	bool v2 = strncmp(dash, " - cgroup2 ", 11) == 0;
+	hierarchy->controllers[0] = '\0';
+	if (!v2 && (sscanf(dash, " - cgroup %*s %511s", options) != 1 ||
+	            !controllers_of(options, hierarchy->controllers, sizeof(hierarchy->controllers))))
+		return false;
+	if (!own_path(hierarchy->controllers, path, sizeof(path)))
+		return false;
+	/* A container may have but a part of the hierarchy mounted. */
+	const char *below = path;
+	size_t length = strlen(root);
+	if (length > 1 && strncmp(path, root, length) == 0)
+		below = path + length;
+	if (strcmp(below, "/") == 0)
+		below = "";
+	int size = snprintf(hierarchy->own, sizeof(hierarchy->own), "%s%s", hierarchy->mount, below);
+	return size > 0 && (size_t)size < sizeof(hierarchy->own);
+}
+
+static size_t find_hierarchies(struct cgroup_hierarchy *found)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL;
+	size_t room = 0, count = 0;
+	while (file && count < HIERARCHIES_MAX && getline(&line, &room, file) > 0)
+		count += parse_mount(line, &found[count]);
+	free(line);
+	if (file)
+		fclose(file);
+	return count;
+}
+
+const struct cgroup_hierarchy *cgroup_find_v2(const struct cgroup_hierarchy *found, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (found[i].controllers[0] == '\0')
+			return &found[i];
+	return NULL;
+}
+
+/* Bases */
+
+static void remove_tree(int above, const char *name)
+{
+	int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	while (directory && (entry = readdir(directory)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			remove_tree(fd, entry->d_name);
+	if (directory)
+		closedir(directory);
+	else if (fd >= 0)
+		close(fd);
+	unlinkat(above, name, AT_REMOVEDIR);
+}
+
+/* A daemon that was killed could not remove its groups; its sandboxes died with it. */
+static void sweep(int above)
+{
+	int fd = openat(above, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	while (directory && (entry = readdir(directory))) {
+		int pid, length = 0;
+		if (sscanf(entry->d_name, "mimobox-%d%n", &pid, &length) == 1 && pid > 0 &&
+		    entry->d_name[length] == '\0' && kill(pid, 0) < 0 && errno == ESRCH)
+			remove_tree(above, entry->d_name);
+	}
+	if (directory)
+		closedir(directory);
+	else if (fd >= 0)
+		close(fd);
+}
+
+int cgroup_base_make(struct cgroups *cgroups, int index, const char *above)
+{
+	int parent = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0)
+		return -errno;
+	sweep(parent);
+	int error = 0, fd = -1;
+	if (mkdirat(parent, cgroups->name, 0755) < 0 && errno != EEXIST)
+		error = -errno;
+	else if ((fd = openat(parent, cgroups->name, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+		error = -errno;
+	if (error < 0) {
+		close(parent);
+		return error;
+	}
+	cgroups->bases[index] = (struct cgroup_base){ .fd = fd, .parent = parent };
+	return 0;
+}
+
+void cgroup_base_remove(struct cgroups *cgroups, int index)
+{
+	struct cgroup_base *base = &cgroups->bases[index];
+	if (base->fd < 0)
+		return;
+	close(base->fd);
+	remove_tree(base->parent, cgroups->name);
+	close(base->parent);
+	*base = (struct cgroup_base){ .fd = -1, .parent = -1 };
+}
+
+int cgroups_create(struct cgroups **out)
+{
+	struct cgroups *cgroups = calloc(1, sizeof(*cgroups));
+	struct cgroup_hierarchy *found = calloc(HIERARCHIES_MAX, sizeof(*found));
+	if (!cgroups || !found) {
+		free(cgroups);
+		free(found);
+		return -ENOMEM;
+	}
+	for (int i = 0; i < CGROUP_BASES; i++)
+		cgroups->bases[i] = (struct cgroup_base){ .fd = -1, .parent = -1 };
+	snprintf(cgroups->name, sizeof(cgroups->name), "mimobox-%d", (int)getpid());
+	size_t count = find_hierarchies(found);
+	if (!cgroup_v2_detect(cgroups, found, count))
+		cgroup_v1_detect(cgroups, found, count);
+	free(found);
+	*out = cgroups;
+	return 0;
+}
+
+void cgroups_destroy(struct cgroups *cgroups)
+{
+	if (!cgroups)
+		return;
+	for (int i = 0; i < CGROUP_BASES; i++)
+		cgroup_base_remove(cgroups, i);
+	free(cgroups);
+}
+
+unsigned cgroups_can(const struct cgroups *cgroups)
+{
+	return cgroups->can;
+}
+
+const char *cgroups_version(const struct cgroups *cgroups)
+{
+	return cgroups->backend ? cgroups->backend->version : "none";
+}
+
+/* Files */
+
+static int open_file(struct cgroups *cgroups, int index, const char *id, const char *file, int flags)
+{
+	char path[NAME_MAX + 64];
+	if (cgroups->bases[index].fd < 0)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%s/%s", id, file);
+	int fd = openat(cgroups->bases[index].fd, path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int cgroup_write(struct cgroups *cgroups, int index, const char *id, const char *file,
+                 const char *value)
+{
+	int fd = open_file(cgroups, index, id, file, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	int error = write(fd, value, strlen(value)) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
+uint64_t cgroup_read(struct cgroups *cgroups, int index, const char *id, const char *file,
+                     const char *key)
+{
+	char text[4096];
+	int fd = open_file(cgroups, index, id, file, O_RDONLY);
+	if (fd < 0)
+		return UINT64_MAX;
+	ssize_t size = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (size <= 0)
+		return UINT64_MAX;
+	text[size] = '\0';
+	uint64_t number;
+	size_t length = key ? strlen(key) : 0;
+	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (key && (strncmp(line, key, length) != 0 || line[length] != ' '))
+			continue;
+		return sscanf(line + length, "%" SCNu64, &number) == 1 ? number : UINT64_MAX;
+	}
+	return UINT64_MAX;
+}
+
+/* A session's group: a directory of the same name in every base. */
+
+static int make_directories(struct cgroups *cgroups, const char *id, const char **what)
+{
+	for (int i = 0; i < CGROUP_BASES; i++) {
+		if (cgroups->bases[i].fd < 0)
+			continue;
+		*what = "mkdir";
+		if (mkdirat(cgroups->bases[i].fd, id, 0755) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int cgroup_create(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,
+                  const char **what)
+{
+	char name[32];
+	if (!cgroups->backend)
+		return 0;
+	id_name(id, name);
+	int error = make_directories(cgroups, name, what);
+	if (error == 0)
+		error = cgroups->backend->limit(cgroups, name, limits, what);
+	if (error < 0)
+		cgroup_destroy(cgroups, id);
+	return error;
+}
+
+int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid)
+{
+	char name[32], text[32];
+	id_name(id, name);
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	for (int i = 0; i < CGROUP_BASES; i++) {
+		if (cgroups->bases[i].fd < 0)
+			continue;
+		int error = cgroup_write(cgroups, i, name, "cgroup.procs", text);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+void cgroup_kill(struct cgroups *cgroups, uint64_t id)
+{
+	char name[32];
+	id_name(id, name);
+	for (int i = 0; i < CGROUP_BASES; i++)
+		if (cgroups->bases[i].fd >= 0)
+			cgroup_write(cgroups, i, name, "cgroup.kill", "1");
+}
+
+void cgroup_usage(struct cgroups *cgroups, uint64_t id, struct cgroup_usage *usage)
+{
+	char name[32];
+	*usage = (struct cgroup_usage){ UINT64_MAX, UINT64_MAX, UINT64_MAX,
+		                        UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	id_name(id, name);
+	if (cgroups->backend)
+		cgroups->backend->usage(cgroups, name, usage);
+}
+
+int cgroup_destroy(struct cgroups *cgroups, uint64_t id)
+{
+	char name[32];
+	int error = 0;
+	id_name(id, name);
+	for (int i = 0; i < CGROUP_BASES; i++)
+		if (cgroups->bases[i].fd >= 0 &&
+		    unlinkat(cgroups->bases[i].fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			error = -errno;
+	return error;
+}

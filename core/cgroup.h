@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Limits and counts of a whole sandbox, by control groups: cgroups(7). One interface, two small
+ * backends: v2, and v1 where v2 has no controllers.
+ *
+ * The daemon's own groups are directories `mimobox-PID`, below the group that it was started in
+ * or, for root, below the top; each session has one below those, named by its id. Nothing here
+ * blocks for longer than the kernel takes to make a directory.
+ */
+#ifndef CGROUP_H
+#define CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct cgroups; /* the daemon's groups */
+
+enum { CGROUP_MEMORY = 1, CGROUP_PROCESSES = 2, CGROUP_CPU = 4 };
+
+/* UNITS_NONE: no limit. */
+struct cgroup_limits {
+	uint64_t memory;    /* bytes, swap included where the kernel counts it */
+	uint64_t processes; /* tasks */
+	uint64_t cpu_milli; /* thousandths of a core */
+};
+
+/* UINT64_MAX: the kernel doesn't say. */
+struct cgroup_usage {
+	uint64_t memory, memory_peak; /* bytes */
+	uint64_t processes;           /* tasks */
+	uint64_t cpu_ns;
+	uint64_t oom_kills;      /* processes killed for want of memory */
+	uint64_t refused_forks;
+};
+
+/*
+ * Finds what this process may use, makes the groups, and removes those of daemons that are no
+ * more. Always succeeds, save for -ENOMEM: a machine without usable groups can enforce nothing,
+ * which cgroups_can() says.
+ */
+int cgroups_create(struct cgroups **out);
+void cgroups_destroy(struct cgroups *cgroups);
+unsigned cgroups_can(const struct cgroups *cgroups);
+const char *cgroups_version(const struct cgroups *cgroups); /* "v1", "v2" or "none" */
+
+/* Makes a session's group with its limits. -errno leaves nothing behind; *what is the file. */
+int cgroup_create(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,
+                  const char **what);
+/* Moves a process in; all that it forks follows. */
+int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid);
+/* SIGKILL to all that are in it, where the kernel has cgroup.kill; else nothing. */
+void cgroup_kill(struct cgroups *cgroups, uint64_t id);
+void cgroup_usage(struct cgroups *cgroups, uint64_t id, struct cgroup_usage *usage);
+/* Removes it: 0, or -EBUSY while the kernel still has a process in it; then try again. */
+int cgroup_destroy(struct cgroups *cgroups, uint64_t id);
+
+#endif

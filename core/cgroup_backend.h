@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* What cgroup.c and its two backends share. */
+#ifndef CGROUP_BACKEND_H
+#define CGROUP_BACKEND_H
+
+#include "cgroup.h"
+
+#define CGROUP_ROOT_MAX 4096
+
+/* One mounted hierarchy and this process's place in it. */
+struct cgroup_hierarchy {
+	char controllers[128]; /* "memory", "cpu,cpuacct", ... ; "" for v2 */
+	char mount[1024];      /* where it is mounted */
+	char own[2048];        /* the directory of the group this process is in */
+};
+
+/* A directory mimobox-PID that was made. */
+struct cgroup_base {
+	int fd;     /* of the directory */
+	int parent; /* of the one above */
+};
+
+enum { CGROUP_BASES = 5 };
+
+struct cgroups {
+	const struct cgroup_backend *backend; /* NULL: nothing can be enforced */
+	unsigned can;
+	struct cgroup_base bases[CGROUP_BASES]; /* indices are the backend's */
+	char name[32];                          /* mimobox-PID */
+};
+
+struct cgroup_backend {
+	const char *version;
+	int (*limit)(struct cgroups *cgroups, const char *id, const struct cgroup_limits *limits,
+	             const char **what);
+	void (*usage)(struct cgroups *cgroups, const char *id, struct cgroup_usage *usage);
+};
+
+/* Each returns true where it can enforce something, its bases made; false leaves nothing. */
+bool cgroup_v1_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count);
+bool cgroup_v2_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count);
+
+/* v1 uses this one too, for cgroup.kill and cpu.stat. */
+const struct cgroup_hierarchy *cgroup_find_v2(const struct cgroup_hierarchy *found, size_t count);
+
+/* Makes base `index` in the directory `above` and sweeps what dead daemons left there. */
+int cgroup_base_make(struct cgroups *cgroups, int index, const char *above);
+void cgroup_base_remove(struct cgroups *cgroups, int index);
+
+/* Files of a session's group in base `index`. 0 or -errno. */
+int cgroup_write(struct cgroups *cgroups, int index, const char *id, const char *file,
+                 const char *value);
+/* The first number in the file, or the one behind `key` (NULL: none); UINT64_MAX: unknown. */
+uint64_t cgroup_read(struct cgroups *cgroups, int index, const char *id, const char *file,
+                     const char *key);
+
+#endif

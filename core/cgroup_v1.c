@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * v1: a hierarchy for each controller, and beside them v2 without controllers, where it is
+ * mounted, for its cgroup.kill and its cpu.stat.
+ */
+#include "cgroup_backend.h"
+
+#include "units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MEMORY, PIDS, CPU, CPUACCT, UNIFIED };
+enum { CPU_PERIOD_US = 100000 };
+
+static int limit_memory(struct cgroups *cgroups, const char *id, uint64_t bytes, const char **what)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%" PRIu64, bytes);
+	*what = "memory.limit_in_bytes";
+	int error = cgroup_write(cgroups, MEMORY, id, *what, text);
+	if (error < 0)
+		return error;
+	*what = "memory.memsw.limit_in_bytes";
+	error = cgroup_write(cgroups, MEMORY, id, *what, text);
+	return error == -ENOENT ? 0 : error; /* a kernel that doesn't count swap */
+}
+
+static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_limits *limits,
+                 const char **what)
+{
+	char text[32];
+	int error = 0;
+	if (limits->memory != UNITS_NONE)
+		error = limit_memory(cgroups, id, limits->memory, what);
+	if (error == 0 && limits->processes != UNITS_NONE) {
+		snprintf(text, sizeof(text), "%" PRIu64, limits->processes);
+		*what = "pids.max";
+		error = cgroup_write(cgroups, PIDS, id, *what, text);
+	}
+	if (error == 0 && limits->cpu_milli != UNITS_NONE) {
+		snprintf(text, sizeof(text), "%" PRIu64, limits->cpu_milli * CPU_PERIOD_US / 1000);
+		*what = "cpu.cfs_quota_us";
+		error = cgroup_write(cgroups, CPU, id, *what, text);
+	}
+	return error;
+}
+
+static uint64_t cpu_time(struct cgroups *cgroups, const char *id)
+{
+	uint64_t ns = cgroup_read(cgroups, CPU, id, "cpuacct.usage", NULL);
+	if (ns == UINT64_MAX)
+		ns = cgroup_read(cgroups, CPUACCT, id, "cpuacct.usage", NULL);
+	if (ns != UINT64_MAX)
+		return ns;
+	uint64_t us = cgroup_read(cgroups, UNIFIED, id, "cpu.stat", "usage_usec");
+	return us == UINT64_MAX ? us : us * 1000;
+}
+
+static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *out)
+{
+	*out = (struct cgroup_usage){
+		.memory = cgroup_read(cgroups, MEMORY, id, "memory.usage_in_bytes", NULL),
+		.memory_peak = cgroup_read(cgroups, MEMORY, id, "memory.max_usage_in_bytes", NULL),
+		.processes = cgroup_read(cgroups, PIDS, id, "pids.current", NULL),
+		.cpu_ns = cpu_time(cgroups, id),
+		.oom_kills = cgroup_read(cgroups, MEMORY, id, "memory.oom_control", "oom_kill"),
+		.refused_forks = cgroup_read(cgroups, PIDS, id, "pids.events", "max"),
+	};
+}
+
+static const struct cgroup_backend backend = { "v1", limit, usage };
+
+static bool has(const char *list, const char *name)
+{
+	size_t length = strlen(name);
+	for (const char *at = strstr(list, name); at; at = strstr(at + 1, name))
+		if ((at == list || at[-1] == ',') && (at[length] == ',' || at[length] == '\0'))
+			return true;
+	return false;
+}
+
+static const struct cgroup_hierarchy *find(const struct cgroup_hierarchy *found, size_t count,
+                                           const char *controller)
+{
+	for (size_t i = 0; i < count; i++)
+		if (has(found[i].controllers, controller))
+			return &found[i];
+	return NULL;
+}
+
+static bool make(struct cgroups *cgroups, int index, const struct cgroup_hierarchy *hierarchy)
+{
+	return hierarchy && cgroup_base_make(cgroups, index, hierarchy->own) == 0;
+}
+
+bool cgroup_v1_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count)
+{
+	const struct cgroup_hierarchy *cpu = find(found, count, "cpu");
+	if (make(cgroups, MEMORY, find(found, count, "memory")))
+		cgroups->can |= CGROUP_MEMORY;
+	if (make(cgroups, PIDS, find(found, count, "pids")))
+		cgroups->can |= CGROUP_PROCESSES;
+	if (make(cgroups, CPU, cpu))
+		cgroups->can |= CGROUP_CPU;
+	if (cgroups->can == 0)
+		return false;
+	cgroups->backend = &backend;
+	/* Only one of the two is needed for the time used. */
+	if (!make(cgroups, UNIFIED, cgroup_find_v2(found, count)) && (!cpu || !has(cpu->controllers, "cpuacct")))
+		make(cgroups, CPUACCT, find(found, count, "cpuacct"));
+	return true;
+}

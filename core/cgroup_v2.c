@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * v2: one hierarchy. A group with processes of its own cannot give its controllers to groups
+ * below (cgroups(7), "no internal processes"), so in a delegated group the daemon first moves
+ * into a leaf. Where others share the daemon's group, root takes the top of the hierarchy, which
+ * is exempt from that rule.
+ */
+#include "cgroup_backend.h"
+
+#include "units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BASE };
+enum { CPU_PERIOD_US = 100000 };
+
+static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_limits *limits,
+                 const char **what)
+{
+	char text[64];
+	int error = 0;
+	if (limits->memory != UNITS_NONE) {
+		snprintf(text, sizeof(text), "%" PRIu64, limits->memory);
+		*what = "memory.max";
+		error = cgroup_write(cgroups, BASE, id, *what, text);
+		/* v2 counts swap apart: none at all keeps the sum within the limit. */
+		if (error == 0)
+			error = cgroup_write(cgroups, BASE, id, *what = "memory.swap.max", "0");
+		if (error == -ENOENT)
+			error = 0; /* a kernel without swap */
+	}
+	if (error == 0 && limits->processes != UNITS_NONE) {
+		snprintf(text, sizeof(text), "%" PRIu64, limits->processes);
+		error = cgroup_write(cgroups, BASE, id, *what = "pids.max", text);
+	}
+	if (error == 0 && limits->cpu_milli != UNITS_NONE) {
+		snprintf(text, sizeof(text), "%" PRIu64 " %d",
+		         limits->cpu_milli * CPU_PERIOD_US / 1000, CPU_PERIOD_US);
+		error = cgroup_write(cgroups, BASE, id, *what = "cpu.max", text);
+	}
+	return error;
+}
+
+static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *out)
+{
+	uint64_t us = cgroup_read(cgroups, BASE, id, "cpu.stat", "usage_usec");
+	*out = (struct cgroup_usage){
+		.memory = cgroup_read(cgroups, BASE, id, "memory.current", NULL),
+		.memory_peak = cgroup_read(cgroups, BASE, id, "memory.peak", NULL),
+		.processes = cgroup_read(cgroups, BASE, id, "pids.current", NULL),
+		.cpu_ns = us == UINT64_MAX ? us : us * 1000,
+		.oom_kills = cgroup_read(cgroups, BASE, id, "memory.events", "oom_kill"),
+		.refused_forks = cgroup_read(cgroups, BASE, id, "pids.events", "max"),
+	};
+}
+
+static const struct cgroup_backend backend = { "v2", limit, usage };
+
+static int write_in(const char *directory, const char *file, const char *text)
+{
+	char path[CGROUP_ROOT_MAX];
+	snprintf(path, sizeof(path), "%s/%s", directory, file);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int error = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
+/* Which of the three the groups below `directory` have, after asking for each. */
+static unsigned enable(const char *directory)
+{
+	static const struct {
+		const char *ask;
+		unsigned bit;
+	} controllers[] = { { "+memory", CGROUP_MEMORY },
+		            { "+pids", CGROUP_PROCESSES },
+		            { "+cpu", CGROUP_CPU } };
+	unsigned can = 0;
+	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++)
+		if (write_in(directory, "cgroup.subtree_control", controllers[i].ask) == 0)
+			can |= controllers[i].bit;
+	return can;
+}
+
+static bool use(struct cgroups *cgroups, const char *above)
+{
+	char base[CGROUP_ROOT_MAX];
+	unsigned can = enable(above);
+	if (can == 0 || cgroup_base_make(cgroups, BASE, above) < 0)
+		return false;
+	snprintf(base, sizeof(base), "%s/%s", above, cgroups->name);
+	cgroups->can = enable(base) & can;
+	if (cgroups->can == 0) {
+		cgroup_base_remove(cgroups, BASE);
+		return false;
+	}
+	cgroups->backend = &backend;
+	return true;
+}
+
+/* `own`, with the daemon out of the way in a leaf; it goes back where that does not help. */
+static bool use_delegated(struct cgroups *cgroups, const char *own)
+{
+	char leaf[CGROUP_ROOT_MAX], self[32];
+	snprintf(leaf, sizeof(leaf), "%s/mimobox-daemon", own);
+	snprintf(self, sizeof(self), "%d", (int)getpid());
+	if (mkdir(leaf, 0755) < 0 && errno != EEXIST)
+		return false;
+	if (write_in(leaf, "cgroup.procs", self) == 0) {
+		if (use(cgroups, own))
+			return true;
+		write_in(own, "cgroup.procs", self);
+	}
+	rmdir(leaf);
+	return false;
+}
+
+bool cgroup_v2_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count)
+{
+	const struct cgroup_hierarchy *unified = cgroup_find_v2(found, count);
+	if (!unified)
+		return false;
+	if (use(cgroups, unified->own) || use_delegated(cgroups, unified->own))
+		return true;
+	return geteuid() == 0 && use(cgroups, unified->mount);
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One row a key: how it is parsed and how it is printed. A key of the contract that is not built
+ * yet has a row without functions; it is refused with EOPNOTSUPP and not listed.
+ */
+#include "config.h"
+
+#include "units.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct key;
+typedef int (*parse_fn)(struct config *config, const struct key *key, const char *value,
+                        struct reason *reason);
+typedef void (*print_fn)(const struct config *config, const struct key *key, FILE *to);
+
+struct key {
+	const char *name;
+	parse_fn parse;
+	print_fn print;
+	size_t offset; /* of the field, for keys that are one number */
+	uint64_t min, max;
+	bool none; /* `none` is a value */
+};
+
+__attribute__((format(printf, 2, 3))) static int refuse(struct reason *reason, const char *format,
+                                                        ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(reason->text, sizeof(reason->text), format, arguments);
+	va_end(arguments);
+	return -EINVAL;
+}
+
+static int out_of_memory(struct reason *reason)
+{
+	refuse(reason, "out of memory");
+	return -ENOMEM;
+}
+
+static void free_vector(char **vector)
+{
+	for (size_t i = 0; vector && vector[i]; i++)
+		free(vector[i]);
+	free(vector);
+}
+
+static char **copy_vector(char *const *vector)
+{
+	size_t count = 0;
+	while (vector[count])
+		count++;
+	char **copy = calloc(count + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < count; i++) {
+		copy[i] = strdup(vector[i]);
+		if (!copy[i]) {
+			free_vector(copy);
+			return NULL;
+		}
+	}
+	return copy;
+}
+
+/* command, argv */
+
+static int parse_command(struct config *config, const struct key *key, const char *value,
+                         struct reason *reason)
+{
+	(void)key;
+	if (value[strspn(value, " \t")] == '\0')
+		return refuse(reason, "empty command");
+	char *copy = strdup(value);
+	if (!copy)
+		return out_of_memory(reason);
+	free(config->command);
+	config->command = copy;
+	return 0;
+}
+
+static void print_command(const struct config *config, const struct key *key, FILE *to)
+{
+	if (config->command)
+		fprintf(to, "%s %s\n", key->name, config->command);
+}
+
+static char **vector_of_strings(const json_t *array)
+{
+	char **vector = calloc(json_array_size(array) + 1, sizeof(*vector));
+	for (size_t i = 0; vector && i < json_array_size(array); i++) {
+		const char *string = json_string_value(json_array_get(array, i));
+		vector[i] = string ? strdup(string) : NULL;
+		if (!vector[i]) {
+			free_vector(vector);
+			return NULL;
+		}
+	}
+	return vector;
+}
+
+static int parse_argv(struct config *config, const struct key *key, const char *value,
+                      struct reason *reason)
+{
+	(void)key;
+	json_error_t where;
+	json_t *array = json_loads(value, 0, &where);
+	if (!array)
+		return refuse(reason, "argv: %s (at byte %d)", where.text, where.position);
+	int error = 0;
+	if (!json_is_array(array) || json_array_size(array) == 0)
+		error = refuse(reason, "argv: not a JSON array of strings");
+	for (size_t i = 0; error == 0 && i < json_array_size(array); i++)
+		if (!json_is_string(json_array_get(array, i)))
+			error = refuse(reason, "argv: element %zu is not a string", i);
+	if (error == 0 && json_string_length(json_array_get(array, 0)) == 0)
+		error = refuse(reason, "argv: empty command");
+	char **vector = error == 0 ? vector_of_strings(array) : NULL;
+	json_decref(array);
+	if (error < 0)
+		return error;
+	if (!vector)
+		return out_of_memory(reason);
+	free_vector(config->argv);
+	config->argv = vector;
+	free(config->command);
+	config->command = NULL;
+	return 0;
+}
+
+static void print_argv(const struct config *config, const struct key *key, FILE *to)
+{
+	if (config->command)
+		return;
+	json_t *array = json_array();
+	for (size_t i = 0; config->argv[i]; i++)
+		json_array_append_new(array, json_string(config->argv[i]));
+	char *text = json_dumps(array, JSON_COMPACT);
+	if (text)
+		fprintf(to, "%s %s\n", key->name, text);
+	free(text);
+	json_decref(array);
+}
+
+/* env, cwd */
+
+static int parse_env(struct config *config, const struct key *key, const char *value,
+                     struct reason *reason)
+{
+	(void)key;
+	/* As `config` prints it; taking it as set would keep PWD from following cwd. */
+	if (strncmp(value, "PWD=", 4) == 0 && strcmp(value + 4, config->cwd) == 0)
+		return 0;
+	int error = environ_set(&config->environ, value);
+	if (error == -EINVAL)
+		return refuse(reason,
+		              "env '%.*s': not NAME=VALUE, or a name that loaders or shells act on",
+		              (int)strcspn(value, "="), value);
+	return error < 0 ? out_of_memory(reason) : 0;
+}
+
+static void print_env(const struct config *config, const struct key *key, FILE *to)
+{
+	char **vector = environ_vector(&config->environ, config->cwd);
+	for (size_t i = 0; vector && vector[i]; i++)
+		fprintf(to, "%s %s\n", key->name, vector[i]);
+	if (vector)
+		environ_free_vector(vector);
+}
+
+static int parse_cwd(struct config *config, const struct key *key, const char *value,
+                     struct reason *reason)
+{
+	(void)key;
+	if (value[0] != '/')
+		return refuse(reason, "cwd '%.100s': not an absolute path", value);
+	char *copy = strdup(value);
+	if (!copy)
+		return out_of_memory(reason);
+	free(config->cwd);
+	config->cwd = copy;
+	return 0;
+}
+
+static void print_cwd(const struct config *config, const struct key *key, FILE *to)
+{
+	fprintf(to, "%s %s\n", key->name, config->cwd);
+}
+
+/* Keys that are one number. */
+
+typedef int (*number_fn)(const char *text, uint64_t *value);
+
+static int parse_number(struct config *config, const struct key *key, const char *value,
+                        struct reason *reason, number_fn parse)
+{
+	uint64_t number;
+	int error = 0;
+	if (key->none && strcmp(value, "none") == 0)
+		number = UNITS_NONE;
+	else
+		error = parse(value, &number);
+	if (error == 0 && number != UNITS_NONE && (number < key->min || number > key->max))
+		error = -ERANGE;
+	if (error < 0) {
+		refuse(reason, "%s '%.100s': %s", key->name, value,
+		       error == -ERANGE ? "out of bounds" : "malformed");
+		return error;
+	}
+	memcpy((char *)config + key->offset, &number, sizeof(number));
+	return 0;
+}
+
+static uint64_t number_of(const struct config *config, const struct key *key)
+{
+	uint64_t number;
+	memcpy(&number, (const char *)config + key->offset, sizeof(number));
+	return number;
+}
+
+static void print_number(const struct config *config, const struct key *key, FILE *to,
+                         void (*print)(FILE *to, uint64_t value))
+{
+	uint64_t number = number_of(config, key);
+	fprintf(to, "%s ", key->name);
+	if (number == UNITS_NONE)
+		fputs("none", to);
+	else
+		print(to, number);
+	fputc('\n', to);
+}
+
+static int parse_any_count(const char *text, uint64_t *value)
+{
+	return units_parse_count(text, 0, UNITS_NONE - 1, value);
+}
+
+static void print_count(FILE *to, uint64_t value)
+{
+	fprintf(to, "%llu", (unsigned long long)value);
+}
+
+#define NUMBER_KEY(kind, parser, printer)                                                          \
+	static int parse_##kind(struct config *config, const struct key *key, const char *value,   \
+	                        struct reason *reason)                                             \
+	{                                                                                          \
+		return parse_number(config, key, value, reason, parser);                           \
+	}                                                                                          \
+	static void print_##kind(const struct config *config, const struct key *key, FILE *to)     \
+	{                                                                                          \
+		print_number(config, key, to, printer);                                            \
+	}
+
+NUMBER_KEY(size, units_parse_size, units_print_size)
+NUMBER_KEY(duration, units_parse_duration, units_print_duration)
+NUMBER_KEY(whole, parse_any_count, print_count)
+NUMBER_KEY(cores, units_parse_milli, units_print_milli)
+
+/* overflow */
+
+static int parse_overflow(struct config *config, const struct key *key, const char *value,
+                          struct reason *reason)
+{
+	(void)key;
+	if (strcmp(value, "wait") == 0)
+		config->overflow = OVERFLOW_WAIT;
+	else if (strcmp(value, "drop") == 0)
+		config->overflow = OVERFLOW_DROP;
+	else
+		return refuse(reason, "overflow '%.100s': neither wait nor drop", value);
+	return 0;
+}
+
+static void print_overflow(const struct config *config, const struct key *key, FILE *to)
+{
+	fprintf(to, "%s %s\n", key->name, config->overflow == OVERFLOW_WAIT ? "wait" : "drop");
+}
+
+static const struct key keys[] = {
+	{ "command", parse_command, print_command, 0, 0, 0, false },
+	{ "argv", parse_argv, print_argv, 0, 0, 0, false },
+	/* Before env, so that PWD can be told from one that was set. */
+	{ "cwd", parse_cwd, print_cwd, 0, 0, 0, false },
+	{ "env", parse_env, print_env, 0, 0, 0, false },
+	{ "timeout", parse_duration, print_duration, offsetof(struct config, timeout_ns), 1,
+	  UNITS_NONE / 4, true },
+	{ "kill-grace", parse_duration, print_duration, offsetof(struct config, kill_grace_ns), 0,
+	  UINT64_C(3600000000000), false },
+	{ "memory", parse_size, print_size, offsetof(struct config, memory), 1 << 20,
+	  UNITS_NONE / 4, true },
+	{ "processes", parse_whole, print_whole, offsetof(struct config, processes), 1, 4194304,
+	  true },
+	{ "cpu", parse_cores, print_cores, offsetof(struct config, cpu_milli), 10, 1024000, true },
+	{ "open-files", parse_whole, print_whole, offsetof(struct config, open_files), 3, 1048576,
+	  false },
+	{ "file-size", parse_size, print_size, offsetof(struct config, file_size), 0,
+	  UNITS_NONE / 4, true },
+	{ "tmp-size", parse_size, print_size, offsetof(struct config, tmp_size), 65536,
+	  UNITS_NONE / 4, false },
+	{ "retain", parse_size, print_size, offsetof(struct config, retain), 65536, UNITS_NONE / 4,
+	  false },
+	{ "overflow", parse_overflow, print_overflow, 0, 0, 0, false },
+	{ "ro", NULL, NULL, 0, 0, 0, false },
+	{ "rw", NULL, NULL, 0, 0, 0, false },
+	{ "network", NULL, NULL, 0, 0, 0, false },
+	{ "seccomp", NULL, NULL, 0, 0, 0, false },
+	{ "fork", NULL, NULL, 0, 0, 0, false },
+	{ "terminal", NULL, NULL, 0, 0, 0, false },
+	{ "ends", NULL, NULL, 0, 0, 0, false },
+};
+
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
+
+int config_init(struct config *config)
+{
+	static char shell[] = "/bin/sh";
+	char *const interactive[] = { shell, NULL };
+	*config = (struct config){
+		.argv = copy_vector(interactive),
+		.cwd = strdup("/tmp"),
+		.timeout_ns = UNITS_NONE,
+		.kill_grace_ns = 150000000,
+		.memory = UINT64_C(512) << 20,
+		.processes = 128,
+		.cpu_milli = 1000,
+		.open_files = 1024,
+		.file_size = UNITS_NONE,
+		.tmp_size = UINT64_C(64) << 20,
+		.retain = UINT64_C(64) << 20,
+		.overflow = OVERFLOW_WAIT,
+	};
+	if (config->argv && config->cwd)
+		return 0;
+	config_finish(config);
+	return -ENOMEM;
+}
+
+int config_copy(struct config *to, const struct config *from)
+{
+	*to = *from;
+	to->command = from->command ? strdup(from->command) : NULL;
+	to->argv = copy_vector(from->argv);
+	to->cwd = strdup(from->cwd);
+	int error = environ_copy(&to->environ, &from->environ);
+	if (error == 0 && to->argv && to->cwd && (to->command || !from->command))
+		return 0;
+	config_finish(to);
+	return -ENOMEM;
+}
+
+void config_finish(struct config *config)
+{
+	free(config->command);
+	free_vector(config->argv);
+	free(config->cwd);
+	environ_finish(&config->environ);
+	*config = (struct config){ 0 };
+}
+
+static int reset(struct config *config, const struct config *defaults, struct reason *reason)
+{
+	struct config fresh;
+	int error = defaults ? config_copy(&fresh, defaults) : config_init(&fresh);
+	if (error < 0)
+		return out_of_memory(reason);
+	config_finish(config);
+	*config = fresh;
+	return 0;
+}
+
+static int apply_key(struct config *config, const char *name, char *value, struct reason *reason)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		if (strcmp(keys[i].name, name) != 0)
+			continue;
+		if (!keys[i].parse) {
+			refuse(reason, "key '%s' is not supported by this version", name);
+			return -EOPNOTSUPP;
+		}
+		if (*value == '\0')
+			return refuse(reason, "key '%s' has no value", name);
+		return keys[i].parse(config, &keys[i], value, reason);
+	}
+	return refuse(reason, "unknown key '%.100s'", name);
+}
+
+/* Blanks at the end matter only to those whose value is any text. */
+static void trim(const char *name, char *value)
+{
+	if (strcmp(name, "command") == 0 || strcmp(name, "env") == 0)
+		return;
+	size_t length = strlen(value);
+	while (length > 0 && strchr(" \t\r", value[length - 1]))
+		value[--length] = '\0';
+}
+
+static int apply_line(struct config *config, const struct config *defaults, char *line,
+                      struct reason *reason)
+{
+	char *name = line + strspn(line, " \t");
+	if (*name == '#' || name[strspn(name, " \t\r")] == '\0')
+		return 0;
+	size_t length = strcspn(name, " \t\r");
+	char *value = name + length;
+	value += strspn(value, " \t");
+	name[length] = '\0';
+	trim(name, value);
+	if (strcmp(name, "reset") == 0)
+		return *value ? refuse(reason, "reset takes no value")
+		              : reset(config, defaults, reason);
+	return apply_key(config, name, value, reason);
+}
+
+size_t config_apply(struct config *config, const struct config *defaults, const char *text,
+                    size_t size, int *error, unsigned *line, struct reason *reason)
+{
+	size_t taken = 0;
+	*error = 0;
+	for (*line = 1; taken < size; ++*line) {
+		const char *start = text + taken;
+		const char *end = memchr(start, '\n', size - taken);
+		size_t length = end ? (size_t)(end - start) : size - taken;
+		char *copy = strndup(start, length);
+		if (!copy)
+			*error = out_of_memory(reason);
+		else if (strlen(copy) != length)
+			*error = refuse(reason, "a NUL byte");
+		else
+			*error = apply_line(config, defaults, copy, reason);
+		free(copy);
+		if (*error < 0)
+			return taken;
+		taken += length + (end ? 1 : 0);
+	}
+	return taken;
+}
+
+void config_print(const struct config *config, FILE *to)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (keys[i].print)
+			keys[i].print(config, &keys[i], to);
+}

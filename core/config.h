@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session's policy as data: what `config` and `defaults` say, parsed. Built in the parent; the
+ * sandbox is made from it and changes nothing of it.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "environ.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+enum overflow { OVERFLOW_WAIT, OVERFLOW_DROP };
+
+/* Limits are UNITS_NONE where there is none. */
+struct config {
+	char *command; /* for /bin/sh -c; or NULL */
+	char **argv;   /* NULL-terminated, used where there is no command; never NULL */
+	struct environ environ;
+	char *cwd;
+	uint64_t timeout_ns, kill_grace_ns;
+	uint64_t memory;    /* bytes */
+	uint64_t processes; /* count, the sandbox's init not included */
+	uint64_t cpu_milli; /* thousandths of a core */
+	uint64_t open_files;
+	uint64_t file_size; /* bytes */
+	uint64_t tmp_size;  /* bytes */
+	uint64_t retain;    /* bytes */
+	enum overflow overflow;
+};
+
+/* One line that says why a line was refused. */
+struct reason {
+	char text[256];
+};
+
+/* The built-in defaults. 0 or -ENOMEM. */
+int config_init(struct config *config);
+int config_copy(struct config *to, const struct config *from);
+void config_finish(struct config *config);
+
+/*
+ * Takes `key value` lines over `config`; `reset` goes back to `defaults` (NULL: the built-in
+ * ones). Returns the bytes taken. Where that is less than `size`, the line that begins there was
+ * refused: *error is its errno, *line its number from 1, *reason why.
+ */
+size_t config_apply(struct config *config, const struct config *defaults, const char *text,
+                    size_t size, int *error, unsigned *line, struct reason *reason);
+
+/* Every key with its effective value, in the syntax that config_apply() takes. */
+void config_print(const struct config *config, FILE *to);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "environ.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const base[] = {
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	"HOME=/tmp",
+	"TERM=xterm-256color",
+	"USER=sandbox",
+	"LOGNAME=sandbox",
+	"SHELL=/bin/sh",
+	"LANG=C",
+	"TMPDIR=/tmp",
+};
+
+#define BASE_COUNT (sizeof(base) / sizeof(base[0]))
+
+static bool valid_name(const char *name, size_t length)
+{
+	if (length == 0 || isdigit((unsigned char)name[0]))
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (!isalnum((unsigned char)name[i]) && !strchr("_.-", name[i]))
+			return false;
+	return true;
+}
+
+/* Read by ld.so, dyld, sh and bash before the program's first instruction. */
+static bool acted_on_early(const char *name, size_t length)
+{
+	return strncasecmp(name, "LD_", 3) == 0 || strncasecmp(name, "DYLD_", 5) == 0 ||
+	       (length == 3 && strncasecmp(name, "ENV", 3) == 0) ||
+	       (length == 8 && strncasecmp(name, "BASH_ENV", 8) == 0);
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	size_t length = strcspn(a, "=");
+	return strcspn(b, "=") == length && memcmp(a, b, length) == 0;
+}
+
+static char **find(const struct environ *environ, const char *assignment)
+{
+	for (size_t i = 0; i < environ->count; i++)
+		if (same_name(environ->set[i], assignment))
+			return &environ->set[i];
+	return NULL;
+}
+
+int environ_set(struct environ *environ, const char *assignment)
+{
+	size_t length = strcspn(assignment, "=");
+	if (assignment[length] != '=' || !valid_name(assignment, length) ||
+	    acted_on_early(assignment, length))
+		return -EINVAL;
+	char *copy = strdup(assignment);
+	if (!copy)
+		return -ENOMEM;
+	char **place = find(environ, assignment);
+	if (place) {
+		free(*place);
+		*place = copy;
+		return 0;
+	}
+	char **set = realloc(environ->set, (environ->count + 1) * sizeof(*set));
+	if (!set) {
+		free(copy);
+		return -ENOMEM;
+	}
+	environ->set = set;
+	set[environ->count++] = copy;
+	return 0;
+}
+
+int environ_copy(struct environ *to, const struct environ *from)
+{
+	*to = (struct environ){ 0 };
+	for (size_t i = 0; i < from->count; i++) {
+		int error = environ_set(to, from->set[i]);
+		if (error < 0) {
+			environ_finish(to);
+			return error;
+		}
+	}
+	return 0;
+}
+
+void environ_finish(struct environ *environ)
+{
+	for (size_t i = 0; i < environ->count; i++)
+		free(environ->set[i]);
+	free(environ->set);
+	*environ = (struct environ){ 0 };
+}
+
+static int append(char **vector, size_t *count, const char *assignment)
+{
+	vector[*count] = strdup(assignment);
+	return vector[*count] ? (*count)++, 0 : -ENOMEM;
+}
+
+static char *pwd_assignment(const char *cwd)
+{
+	char *text;
+	return asprintf(&text, "PWD=%s", cwd) < 0 ? NULL : text;
+}
+
+char **environ_vector(const struct environ *environ, const char *cwd)
+{
+	char *pwd = pwd_assignment(cwd);
+	char **vector = calloc(BASE_COUNT + 1 + environ->count + 1, sizeof(*vector));
+	size_t count = 0;
+	if (!pwd || !vector)
+		goto fail;
+	for (size_t i = 0; i < BASE_COUNT; i++)
+		if (!find(environ, base[i]) && append(vector, &count, base[i]) < 0)
+			goto fail;
+	if (!find(environ, pwd) && append(vector, &count, pwd) < 0)
+		goto fail;
+	for (size_t i = 0; i < environ->count; i++)
+		if (append(vector, &count, environ->set[i]) < 0)
+			goto fail;
+	free(pwd);
+	return vector;
+fail:
+	free(pwd);
+	if (vector)
+		environ_free_vector(vector);
+	return NULL;
+}
+
+void environ_free_vector(char **vector)
+{
+	for (size_t i = 0; vector[i]; i++)
+		free(vector[i]);
+	free(vector);
+}

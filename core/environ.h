@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The environment of a sandboxed program: nine variables of its own, and what `env` lines lay
+ * over them. Nothing of the daemon's.
+ */
+#ifndef ENVIRON_H
+#define ENVIRON_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* The overlay. Zero-initialised is empty. */
+struct environ {
+	char **set; /* NAME=VALUE, owned */
+	size_t count;
+};
+
+/*
+ * `NAME=VALUE`; by name, a later one takes the place of an earlier one. -EINVAL: no name, or one
+ * that loaders and shells act on before the program does (LD_*, DYLD_*, ENV, BASH_ENV, in any
+ * case of letters). -ENOMEM.
+ */
+int environ_set(struct environ *environ, const char *assignment);
+int environ_copy(struct environ *to, const struct environ *from);
+void environ_finish(struct environ *environ);
+
+/*
+ * The whole environment as execve() takes it, PWD following `cwd` unless it was set. NULL where
+ * memory is short. Free with environ_free_vector().
+ */
+char **environ_vector(const struct environ *environ, const char *cwd);
+void environ_free_vector(char **vector);
+
+#endif

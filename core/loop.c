@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One epoll descriptor for everything. Timers are a binary heap in front of one timerfd, so that
+ * thousands of sessions with a timeout cost one descriptor, and so that the whole loop can be
+ * nested in another program's (its descriptor becomes readable when a timer is due).
+ *
+ * A source that is removed stays allocated until the batch of events at hand is done: an event
+ * that was already fetched for it finds `removed` set and is skipped.
+ */
+#include "loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH = 64 };
+
+struct loop_source {
+	struct loop *loop;
+	loop_source_fn fn;
+	void *data;
+	int fd;
+	bool removed;
+	struct loop_source *next_removed;
+};
+
+struct loop {
+	int epoll_fd;
+	int timer_fd;
+	struct loop_source *removed;
+	struct loop_timer **heap;
+	uint32_t armed, room;
+	uint64_t timer_set; /* what the timerfd is set to; 0: nothing */
+	bool dispatching;
+};
+
+uint64_t loop_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int loop_create(struct loop **out)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+	if (!loop)
+		return -ENOMEM;
+	int error;
+	loop->timer_fd = -1;
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll_fd < 0)
+		goto fail;
+	loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (loop->timer_fd < 0)
+		goto fail;
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->timer_fd, &event) < 0)
+		goto fail;
+	*out = loop;
+	return 0;
+fail:
+	error = -errno;
+	loop_destroy(loop);
+	return error;
+}
+
+static void free_removed(struct loop *loop)
+{
+	while (loop->removed) {
+		struct loop_source *source = loop->removed;
+		loop->removed = source->next_removed;
+		free(source);
+	}
+}
+
+void loop_destroy(struct loop *loop)
+{
+	if (!loop)
+		return;
+	free_removed(loop);
+	if (loop->timer_fd >= 0)
+		close(loop->timer_fd);
+	if (loop->epoll_fd >= 0)
+		close(loop->epoll_fd);
+	free(loop->heap);
+	free(loop);
+}
+
+int loop_fd(const struct loop *loop)
+{
+	return loop->epoll_fd;
+}
+
+int loop_add(struct loop *loop, int fd, uint32_t events, loop_source_fn fn, void *data,
+             struct loop_source **out)
+{
+	struct loop_source *source = calloc(1, sizeof(*source));
+	if (!source)
+		return -ENOMEM;
+	source->loop = loop;
+	source->fd = fd;
+	source->fn = fn;
+	source->data = data;
+	struct epoll_event event = { .events = events, .data.ptr = source };
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+		int error = -errno;
+		free(source);
+		return error;
+	}
+	*out = source;
+	return 0;
+}
+
+int loop_modify(struct loop_source *source, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = source };
+	return epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &event) < 0 ? -errno
+	                                                                                : 0;
+}
+
+void loop_remove(struct loop_source *source)
+{
+	if (!source)
+		return;
+	assert(!source->removed);
+	epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+	if (!source->loop->dispatching) {
+		free(source);
+		return;
+	}
+	source->removed = true;
+	source->next_removed = source->loop->removed;
+	source->loop->removed = source;
+}
+
+static void heap_put(struct loop *loop, uint32_t at, struct loop_timer *timer)
+{
+	loop->heap[at] = timer;
+	timer->slot = at + 1;
+}
+
+static void heap_up(struct loop *loop, uint32_t at)
+{
+	struct loop_timer *timer = loop->heap[at];
+	while (at > 0 && timer->due < loop->heap[(at - 1) / 2]->due) {
+		heap_put(loop, at, loop->heap[(at - 1) / 2]);
+		at = (at - 1) / 2;
+	}
+	heap_put(loop, at, timer);
+}
+
+static void heap_down(struct loop *loop, uint32_t at)
+{
+	struct loop_timer *timer = loop->heap[at];
+	for (;;) {
+		uint32_t child = 2 * at + 1;
+		if (child >= loop->armed)
+			break;
+		if (child + 1 < loop->armed && loop->heap[child + 1]->due < loop->heap[child]->due)
+			child++;
+		if (timer->due <= loop->heap[child]->due)
+			break;
+		heap_put(loop, at, loop->heap[child]);
+		at = child;
+	}
+	heap_put(loop, at, timer);
+}
+
+/* Setting is lazy: a timerfd that fires too early costs one empty wake-up and no system call now. */
+static void set_timer_fd(struct loop *loop)
+{
+	uint64_t due = loop->armed ? loop->heap[0]->due : 0;
+	if (due == 0 || (loop->timer_set != 0 && loop->timer_set <= due))
+		return;
+	struct itimerspec spec = {
+		.it_value = { .tv_sec = (time_t)(due / 1000000000u),
+		              .tv_nsec = (long)(due % 1000000000u) },
+	};
+	timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	loop->timer_set = due;
+}
+
+void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_fn fn, void *data)
+{
+	*timer = (struct loop_timer){ .loop = loop, .fn = fn, .data = data };
+}
+
+int loop_timer_arm(struct loop_timer *timer, uint64_t ns)
+{
+	struct loop *loop = timer->loop;
+	loop_timer_disarm(timer);
+	if (loop->armed == loop->room) {
+		uint32_t room = loop->room ? 2 * loop->room : 64;
+		struct loop_timer **heap = realloc(loop->heap, room * sizeof(struct loop_timer *));
+		if (!heap)
+			return -ENOMEM;
+		loop->heap = heap;
+		loop->room = room;
+	}
+	uint64_t now = loop_now();
+	timer->due = ns < UINT64_MAX / 2 - now ? now + ns : UINT64_MAX / 2;
+	heap_put(loop, loop->armed++, timer);
+	heap_up(loop, loop->armed - 1);
+	set_timer_fd(loop);
+	return 0;
+}
+
+void loop_timer_disarm(struct loop_timer *timer)
+{
+	if (!timer->slot)
+		return;
+	struct loop *loop = timer->loop;
+	uint32_t at = timer->slot - 1;
+	struct loop_timer *last = loop->heap[--loop->armed];
+	timer->slot = 0;
+	if (last == timer)
+		return;
+	heap_put(loop, at, last);
+	heap_up(loop, at);
+	heap_down(loop, last->slot - 1);
+}
+
+static void run_timers(struct loop *loop)
+{
+	uint64_t count;
+	if (read(loop->timer_fd, &count, sizeof(count)) < 0 && errno == EAGAIN)
+		return;
+	loop->timer_set = 0;
+	uint64_t now = loop_now();
+	while (loop->armed && loop->heap[0]->due <= now) {
+		struct loop_timer *timer = loop->heap[0];
+		loop_timer_disarm(timer);
+		timer->fn(timer->data);
+	}
+	set_timer_fd(loop);
+}
+
+int loop_dispatch(struct loop *loop, int timeout_ms)
+{
+	assert(!loop->dispatching);
+	struct epoll_event events[BATCH];
+	int count = epoll_wait(loop->epoll_fd, events, BATCH, timeout_ms);
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	loop->dispatching = true;
+	for (int i = 0; i < count; i++) {
+		struct loop_source *source = events[i].data.ptr;
+		if (!source)
+			run_timers(loop);
+		else if (!source->removed)
+			source->fn(source->data, events[i].events);
+	}
+	loop->dispatching = false;
+	free_removed(loop);
+	return 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "output.h"
+
+#include <errno.h>
+
+void output_close(struct output *output)
+{
+	spool_close(&output->spool);
+}
+
+/* The walk over all readers is made only when the old floor stands in the way. */
+static uint64_t raise_floor(struct output *output)
+{
+	uint64_t floor = output->spool.end;
+	for (struct mimobox_reader *reader = output->readers; reader; reader = reader->next)
+		if (reader->position < floor)
+			floor = reader->position;
+	output->floor = floor;
+	return floor;
+}
+
+size_t output_room(struct output *output)
+{
+	if (output->overflow == OVERFLOW_DROP || !output->readers)
+		return SIZE_MAX;
+	uint64_t unread = output->spool.end - output->floor;
+	if (unread >= output->retain)
+		unread = output->spool.end - raise_floor(output);
+	return unread >= output->retain ? 0 : (size_t)(output->retain - unread);
+}
+
+int output_append(struct output *output, const void *data, size_t size)
+{
+	int error = spool_append(&output->spool, data, size);
+	struct spool *spool = &output->spool;
+	if (spool->end - spool->start <= output->retain)
+		return error;
+	uint64_t start = spool->end - output->retain;
+	if (output->overflow == OVERFLOW_WAIT && output->readers && output->floor < start) {
+		uint64_t floor = raise_floor(output);
+		start = floor < start ? floor : start;
+	}
+	if (start > spool->start)
+		spool_trim(spool, start);
+	return error;
+}
+
+void output_attach(struct output *output, struct mimobox_reader *reader)
+{
+	reader->output = output;
+	reader->position = output->spool.start;
+	reader->counted = 0;
+	reader->previous = NULL;
+	reader->next = output->readers;
+	if (reader->next)
+		reader->next->previous = reader;
+	else
+		output->floor = reader->position;
+	output->readers = reader;
+	output->reader_count++;
+	if (reader->position < output->floor)
+		output->floor = reader->position;
+}
+
+void output_detach(struct output *output, struct mimobox_reader *reader)
+{
+	if (reader->next)
+		reader->next->previous = reader->previous;
+	if (reader->previous)
+		reader->previous->next = reader->next;
+	else
+		output->readers = reader->next;
+	output->reader_count--;
+}
+
+/* A read elsewhere than where the last one ended is a seek, to an absolute offset. */
+static void seek(struct output *output, struct mimobox_reader *reader, uint64_t offset)
+{
+	reader->counted = offset;
+	reader->position = offset < output->spool.start ? output->spool.start : offset;
+	if (reader->position < output->floor)
+		output->floor = reader->position;
+}
+
+ssize_t output_read(struct output *output, struct mimobox_reader *reader, void *data, size_t size,
+                    uint64_t offset)
+{
+	if (offset != reader->counted)
+		seek(output, reader, offset);
+	if (reader->position < output->spool.start) {
+		reader->position = output->spool.start;
+		return -ESTALE;
+	}
+	if (reader->position >= output->spool.end)
+		return output->ended ? 0 : -EAGAIN;
+	ssize_t count = spool_read(&output->spool, data, size, reader->position);
+	if (count > 0) {
+		reader->position += (uint64_t)count;
+		reader->counted = offset + (uint64_t)count;
+	}
+	return count;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session's output: the spool, how much of it is kept, and who is reading it.
+ *
+ * `overflow wait` never drops a byte that an open reader has still to read: output_room() says 0
+ * instead, and the session stops reading its terminal until a reader moves or closes.
+ */
+#ifndef OUTPUT_H
+#define OUTPUT_H
+
+#include "config.h"
+#include "spool.h"
+
+struct mimobox_session;
+
+struct mimobox_reader {
+	struct mimobox_session *session; /* a reference */
+	struct output *output;
+	struct mimobox_reader *previous, *next;
+	uint64_t position; /* the absolute offset of the byte it gets next */
+	uint64_t counted;  /* the offset that it, going on, will ask at: lower after a skip */
+};
+
+struct output {
+	struct spool spool;
+	uint64_t retain;
+	enum overflow overflow;
+	bool ended; /* no more will come */
+	struct mimobox_reader *readers;
+	unsigned reader_count;
+	uint64_t floor; /* no reader's position is below this; raised lazily */
+};
+
+/* Made by its owner: zeroed, with spool.fd -1 until spool_open(). */
+void output_close(struct output *output);
+
+/* How many bytes may be appended now; SIZE_MAX where there is no bound. */
+size_t output_room(struct output *output);
+/* As spool_append(); forgets the oldest bytes past `retain`. */
+int output_append(struct output *output, const void *data, size_t size);
+
+void output_attach(struct output *output, struct mimobox_reader *reader);
+void output_detach(struct output *output, struct mimobox_reader *reader);
+/* As mimobox_reader_read(). */
+ssize_t output_read(struct output *output, struct mimobox_reader *reader, void *data, size_t size,
+                    uint64_t offset);
+
+#endif

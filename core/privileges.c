@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "privileges.h"
+
+#include "units.h"
+
+#include <errno.h>
+#include <linux/securebits.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+static int limit(int resource, uint64_t value)
+{
+	rlim_t amount = value == UNITS_NONE ? RLIM_INFINITY : (rlim_t)value;
+	struct rlimit limits = { .rlim_cur = amount, .rlim_max = amount };
+	return setrlimit(resource, &limits) < 0 ? -errno : 0;
+}
+
+int privileges_limit(uint64_t open_files, uint64_t file_size)
+{
+	int error = limit(RLIMIT_NOFILE, open_files);
+	if (error == 0 && file_size != UNITS_NONE)
+		error = limit(RLIMIT_FSIZE, file_size);
+	return error < 0 ? error : limit(RLIMIT_CORE, 0);
+}
+
+int privileges_drop(cap_t none, const char **what)
+{
+	const unsigned locked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+	                        SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+	                        SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+	*what = "bounding set";
+	for (cap_value_t capability = 0; capability < cap_max_bits(); capability++)
+		if (cap_drop_bound(capability) < 0)
+			return -errno;
+	*what = "ambient set";
+	if (cap_reset_ambient() < 0)
+		return -errno;
+	*what = "securebits";
+	if (cap_set_secbits(locked) < 0)
+		return -errno;
+	*what = "capability sets";
+	if (cap_set_proc(none) < 0)
+		return -errno;
+	*what = "no_new_privs";
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}

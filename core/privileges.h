@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What a process of the sandbox may not have: resources beyond its limits, and any privilege. */
+#ifndef PRIVILEGES_H
+#define PRIVILEGES_H
+
+#include <stdint.h>
+#include <sys/capability.h>
+
+/* getrlimit(2): open files, file size (UNITS_NONE: no limit), no core dumps. 0 or -errno. */
+int privileges_limit(uint64_t open_files, uint64_t file_size);
+
+/*
+ * Empties the bounding, ambient, inheritable, permitted and effective capability sets, locks the
+ * securebits and sets no_new_privs: capabilities(7), prctl(2). `none` is an empty cap_t made
+ * beforehand, so that nothing is allocated here. 0, or -errno and what failed.
+ */
+int privileges_drop(cap_t none, const char **what);
+
+#endif

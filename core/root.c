@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything is done by descriptor: a source is cloned with open_tree(2), gets its attributes
+ * while it hangs nowhere, and is moved onto a target that was opened below the new root without
+ * following links. No path is looked up twice, so none can be bent in between.
+ *
+ * One tmpfs serves as the root (read-only at the end) and, by clones of two of its directories
+ * with attributes of their own, as /tmp and /dev/shm: one superblock to make, one size to bound.
+ */
+#include "root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { LOCKED_DOWN = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+
+static const char *const devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
+
+static const struct {
+	const char *name, *target;
+} links[] = {
+	{ "dev/ptmx", "pts/ptmx" },
+	{ "dev/fd", "/proc/self/fd" },
+	{ "dev/stdin", "/proc/self/fd/0" },
+	{ "dev/stdout", "/proc/self/fd/1" },
+	{ "dev/stderr", "/proc/self/fd/2" },
+	{ "var/tmp", "../tmp" },
+	{ "var/run", "../run" },
+};
+
+/* They tell of, or act on, the whole machine. */
+static const char *const masked[] = { "proc/kcore", "proc/keys", "proc/sysrq-trigger",
+	                              "proc/timer_list" };
+
+static const struct {
+	const char *name, *path, *text;
+} accounts[] = {
+	{ "passwd", "etc/passwd",
+	  "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n"
+	  "sandbox:x:1000:1000:sandbox:/tmp:/bin/sh\n"
+	  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
+	{ "group", "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n" },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+void root_layout_init(struct root_layout *layout)
+{
+	static const char *const names[] = { "usr", "etc",   "bin",   "sbin",  "lib",
+		                             "lib32", "lib64", "libx32" };
+	*layout = (struct root_layout){ 0 };
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct root_directory *directory = &layout->directories[layout->count];
+		char path[32];
+		struct stat status;
+		snprintf(path, sizeof(path), "/%s", names[i]);
+		if (lstat(path, &status) < 0)
+			continue;
+		snprintf(directory->name, sizeof(directory->name), "%s", names[i]);
+		if (S_ISLNK(status.st_mode) &&
+		    readlink(path, directory->target, sizeof(directory->target) - 1) < 0)
+			continue;
+		layout->count++;
+	}
+}
+
+static int open_below(int root, const char *path, uint64_t flags)
+{
+	struct open_how how = {
+		.flags = flags | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
+	};
+	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+/* Consumes `mount`. */
+static int attach(int root, int mount, const char *path)
+{
+	int target = open_below(root, path, O_PATH);
+	int error = target < 0 ? target : 0;
+	if (error == 0 && move_mount(mount, "", target, "",
+	                             MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		error = -errno;
+	if (target >= 0)
+		close(target);
+	close(mount);
+	return error;
+}
+
+/* A clone of what is at `path`, with `attributes` on it and on all below it. */
+static int clone_mount(int directory, const char *path, uint64_t attributes)
+{
+	int mount = open_tree(directory, path,
+	                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE |
+	                              AT_SYMLINK_NOFOLLOW);
+	if (mount < 0)
+		return -errno;
+	struct mount_attr attr = { .attr_set = attributes };
+	if (attributes &&
+	    mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0) {
+		int error = -errno;
+		close(mount);
+		return error;
+	}
+	return mount;
+}
+
+static int bind(int root, int directory, const char *source, const char *target,
+                uint64_t attributes)
+{
+	int mount = clone_mount(directory, source, attributes);
+	return mount < 0 ? mount : attach(root, mount, target);
+}
+
+struct option {
+	const char *key, *value;
+};
+
+/* A new filesystem, hanging nowhere yet. */
+static int new_mount(const char *type, const struct option *options, uint64_t attributes)
+{
+	int fs = fsopen(type, FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return -errno;
+	int mount = -1, result = 0;
+	for (; result == 0 && options && options->key; options++)
+		result = fsconfig(fs, FSCONFIG_SET_STRING, options->key, options->value, 0);
+	if (result == 0)
+		result = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	if (result == 0)
+		mount = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)attributes);
+	int error = mount < 0 ? -errno : 0;
+	close(fs);
+	return error < 0 ? error : mount;
+}
+
+/* The new root is mounted over a directory that is there on any system, until it is pivoted to. */
+static int make_root(const char *size, const char *inodes)
+{
+	const struct option options[] = {
+		{ "size", size }, { "nr_inodes", inodes }, { "mode", "755" }, { NULL, NULL }
+	};
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -errno;
+	int root = new_mount("tmpfs", options, LOCKED_DOWN);
+	if (root >= 0 &&
+	    move_mount(root, "", AT_FDCWD, "/tmp", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+		int error = -errno;
+		close(root);
+		return error;
+	}
+	return root;
+}
+
+static int make_directory(int root, const char *path, mode_t mode)
+{
+	return mkdirat(root, path, mode) < 0 || fchmodat(root, path, mode, 0) < 0 ? -errno : 0;
+}
+
+static int make_file(int root, const char *path, const char *text)
+{
+	int fd = openat(root, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	size_t size = strlen(text);
+	int error = write(fd, text, size) == (ssize_t)size ? 0 : -ENOSPC;
+	close(fd);
+	return error;
+}
+
+static int add_skeleton(int root, const char **what)
+{
+	static const struct {
+		const char *path;
+		mode_t mode;
+	} directories[] = { { "proc", 0555 }, { "dev", 0755 },  { "dev/pts", 0755 },
+		            { "dev/shm", 01777 }, { "tmp", 01777 }, { "run", 0755 },
+		            { "var", 0755 } };
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < COUNT(directories); i++)
+		error = make_directory(root, *what = directories[i].path, directories[i].mode);
+	for (size_t i = 0; error == 0 && i < COUNT(links); i++)
+		if (symlinkat(links[i].target, root, *what = links[i].name) < 0)
+			error = -errno;
+	return error;
+}
+
+static int add_system(int root, const struct root_layout *layout, const char **what)
+{
+	for (unsigned i = 0; i < layout->count; i++) {
+		const struct root_directory *directory = &layout->directories[i];
+		char source[24] = "/";
+		int error;
+		*what = directory->name;
+		strcat(source, directory->name); /* shorter than 16, see struct root_directory */
+		if (directory->target[0]) {
+			if (symlinkat(directory->target, root, directory->name) < 0)
+				return -errno;
+			continue;
+		}
+		error = make_directory(root, directory->name, 0755);
+		if (error == 0)
+			error = bind(root, AT_FDCWD, source, directory->name,
+			             LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+/* The host's accounts are nobody's business inside; what is seen is one user. */
+static int add_accounts(int root, const char **what)
+{
+	for (size_t i = 0; i < COUNT(accounts); i++) {
+		*what = accounts[i].path;
+		int target = open_below(root, accounts[i].path, O_PATH);
+		if (target < 0)
+			continue; /* a host without that file needs none here */
+		close(target);
+		int error = make_file(root, accounts[i].name, accounts[i].text);
+		if (error == 0)
+			error = bind(root, root, accounts[i].name, accounts[i].path,
+			             LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+		if (error == 0 && unlinkat(root, accounts[i].name, 0) < 0)
+			error = -errno;
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+static int add_devices(int root, const char **what)
+{
+	char path[24], source[24];
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < COUNT(devices); i++) {
+		strcpy(path, "dev/");
+		strcat(path, devices[i]);
+		strcpy(source, "/");
+		strcat(source, path);
+		*what = devices[i];
+		error = make_file(root, path, "");
+		if (error == 0)
+			error = bind(root, AT_FDCWD, source, path, MOUNT_ATTR_NOSUID);
+	}
+	return error;
+}
+
+static int add_terminals(int root, const char **what)
+{
+	static const struct option options[] = {
+		{ "mode", "0620" }, { "ptmxmode", "0666" }, { NULL, NULL }
+	};
+	*what = "devpts";
+	int mount = new_mount("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	return mount < 0 ? mount : attach(root, mount, "dev/pts");
+}
+
+static int add_writable(int root, const char **what)
+{
+	int error = bind(root, root, *what = "tmp", "tmp", LOCKED_DOWN);
+	return error < 0 ? error : bind(root, root, *what = "dev/shm", "dev/shm", LOCKED_DOWN);
+}
+
+static int write_proc(int root, const char *path, const char *text)
+{
+	int fd = open_below(root, path, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	int error = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
+static int add_proc(int root, const char **what)
+{
+	static const char nested[] = "proc/sys/user/max_user_namespaces";
+	*what = "proc";
+	int mount = new_mount("proc", NULL, LOCKED_DOWN | MOUNT_ATTR_NOEXEC);
+	int error = mount < 0 ? mount : attach(root, mount, "proc");
+	if (error == 0)
+		error = write_proc(root, *what = nested, "0");
+	if (error == 0)
+		error = bind(root, root, *what = "proc/sys", "proc/sys",
+		             LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+	for (size_t i = 0; error == 0 && i < COUNT(masked); i++) {
+		error = bind(root, root, "dev/null", *what = masked[i], MOUNT_ATTR_RDONLY);
+		if (error == -ENOENT) /* this kernel has none */
+			error = 0;
+	}
+	return error;
+}
+
+/* pivot_root(2): stacked on itself, the old root is what "." then unmounts. */
+static int enter(int root)
+{
+	struct mount_attr attr = { .attr_set = LOCKED_DOWN | MOUNT_ATTR_RDONLY };
+	if (mount_setattr(root, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 || fchdir(root) < 0 ||
+	    syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+	    chdir("/") < 0)
+		return -errno;
+	return 0;
+}
+
+int root_build(const struct root_layout *layout, const char *tmp_size, const char *tmp_inodes,
+               const char **what)
+{
+	*what = "tmpfs";
+	umask(0);
+	int root = make_root(tmp_size, tmp_inodes);
+	if (root < 0)
+		return root;
+	int error = add_skeleton(root, what);
+	if (error == 0)
+		error = add_system(root, layout, what);
+	if (error == 0)
+		error = add_accounts(root, what);
+	if (error == 0)
+		error = add_devices(root, what);
+	if (error == 0)
+		error = add_terminals(root, what);
+	if (error == 0)
+		error = add_writable(root, what);
+	if (error == 0)
+		error = add_proc(root, what);
+	if (error == 0)
+		error = enter(root);
+	umask(022);
+	close(root);
+	return error;
+}

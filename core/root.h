@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sandbox's root: a small tmpfs with the host's system directories bound read-only, /proc,
+ * /dev and a terminal filesystem of its own.
+ */
+#ifndef ROOT_H
+#define ROOT_H
+
+#include <stdbool.h>
+
+/* What the host has of the directories that a system is spread over: prepared once. */
+struct root_layout {
+	struct root_directory {
+		char name[16];    /* "usr", "bin", ... */
+		char target[112]; /* where it is a symbolic link to; "" where it is a directory */
+	} directories[10];
+	unsigned count;
+};
+
+void root_layout_init(struct root_layout *layout);
+
+/*
+ * Builds the root and moves the calling process into it, the old one out of reach. For PID 1 of
+ * new user, mount and PID namespaces, with all capabilities there; async-signal-safe. Returns 0,
+ * or -errno with *what naming the thing that failed.
+ */
+int root_build(const struct root_layout *layout, const char *tmp_size, const char *tmp_inodes,
+               const char **what);
+
+#endif

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a session:
+ *
+ *     CREATED -start-> STARTING -exec'd-> RUNNING -init's pidfd-> DRAINING -EIO-> EXITED
+ *                          |
+ *                          +-failed, and nothing of it left-> CREATED
+ *
+ * The end comes from init's pidfd alone, which says that no process is left. Only then is the
+ * terminal read to its end, and only then is the exit status told: it cannot overtake output.
+ */
+#include "session.h"
+
+#include "terminal.h"
+#include "units.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How long init may take to carry out a SIGKILL before it gets one itself. */
+#define PATIENCE_NS UINT64_C(200000000)
+#define DRAIN_PATIENCE_NS UINT64_C(2000000000)
+/* A cgroup can be busy for a moment after its last process has gone. */
+#define BUSY_RETRY_NS UINT64_C(10000000)
+
+struct mimobox_session *mimobox_session_ref(struct mimobox_session *session)
+{
+	session->references++;
+	return session;
+}
+
+void mimobox_session_unref(struct mimobox_session *session)
+{
+	assert(session->references > 0);
+	if (--session->references == 0) {
+		box_forget(session->box, session);
+		session_free(session);
+	}
+}
+
+void session_notify(struct mimobox_session *session, unsigned events)
+{
+	if (session->box->notify)
+		session->box->notify(session, events, session->box->data);
+}
+
+void mimobox_session_log(struct mimobox_session *session, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	journal_add(&session->journal, format, arguments);
+	va_end(arguments);
+}
+
+/* Start */
+
+/* Lets go of the sandbox; the cgroup goes when the kernel is done with it. */
+static void drop_sandbox(struct mimobox_session *session)
+{
+	loop_remove(session->start_source);
+	loop_remove(session->end_source);
+	session->start_source = session->end_source = NULL;
+	stream_close(session);
+	sandbox_finish(&session->sandbox);
+	loop_timer_disarm(&session->timeout);
+	loop_timer_disarm(&session->kill_timer);
+	loop_timer_disarm(&session->retry_timer);
+	session->kill_stage = 0;
+}
+
+static bool drop_cgroup(struct mimobox_session *session)
+{
+	if (!session->has_cgroup)
+		return true;
+	if (cgroup_destroy(session->box->cgroups, session->id) == -EBUSY)
+		return false;
+	session->has_cgroup = false;
+	return true;
+}
+
+static const char *advice(const struct start_report *report)
+{
+	if (report->stage == STAGE_CLONE && (report->error == ENOSPC || report->error == EPERM))
+		return " (are user namespaces allowed? sysctl user.max_user_namespaces)";
+	if (report->stage == STAGE_CGROUP)
+		return " (is the limit within what this machine's cgroups take?)";
+	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
+		return " (no terminal is left: sysctl kernel.pty.max)";
+	return "";
+}
+
+static void log_failure(struct mimobox_session *session, const struct start_report *report)
+{
+	mimobox_session_log(session, "start failed: %s%s%s: %s%s", stage_name(report->stage),
+	                    report->what[0] ? ": " : "", report->what, strerror(report->error),
+	                    advice(report));
+}
+
+/* The sandbox is on its way out; on_end() completes the failure when nothing is left of it. */
+static void fail_start(struct mimobox_session *session, const struct start_report *report)
+{
+	loop_remove(session->start_source);
+	session->start_source = NULL;
+	if (session->start_result != -EINPROGRESS)
+		return;
+	log_failure(session, report);
+	session->start_result = report->error ? -report->error : -ECHILD;
+	sandbox_kill(&session->sandbox);
+}
+
+static void complete_failure(struct mimobox_session *session)
+{
+	session->state = MIMOBOX_CREATED;
+	session_notify(session, MIMOBOX_STARTED);
+	if (session->removed && session->state == MIMOBOX_CREATED)
+		session_end_unstarted(session);
+}
+
+/* The last of the sandbox is its cgroup; with it goes the reference that the sandbox held. */
+static void settle(struct mimobox_session *session)
+{
+	if (!drop_cgroup(session)) {
+		loop_timer_arm(&session->retry_timer, BUSY_RETRY_NS);
+		return;
+	}
+	session->box->live--;
+	if (session->state == MIMOBOX_STARTING)
+		complete_failure(session);
+	mimobox_session_unref(session);
+}
+
+static void on_retry(void *data)
+{
+	struct mimobox_session *session = data;
+	if (session->sandbox.pidfd >= 0)
+		stream_flush(session);
+	else
+		settle(session);
+}
+
+static void on_timeout(void *data)
+{
+	struct mimobox_session *session = data;
+	mimobox_session_log(session, "timeout");
+	session_kill(session, END_TIMEOUT);
+}
+
+static void started(struct mimobox_session *session)
+{
+	loop_remove(session->start_source);
+	session->start_source = NULL;
+	close(session->sandbox.start);
+	session->sandbox.start = -1;
+	clock_gettime(CLOCK_REALTIME, &session->started);
+	session->changed = session->started;
+	session->state = MIMOBOX_RUNNING;
+	session->start_result = 0;
+	mimobox_session_log(session, "started %d", (int)session->sandbox.pid);
+	/* It may have been resized while it started. */
+	terminal_resize(session->sandbox.master, session->rows, session->cols);
+	if (session->config.timeout_ns != UNITS_NONE)
+		loop_timer_arm(&session->timeout, session->config.timeout_ns);
+	stream_watch(session);
+	session_notify(session, MIMOBOX_STARTED);
+	if (session->kill_on_start && session->state == MIMOBOX_RUNNING)
+		session_kill(session, END_KILL);
+}
+
+/* Takes what the sandbox has to say of its start. */
+static void hear_start(struct mimobox_session *session)
+{
+	struct start_report report;
+	int result;
+	while ((result = sandbox_receive(&session->sandbox, &report)) == 1) {
+		if (report.error) {
+			fail_start(session, &report);
+			return;
+		}
+		if (report.stage == STAGE_TERMINAL && session->sandbox.master >= 0)
+			fcntl(session->sandbox.master, F_SETFL, O_RDWR | O_NONBLOCK);
+		session->exec_seen |= report.stage == STAGE_EXEC;
+	}
+	if (result == -EAGAIN)
+		return;
+	if (session->exec_seen && session->sandbox.master >= 0) {
+		started(session);
+		return;
+	}
+	report = (struct start_report){ .stage = STAGE_FORK,
+		                        .error = result < 0 ? -result : ECHILD,
+		                        .what = "init was killed: too little memory?" };
+	fail_start(session, &report);
+}
+
+static void on_start(void *data, uint32_t events)
+{
+	(void)events;
+	hear_start(data);
+}
+
+static int lacks(struct mimobox_session *session, const char *key)
+{
+	mimobox_session_log(session,
+	                    "start failed: %s: this machine gives the daemon no cgroup for it "
+	                    "(delegate one, or ask for '%s none')",
+	                    key, key);
+	return -EOPNOTSUPP;
+}
+
+static int check_enforceable(struct mimobox_session *session)
+{
+	unsigned can = cgroups_can(session->box->cgroups);
+	const struct config *config = &session->config;
+	if (config->memory != UNITS_NONE && !(can & CGROUP_MEMORY))
+		return lacks(session, "memory");
+	if (config->processes != UNITS_NONE && !(can & CGROUP_PROCESSES))
+		return lacks(session, "processes");
+	if (config->cpu_milli != UNITS_NONE && !(can & CGROUP_CPU))
+		return lacks(session, "cpu");
+	return 0;
+}
+
+static int make_cgroup(struct mimobox_session *session, struct start_report *report)
+{
+	const struct config *config = &session->config;
+	struct cgroup_limits limits = {
+		.memory = config->memory,
+		/* init is one of them */
+		.processes = config->processes == UNITS_NONE ? UNITS_NONE : config->processes + 1,
+		.cpu_milli = config->cpu_milli,
+	};
+	const char *what = "";
+	int error = cgroup_create(session->box->cgroups, session->id, &limits, &what);
+	session->has_cgroup = error == 0;
+	*report = (struct start_report){ .stage = STAGE_CGROUP, .error = -error };
+	strncpy(report->what, what, sizeof(report->what) - 1);
+	return error;
+}
+
+static int launch(struct mimobox_session *session, struct start_report *report)
+{
+	struct sandbox_plan plan;
+	int error = sandbox_plan_init(&plan, &session->config);
+	if (error < 0)
+		return error;
+	plan.uid = session->run_uid;
+	plan.gid = session->run_gid;
+	plan.rows = session->rows;
+	plan.cols = session->cols;
+	plan.layout = &session->box->layout;
+	plan.no_capabilities = session->box->no_capabilities;
+	error = sandbox_launch(&session->sandbox, &plan, session->box->cgroups, session->id, report);
+	sandbox_plan_finish(&plan);
+	return error;
+}
+
+static void on_end(void *data, uint32_t events);
+
+static int watch_start(struct mimobox_session *session)
+{
+	struct loop *loop = session->box->loop;
+	int error = loop_add(loop, session->sandbox.start, EPOLLIN, on_start, session,
+	                     &session->start_source);
+	if (error == 0)
+		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, on_end, session,
+		                 &session->end_source);
+	return error;
+}
+
+static int begin(struct mimobox_session *session)
+{
+	struct start_report report = { .stage = STAGE_CLONE };
+	if (session->output.spool.fd < 0) {
+		int error = spool_open(&session->output.spool, session->box->spool_dir);
+		if (error < 0) {
+			mimobox_session_log(session, "start failed: spool: %s: %s",
+			                    session->box->spool_dir, strerror(-error));
+			return error;
+		}
+	}
+	session->output.retain = session->config.retain;
+	session->output.overflow = session->config.overflow;
+	int error = make_cgroup(session, &report);
+	if (error == 0)
+		error = launch(session, &report);
+	if (error == 0)
+		return 0;
+	report.error = -error;
+	log_failure(session, &report);
+	drop_cgroup(session);
+	return error;
+}
+
+int mimobox_session_start(struct mimobox_session *session)
+{
+	if (session->removed)
+		return -ENOENT;
+	if (session->state != MIMOBOX_CREATED) {
+		mimobox_session_log(session, "start refused: it was started before");
+		return -EBUSY;
+	}
+	int error = check_enforceable(session);
+	if (error == 0)
+		error = begin(session);
+	if (error == 0) {
+		error = watch_start(session);
+		if (error < 0) {
+			sandbox_kill(&session->sandbox);
+			drop_sandbox(session);
+			drop_cgroup(session);
+		}
+	}
+	session->start_result = error;
+	if (error < 0)
+		return error;
+	session->state = MIMOBOX_STARTING;
+	session->start_result = -EINPROGRESS;
+	session->exec_seen = session->kill_on_start = false;
+	session->reason = END_NONE;
+	session->box->live++;
+	mimobox_session_ref(session);
+	return -EINPROGRESS;
+}
+
+int mimobox_session_start_result(const struct mimobox_session *session)
+{
+	return session->start_result;
+}
+
+/* Kill */
+
+static void on_kill_timer(void *data)
+{
+	struct mimobox_session *session = data;
+	if (session->state == MIMOBOX_DRAINING) {
+		session_drained(session);
+		return;
+	}
+	if (session->kill_stage++ == 1) {
+		/* By init, so that a status that the command has already reached is not lost. */
+		sandbox_control(&session->sandbox, CONTROL_ALL, SIGKILL);
+		loop_timer_arm(&session->kill_timer, PATIENCE_NS);
+		return;
+	}
+	cgroup_kill(session->box->cgroups, session->id);
+	sandbox_kill(&session->sandbox);
+}
+
+void session_kill(struct mimobox_session *session, enum end_reason reason)
+{
+	if (session->state == MIMOBOX_STARTING)
+		session->kill_on_start = true;
+	if (session->state != MIMOBOX_RUNNING || session->kill_stage)
+		return;
+	if (session->reason == END_NONE)
+		session->reason = reason;
+	session->kill_stage = 1;
+	sandbox_control(&session->sandbox, CONTROL_TERMINATE, 0);
+	if (loop_timer_arm(&session->kill_timer, session->config.kill_grace_ns) < 0)
+		sandbox_kill(&session->sandbox);
+}
+
+/* End */
+
+static void take_status(struct mimobox_session *session)
+{
+	int status;
+	enum end_reason natural = END_EXIT;
+	if (!sandbox_exit_status(&session->sandbox, &status)) {
+		/* Init was killed before it could tell, and the command with it. */
+		session->status = -SIGKILL;
+		natural = END_LOST;
+	} else if (WIFSIGNALED(status)) {
+		session->status = -WTERMSIG(status);
+		natural = END_SIGNAL;
+	} else {
+		session->status = WEXITSTATUS(status);
+	}
+	if (session->reason == END_NONE)
+		session->reason = natural;
+}
+
+static void on_end(void *data, uint32_t events)
+{
+	(void)events;
+	struct mimobox_session *session = data;
+	/* What happened before the end may still be to be heard. */
+	if (session->state == MIMOBOX_STARTING && session->start_source)
+		hear_start(session);
+	sandbox_reap(&session->sandbox);
+	if (session->state == MIMOBOX_STARTING) {
+		/* Its end of the start socket is closed by now, so that it was heard. */
+		drop_sandbox(session);
+		settle(session);
+		return;
+	}
+	loop_remove(session->end_source);
+	session->end_source = NULL;
+	take_status(session);
+	session->state = MIMOBOX_DRAINING;
+	loop_timer_disarm(&session->timeout);
+	/* Patience, once more: with a terminal that would not come to its end. */
+	loop_timer_arm(&session->kill_timer, DRAIN_PATIENCE_NS);
+	stream_drain(session, true);
+	if (session->state == MIMOBOX_DRAINING && session->sandbox.master < 0)
+		session_drained(session);
+}
+
+static void log_end(struct mimobox_session *session)
+{
+	mimobox_session_log(session, "exited %d", session->status);
+	uint64_t kills = session->usage.oom_kills;
+	if (kills != 0 && kills != UINT64_MAX)
+		mimobox_session_log(session, "memory: %llu processes were killed at the limit",
+		                    (unsigned long long)kills);
+}
+
+void session_drained(struct mimobox_session *session)
+{
+	cgroup_usage(session->box->cgroups, session->id, &session->usage);
+	if ((session->reason == END_SIGNAL || session->reason == END_LOST) &&
+	    session->status == -SIGKILL && session->usage.oom_kills != UINT64_MAX &&
+	    session->usage.oom_kills > 0)
+		session->reason = END_OOM;
+	drop_sandbox(session);
+	input_finish(&session->input);
+	session->output.ended = true;
+	clock_gettime(CLOCK_REALTIME, &session->ended);
+	session->changed = session->ended;
+	log_end(session);
+	session->state = MIMOBOX_EXITED;
+	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
+	settle(session);
+}
+
+/* A session that is removed without having run: its readers get the end, its name is free. */
+void session_end_unstarted(struct mimobox_session *session)
+{
+	session->output.ended = true;
+	session->state = MIMOBOX_EXITED;
+	session->reason = END_REMOVED;
+	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
+}
+
+int mimobox_session_exit(const struct mimobox_session *session, int *status)
+{
+	if (session->state != MIMOBOX_EXITED)
+		return -EAGAIN;
+	if (session->started.tv_sec == 0)
+		return -ESRCH;
+	*status = session->status;
+	return 0;
+}
+
+/* Settings */
+
+int mimobox_session_resize(struct mimobox_session *session, const char *text, size_t size)
+{
+	uint16_t rows, cols;
+	int error = terminal_parse_size(text, size, &rows, &cols);
+	if (error < 0) {
+		mimobox_session_log(session, "size: %s, ROWS COLS are 1 to 65535 each",
+		                    error == -ERANGE ? "out of bounds" : "malformed");
+		return error;
+	}
+	if (session->state >= MIMOBOX_DRAINING)
+		return 0;
+	session->rows = rows;
+	session->cols = cols;
+	if (session->state == MIMOBOX_RUNNING && session->sandbox.master >= 0)
+		return terminal_resize(session->sandbox.master, rows, cols);
+	return 0;
+}
+
+ssize_t mimobox_session_configure(struct mimobox_session *session, const char *text, size_t size)
+{
+	struct reason reason;
+	unsigned line;
+	int error;
+	if (session->state != MIMOBOX_CREATED) {
+		mimobox_session_log(session, "config refused: the session has been started");
+		return -EBUSY;
+	}
+	size_t taken = config_apply(&session->config, &session->box->defaults, text, size, &error,
+	                            &line, &reason);
+	if (error < 0)
+		mimobox_session_log(session, "config line %u: %s", line, reason.text);
+	return taken == 0 && error < 0 ? error : (ssize_t)taken;
+}
+
+void session_init(struct mimobox_session *session)
+{
+	struct loop *loop = session->box->loop;
+	loop_timer_init(&session->timeout, loop, on_timeout, session);
+	loop_timer_init(&session->kill_timer, loop, on_kill_timer, session);
+	loop_timer_init(&session->retry_timer, loop, on_retry, session);
+	session->sandbox =
+	        (struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .master = -1 };
+	session->output = (struct output){ .spool.fd = -1, .retain = UINT64_MAX };
+	session->rows = 24;
+	session->cols = 80;
+	session->references = 1;
+	clock_gettime(CLOCK_REALTIME, &session->created);
+	session->changed = session->created;
+}
+
+void session_free(struct mimobox_session *session)
+{
+	loop_timer_disarm(&session->timeout);
+	loop_timer_disarm(&session->kill_timer);
+	loop_timer_disarm(&session->retry_timer);
+	drop_cgroup(session);
+	config_finish(&session->config);
+	journal_finish(&session->journal);
+	input_finish(&session->input);
+	output_close(&session->output);
+	free(session);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session and the set it is in, as the files of core see them; the interface is mimobox.h.
+ *
+ * All that a session is stands in `struct mimobox_session`: settings as plain data, kernel
+ * objects as descriptors in `sandbox` and `output.spool`. Nothing else in the process knows more.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "box.h"
+#include "cgroup.h"
+#include "config.h"
+#include "input.h"
+#include "journal.h"
+#include "loop.h"
+#include "mimobox.h"
+#include "output.h"
+#include "root.h"
+#include "sandbox.h"
+
+#include <time.h>
+
+enum { SESSION_NAME_MAX = 64, SESSION_BATCH = 65536 };
+
+/* Why a session ended. */
+enum end_reason { END_NONE, END_EXIT, END_SIGNAL, END_KILL, END_TIMEOUT, END_REMOVED, END_OOM, END_LOST };
+
+struct mimobox_session {
+	struct mimobox *box;
+	unsigned references; /* the set, each caller, each reader, the live sandbox */
+	void *data;
+
+	uint64_t id;
+	char name[SESSION_NAME_MAX + 1];
+	uid_t uid, run_uid; /* the owner's, and what the program runs as */
+	gid_t gid, run_gid;
+	bool removed;
+	struct mimobox_session *previous, *next;   /* in the set, by id */
+	struct mimobox_session *by_name, *by_id;   /* in the chains of the tables */
+
+	enum mimobox_state state;
+	int start_result;
+	bool exec_seen;       /* the start socket's end will mean success */
+	bool kill_on_start;   /* it was killed while starting */
+	unsigned kill_stage;  /* 0: not; else how many signals of a kill were sent */
+	bool paused;          /* its terminal isn't read, for want of room */
+	enum end_reason reason;
+	int status;           /* exit status, or minus the signal */
+	struct timespec created, changed, started, ended;
+
+	struct config config;
+	uint16_t rows, cols;
+	struct journal journal;
+	struct input input;
+	struct output output;
+
+	struct sandbox sandbox;
+	bool has_cgroup;
+	struct cgroup_usage usage; /* of the whole life, once ended */
+	struct loop_source *start_source, *end_source, *master_source;
+	uint32_t master_events;
+	struct loop_timer timeout;
+	struct loop_timer kill_timer;  /* the grace; after it, patience with init */
+	struct loop_timer retry_timer; /* a full disk; a cgroup that is still busy */
+};
+
+struct mimobox {
+	struct loop *loop;
+	mimobox_notify_fn notify;
+	void *data;
+	char *spool_dir;
+	unsigned max_sessions;
+	struct config builtin, defaults; /* `reset` in defaults goes back to builtin */
+	struct cgroups *cgroups;
+	struct root_layout layout;
+	cap_t no_capabilities;
+
+	uint64_t last_id;
+	unsigned count; /* sessions in the set */
+	unsigned live;  /* sandboxes that have not come to their end */
+	struct mimobox_session *first, *last;
+	struct mimobox_session **names, **ids; /* tables of `buckets` chains */
+	size_t buckets;
+	size_t referenced; /* sessions in the table of ids: also the removed ones */
+
+	char scratch[SESSION_BATCH]; /* one batch of one terminal */
+};
+
+/* session.c, for box.c: of a zeroed one whose box, id, names and ids are set. */
+void session_init(struct mimobox_session *session);
+void session_free(struct mimobox_session *session);
+void session_end_unstarted(struct mimobox_session *session);
+void session_kill(struct mimobox_session *session, enum end_reason reason);
+
+/* box.c, for session.c: out of the table of ids, when its last reference has gone. */
+void box_forget(struct mimobox *box, struct mimobox_session *session);
+
+/* session.c, for stream.c: the terminal of a session without processes was read to its end. */
+void session_drained(struct mimobox_session *session);
+
+/* stream.c: the terminal's two directions. */
+void stream_watch(struct mimobox_session *session);
+void stream_drain(struct mimobox_session *session, bool final);
+void stream_reader_moved(struct mimobox_session *session);
+void stream_close(struct mimobox_session *session);
+void stream_hang_up(struct mimobox_session *session);
+int stream_flush(struct mimobox_session *session);
+int stream_end_input(struct mimobox_session *session);
+
+void session_notify(struct mimobox_session *session, unsigned events);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "spool.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Punching is a transaction of the disk's filesystem, so it waits until it is worth one. */
+enum { PUNCH_STEP = 1 << 20 };
+
+static int open_unlinked(const char *directory)
+{
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd < 0 ? -errno : fd;
+	/* A filesystem without O_TMPFILE. */
+	char *path;
+	if (asprintf(&path, "%s/.mimobox-XXXXXX", directory) < 0)
+		return -ENOMEM;
+	fd = mkostemp(path, O_CLOEXEC);
+	int error = fd < 0 ? -errno : 0;
+	if (fd >= 0)
+		unlink(path);
+	free(path);
+	return fd < 0 ? error : fd;
+}
+
+int spool_open(struct spool *spool, const char *directory)
+{
+	int fd = open_unlinked(directory);
+	if (fd < 0)
+		return fd;
+	*spool = (struct spool){ .fd = fd };
+	return 0;
+}
+
+void spool_close(struct spool *spool)
+{
+	if (spool->fd >= 0)
+		close(spool->fd);
+	free(spool->held);
+	*spool = (struct spool){ .fd = -1 };
+}
+
+/* Returns how much the file took; less than all only with *error set. */
+static size_t write_at(int fd, const char *data, size_t size, uint64_t offset, int *error)
+{
+	size_t done = 0;
+	while (done < size) {
+		ssize_t count = pwrite(fd, data + done, size - done, (off_t)(offset + done));
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0) {
+			*error = count < 0 ? -errno : -ENOSPC;
+			return done;
+		}
+		done += (size_t)count;
+	}
+	return done;
+}
+
+static int hold(struct spool *spool, const char *data, size_t size)
+{
+	char *held = realloc(spool->held, spool->held_size + size);
+	if (!held)
+		return -ENOMEM;
+	memcpy(held + spool->held_size, data, size);
+	spool->held = held;
+	spool->held_size += size;
+	spool->end += size;
+	return 0;
+}
+
+int spool_append(struct spool *spool, const void *data, size_t size)
+{
+	if (spool->held_size)
+		return hold(spool, data, size) < 0 ? -ENOMEM : spool_flush(spool);
+	int error = 0;
+	size_t done = write_at(spool->fd, data, size, spool->end, &error);
+	spool->end += done;
+	if (error < 0 && hold(spool, (const char *)data + done, size - done) < 0)
+		return -ENOMEM;
+	return error;
+}
+
+int spool_flush(struct spool *spool)
+{
+	int error = 0;
+	size_t done = write_at(spool->fd, spool->held, spool->held_size,
+	                       spool->end - spool->held_size, &error);
+	if (done) /* held may be NULL where nothing was */
+		memmove(spool->held, spool->held + done, spool->held_size - done);
+	spool->held_size -= done;
+	if (spool->held_size == 0) {
+		free(spool->held);
+		spool->held = NULL;
+	}
+	return error;
+}
+
+ssize_t spool_read(const struct spool *spool, void *data, size_t size, uint64_t offset)
+{
+	assert(offset >= spool->start && offset <= spool->end);
+	uint64_t in_file = spool->end - spool->held_size;
+	if (offset >= in_file) {
+		size_t left = (size_t)(spool->end - offset);
+		size_t count = size < left ? size : left;
+		if (count)
+			memcpy(data, spool->held + (offset - in_file), count);
+		return (ssize_t)count;
+	}
+	size_t count = size < in_file - offset ? size : (size_t)(in_file - offset);
+	ssize_t done = pread(spool->fd, data, count, (off_t)offset);
+	return done < 0 ? -errno : done;
+}
+
+void spool_trim(struct spool *spool, uint64_t start)
+{
+	assert(start >= spool->start && start <= spool->end);
+	spool->start = start;
+	if (start - spool->punched < PUNCH_STEP)
+		return;
+	/* Where the filesystem can't, the file grows on: `retain` then bounds what is read. */
+	if (fallocate(spool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)spool->punched,
+	              (off_t)(start - spool->punched)) == 0)
+		spool->punched = start & ~(uint64_t)4095;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `status`: what is known of a session, and the isolation in force. The latter is read from the
+ * kernel's own account of the sandboxed process at the moment of asking, never from what was
+ * asked for; where there is no process, there is no isolation to tell of.
+ */
+#include "session.h"
+#include "units.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *state_name(enum mimobox_state state)
+{
+	static const char *const names[] = { "created", "starting", "running", "draining",
+		                             "exited" };
+	return names[state];
+}
+
+static const char *reason_name(enum end_reason reason)
+{
+	static const char *const names[] = { [END_EXIT] = "exit",       [END_SIGNAL] = "signal",
+		                             [END_KILL] = "kill",       [END_TIMEOUT] = "timeout",
+		                             [END_REMOVED] = "removed", [END_OOM] = "oom",
+		                             [END_LOST] = "lost" };
+	return names[reason];
+}
+
+static void print_time(FILE *to, const char *key, const struct timespec *time)
+{
+	if (time->tv_sec == 0)
+		return;
+	fprintf(to, "%s ", key);
+	units_print_time(to, time);
+	fputc('\n', to);
+}
+
+static void print_known(FILE *to, const char *key, uint64_t value)
+{
+	if (value != UINT64_MAX)
+		fprintf(to, "%s %" PRIu64 "\n", key, value);
+}
+
+static void print_usage(const struct mimobox_session *session, FILE *to)
+{
+	struct cgroup_usage usage = session->usage;
+	if (session->state == MIMOBOX_RUNNING) {
+		cgroup_usage(session->box->cgroups, session->id, &usage);
+		if (usage.processes != UINT64_MAX && usage.processes > 0)
+			usage.processes--; /* init */
+	} else {
+		usage.memory = usage.processes = 0;
+	}
+	/* Seconds, as in getrusage(2). */
+	if (usage.cpu_ns != UINT64_MAX)
+		fprintf(to, "cpu %" PRIu64 ".%06" PRIu64 "\n", usage.cpu_ns / 1000000000,
+		        usage.cpu_ns % 1000000000 / 1000);
+	print_known(to, "memory", usage.memory);
+	print_known(to, "memory-peak", usage.memory_peak);
+	print_known(to, "processes", usage.processes);
+	print_known(to, "oom-kills", usage.oom_kills);
+	print_known(to, "refused-forks", usage.refused_forks);
+}
+
+/* proc_pid_status(5) fields, and the keys that they have here. */
+static const struct {
+	const char *field, *key;
+} fields[] = {
+	{ "Seccomp:", "seccomp" },       { "NoNewPrivs:", "no-new-privs" },
+	{ "CapEff:", "caps-effective" }, { "CapPrm:", "caps-permitted" },
+	{ "CapBnd:", "caps-bounding" },  { "CapInh:", "caps-inheritable" },
+	{ "CapAmb:", "caps-ambient" },   { "Uid:", "uid" },
+	{ "Gid:", "gid" },
+};
+
+static void print_process(pid_t pid, FILE *to)
+{
+	char path[64], *line = NULL;
+	size_t room = 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *from = fopen(path, "re");
+	while (from && getline(&line, &room, from) > 0) {
+		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+			size_t length = strlen(fields[i].field);
+			if (strncmp(line, fields[i].field, length) != 0)
+				continue;
+			char *value = line + length + strspn(line + length, " \t");
+			value[strcspn(value, "\t\n")] = '\0';
+			fprintf(to, "%s %s\n", fields[i].key, value);
+		}
+	}
+	free(line);
+	if (from)
+		fclose(from);
+}
+
+static ssize_t namespace_of(const char *process, const char *name, char *link, size_t size)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%s/ns/%s", process, name);
+	ssize_t length = readlink(path, link, size - 1);
+	if (length >= 0)
+		link[length] = '\0';
+	return length;
+}
+
+/* Those that it does not share with the daemon. */
+static void print_namespaces(pid_t pid, FILE *to)
+{
+	static const char *const names[] = { "user", "mnt", "pid", "ipc", "uts", "cgroup", "net" };
+	char process[16], theirs[64], ours[64];
+	snprintf(process, sizeof(process), "%d", (int)pid);
+	fputs("namespaces", to);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (namespace_of(process, names[i], theirs, sizeof(theirs)) > 0 &&
+		    namespace_of("self", names[i], ours, sizeof(ours)) > 0 &&
+		    strcmp(theirs, ours) != 0)
+			fprintf(to, " %s", names[i]);
+	fputc('\n', to);
+}
+
+void mimobox_session_print_status(const struct mimobox_session *session, FILE *to)
+{
+	fprintf(to, "state %s\n", state_name(session->state));
+	if (session->state == MIMOBOX_RUNNING)
+		fprintf(to, "pid %d\n", (int)session->sandbox.pid);
+	print_time(to, "created", &session->created);
+	print_time(to, "started", &session->started);
+	print_time(to, "ended", &session->ended);
+	if (session->state == MIMOBOX_EXITED) {
+		if (session->started.tv_sec)
+			fprintf(to, "exit %d\n", session->status);
+		fprintf(to, "reason %s\n", reason_name(session->reason));
+	}
+	fprintf(to, "output-start %" PRIu64 "\n", session->output.spool.start);
+	fprintf(to, "output-end %" PRIu64 "\n", session->output.spool.end);
+	fprintf(to, "output-paused %s\n", session->paused ? "yes" : "no");
+	fprintf(to, "readers %u\n", session->output.reader_count);
+	if (session->started.tv_sec)
+		print_usage(session, to);
+	if (session->state == MIMOBOX_RUNNING) {
+		print_process(session->sandbox.pid, to);
+		print_namespaces(session->sandbox.pid, to);
+	}
+}
+
+void mimobox_session_print_config(const struct mimobox_session *session, FILE *to)
+{
+	config_print(&session->config, to);
+}
+
+void mimobox_session_print_log(const struct mimobox_session *session, FILE *to)
+{
+	journal_print(&session->journal, to);
+}
+
+void mimobox_session_print_size(const struct mimobox_session *session, FILE *to)
+{
+	fprintf(to, "%u %u\n", session->rows, session->cols);
+}

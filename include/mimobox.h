@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mimobox: sandboxed terminal sessions, without a mount.
+ *
+ * A `struct mimobox` is a set of sessions and the event loop they live on. A session is a
+ * program on a terminal of its own inside an OS-level sandbox. The filesystem (fs/) is one
+ * client of this header; contrib/example.c is another.
+ *
+ * Threads: everything here belongs to the one thread that calls mimobox_dispatch().
+ * Blocking: nothing here blocks, except mimobox_dispatch() within the timeout it is given,
+ *   mimobox_probe() and mimobox_destroy() (each bounded, see there).
+ * Errors: functions return 0 (or a count) or a negative errno value; errno is never the result.
+ * Ownership: what a function returns as `struct ... *` by an `out` argument is the caller's to
+ *   give back with the matching _destroy, _unref or _close; strings are borrowed unless said.
+ */
+#ifndef MIMOBOX_H
+#define MIMOBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mimobox;
+struct mimobox_session;
+struct mimobox_reader;
+
+/* What happened to a session, as bits: the second argument of mimobox_notify_fn. */
+enum mimobox_event {
+	MIMOBOX_OUTPUT = 1u << 0, /* there is more to read, or output has ended */
+	MIMOBOX_ROOM = 1u << 1,   /* the input queue has room again, or input has ended */
+	MIMOBOX_STARTED = 1u << 2, /* a start came to its end: see mimobox_session_start_result() */
+	MIMOBOX_ENDED = 1u << 3,  /* exit status known, output drained, no process left */
+};
+
+enum mimobox_state {
+	MIMOBOX_CREATED,  /* may be configured and started */
+	MIMOBOX_STARTING, /* between the start and its answer */
+	MIMOBOX_RUNNING,
+	MIMOBOX_DRAINING, /* no process is left; the terminal's last output is being read */
+	MIMOBOX_EXITED,
+};
+
+/*
+ * Called from mimobox_dispatch(), or from the call that caused the event. It may call anything
+ * here but mimobox_dispatch() and mimobox_destroy(). `data` is mimobox_options.data.
+ */
+typedef void (*mimobox_notify_fn)(struct mimobox_session *session, unsigned events, void *data);
+
+struct mimobox_options {
+	const char *spool_dir; /* where output is kept, in unlinked files; NULL: /var/tmp */
+	const char *defaults;  /* config text over the built-in defaults; NULL: none */
+	unsigned max_sessions; /* 0: no limit but the machine's */
+	mimobox_notify_fn notify; /* NULL: nobody is told */
+	void *data;
+};
+
+/*
+ * Makes an empty set. Fails with what the machine lacks (ENOSYS, EPERM, EMFILE, ENOENT: no such
+ * spool directory, EINVAL: malformed defaults); `why`, of `why_size` bytes, then has one line
+ * that says what to do. Both may be NULL/0.
+ */
+int mimobox_create(const struct mimobox_options *options, struct mimobox **out, char *why,
+                   size_t why_size);
+
+/*
+ * Starts a sandbox of /bin/true with the defaults and waits for its end: 0 when this machine can
+ * run sessions, else the errno of what failed and one line in `why`. Blocks for 5 s at most.
+ */
+int mimobox_probe(struct mimobox *box, char *why, size_t why_size);
+
+/*
+ * Ends every session (as mimobox_session_remove() does, all at once), waits for them, and frees
+ * the set. Blocks for the longest kill-grace plus 2 s at most.
+ */
+void mimobox_destroy(struct mimobox *box);
+
+/* An epoll descriptor, readable when mimobox_dispatch() has something to do. Borrowed. */
+int mimobox_fd(const struct mimobox *box);
+
+/* Handles what is ready; waits up to timeout_ms for it (-1: for ever, 0: not at all). */
+int mimobox_dispatch(struct mimobox *box, int timeout_ms);
+
+/*
+ * The text that each new session's config starts from. Writing follows
+ * mimobox_session_configure(); printing writes every key in the same syntax.
+ */
+ssize_t mimobox_defaults_configure(struct mimobox *box, const char *text, size_t size);
+void mimobox_defaults_print(const struct mimobox *box, FILE *to);
+
+/*
+ * Makes a session, not started. name: [A-Za-z0-9._-]{1,64}, not starting with a dot; EINVAL or
+ * ENAMETOOLONG where it is not, EEXIST where it is taken, EAGAIN at max_sessions. `uid` and
+ * `gid` own the session and are the ids, outside, of what runs in it; for uid 0 an id of the
+ * session's own takes its place. The reference that `out` gets is the caller's.
+ */
+int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid_t gid,
+                           struct mimobox_session **out);
+
+struct mimobox_session *mimobox_session_ref(struct mimobox_session *session);
+void mimobox_session_unref(struct mimobox_session *session);
+
+/*
+ * Takes the session out of the set at once: its name is free and nobody finds it any more. What
+ * runs in it is ended as by `kill`; MIMOBOX_ENDED still comes to those who hold a reference.
+ */
+void mimobox_session_remove(struct mimobox_session *session);
+
+/* Borrowed; NULL where there is none. Removed sessions are found by id while referenced. */
+struct mimobox_session *mimobox_session_find(const struct mimobox *box, const char *name);
+struct mimobox_session *mimobox_session_by_id(const struct mimobox *box, uint64_t id);
+/* The session with the lowest id above `id` that is not removed: for listing, from 0. */
+struct mimobox_session *mimobox_session_after(const struct mimobox *box, uint64_t id);
+unsigned mimobox_session_count(const struct mimobox *box);
+
+uint64_t mimobox_session_id(const struct mimobox_session *session); /* from 1, never reused */
+const char *mimobox_session_name(const struct mimobox_session *session);
+uid_t mimobox_session_uid(const struct mimobox_session *session);
+gid_t mimobox_session_gid(const struct mimobox_session *session);
+bool mimobox_session_removed(const struct mimobox_session *session);
+enum mimobox_state mimobox_session_state(const struct mimobox_session *session);
+/* A place for the caller's own pointer; NULL at first. */
+void **mimobox_session_data(struct mimobox_session *session);
+struct timespec;
+void mimobox_session_times(const struct mimobox_session *session, struct timespec *created,
+                           struct timespec *changed); /* CLOCK_REALTIME */
+
+/*
+ * Takes `key value` lines. The last line needs no newline. Returns the bytes taken, which are
+ * all of them or those before the first line that is refused; when that is the very first, its
+ * errno: EINVAL unknown or malformed, ERANGE out of bounds, EOPNOTSUPP not to be had here, EBUSY
+ * after the start. The reason goes to the log.
+ */
+ssize_t mimobox_session_configure(struct mimobox_session *session, const char *text, size_t size);
+
+/*
+ * One verb, without its newline: start, kill, signal NAME, eof, hangup, stop, cont. Returns 0,
+ * or -EINPROGRESS for a start that has begun (MIMOBOX_STARTED tells of its end), or an errno:
+ * EINVAL unknown, EBUSY wrong state, ESRCH nothing to signal.
+ */
+int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_t size);
+
+/* As the verb `start`. */
+int mimobox_session_start(struct mimobox_session *session);
+/*
+ * How the last start ended: 0, or the errno of what failed. -EINPROGRESS while it runs. After a
+ * failed start the session is MIMOBOX_CREATED again and nothing of the sandbox is left.
+ */
+int mimobox_session_start_result(const struct mimobox_session *session);
+
+/*
+ * Gives bytes to the terminal as typed. Returns how many the queue took (all, or some where it
+ * is short of room), or: EAGAIN no room now (MIMOBOX_ROOM tells), EPIPE after the end, EMSGSIZE
+ * a line longer than a canonical terminal takes, EBUSY before the start.
+ */
+ssize_t mimobox_session_input(struct mimobox_session *session, const void *data, size_t size);
+
+/* "ROWS COLS", 1..65535 each. EINVAL malformed, ERANGE out of bounds. After the end: no effect. */
+int mimobox_session_resize(struct mimobox_session *session, const char *text, size_t size);
+
+/*
+ * The end: 0 and the exit status in `status`, or minus the signal. -EAGAIN before the end;
+ * -ESRCH where the session was removed without ever having been started.
+ */
+int mimobox_session_exit(const struct mimobox_session *session, int *status);
+
+/* A line of the caller's own in the session's log, printf-style, without newline. */
+void mimobox_session_log(struct mimobox_session *session, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+
+/* The texts of the files of the same names. */
+void mimobox_session_print_config(const struct mimobox_session *session, FILE *to);
+void mimobox_session_print_status(const struct mimobox_session *session, FILE *to);
+void mimobox_session_print_log(const struct mimobox_session *session, FILE *to);
+void mimobox_session_print_size(const struct mimobox_session *session, FILE *to);
+
+/*
+ * Output is an absolute log of bytes, kept from `start` (0, until more than `retain` was
+ * printed) to `end`. While a reader is open, `overflow wait` keeps what it has not read.
+ */
+void mimobox_session_output_range(const struct mimobox_session *session, uint64_t *start,
+                                  uint64_t *end);
+int mimobox_reader_open(struct mimobox_session *session, struct mimobox_reader **out);
+void mimobox_reader_close(struct mimobox_reader *reader);
+/*
+ * Reads at `offset`; one below `start` begins at `start`, and the reader that goes on from
+ * there by its own count is understood. Returns the bytes read; 0 at the end of an ended
+ * session's output; EAGAIN where there is nothing yet; ESTALE, once, where `overflow drop` has
+ * dropped what the reader would have got next.
+ */
+ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t size,
+                            uint64_t offset);
+/* What a read that goes on would do now: 1: give bytes (or ESTALE), 0: the end, -EAGAIN: wait. */
+int mimobox_reader_poll(const struct mimobox_reader *reader);
+/* Reads what is kept at the absolute `offset`, which must not be below `start`; never EAGAIN. */
+ssize_t mimobox_session_peek(struct mimobox_session *session, void *data, size_t size,
+                             uint64_t offset);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -105,34 +106,48 @@ static int append(char **vector, size_t *count, const char *assignment)
 	return vector[*count] ? (*count)++, 0 : -ENOMEM;
 }
 
-static char *pwd_assignment(const char *cwd)
+/* A variable of its own, or what was laid over it. */
+static int append_own(char **vector, size_t *count, const struct environ *environ,
+                      const char *assignment)
 {
-	char *text;
-	return asprintf(&text, "PWD=%s", cwd) < 0 ? NULL : text;
+	char **set = find(environ, assignment);
+	return append(vector, count, set ? *set : assignment);
+}
+
+static bool is_own(const char *assignment)
+{
+	for (size_t i = 0; i < BASE_COUNT; i++)
+		if (same_name(base[i], assignment))
+			return true;
+	return same_name("PWD=", assignment);
+}
+
+static int fill(char **vector, const struct environ *environ, const char *pwd)
+{
+	size_t count = 0;
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < BASE_COUNT; i++)
+		error = append_own(vector, &count, environ, base[i]);
+	if (error == 0)
+		error = append_own(vector, &count, environ, pwd);
+	for (size_t i = 0; error == 0 && i < environ->count; i++)
+		if (!is_own(environ->set[i]))
+			error = append(vector, &count, environ->set[i]);
+	return error;
 }
 
 char **environ_vector(const struct environ *environ, const char *cwd)
 {
-	char *pwd = pwd_assignment(cwd);
+	char *pwd;
+	if (asprintf(&pwd, "PWD=%s", cwd) < 0)
+		return NULL;
 	char **vector = calloc(BASE_COUNT + 1 + environ->count + 1, sizeof(*vector));
-	size_t count = 0;
-	if (!pwd || !vector)
-		goto fail;
-	for (size_t i = 0; i < BASE_COUNT; i++)
-		if (!find(environ, base[i]) && append(vector, &count, base[i]) < 0)
-			goto fail;
-	if (!find(environ, pwd) && append(vector, &count, pwd) < 0)
-		goto fail;
-	for (size_t i = 0; i < environ->count; i++)
-		if (append(vector, &count, environ->set[i]) < 0)
-			goto fail;
+	if (vector && fill(vector, environ, pwd) < 0) {
+		environ_free_vector(vector);
+		vector = NULL;
+	}
 	free(pwd);
 	return vector;
-fail:
-	free(pwd);
-	if (vector)
-		environ_free_vector(vector);
-	return NULL;
 }
 
 void environ_free_vector(char **vector)

@@ -8,7 +8,7 @@ void output_close(struct output *output)
 	spool_close(&output->spool);
 }
 
-/* The walk over all readers is made only when the old floor stands in the way. */
+/* The walk over all readers is made only when the old floor comes to stand in the way. */
 static uint64_t raise_floor(struct output *output)
 {
 	uint64_t floor = output->spool.end;
@@ -24,7 +24,7 @@ size_t output_room(struct output *output)
 	if (output->overflow == OVERFLOW_DROP || !output->readers)
 		return SIZE_MAX;
 	uint64_t unread = output->spool.end - output->floor;
-	if (unread >= output->retain)
+	if (unread > output->retain / 2)
 		unread = output->spool.end - raise_floor(output);
 	return unread >= output->retain ? 0 : (size_t)(output->retain - unread);
 }

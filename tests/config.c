@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* The text of `config`: what is taken, what is refused and why, and that a listing reads back. */
+#include "config.h"
+
+#include "units.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct config config;
+static struct reason reason;
+static unsigned line;
+static int error;
+
+static void setup(void)
+{
+	cr_assert_eq(config_init(&config), 0);
+}
+
+static void teardown(void)
+{
+	config_finish(&config);
+}
+
+TestSuite(config, .init = setup, .fini = teardown);
+
+static size_t apply(const char *text)
+{
+	return config_apply(&config, NULL, text, strlen(text), &error, &line, &reason);
+}
+
+static char *listing(const struct config *of)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+	config_print(of, to);
+	fclose(to);
+	return text;
+}
+
+Test(config, defaults_are_those_of_the_contract)
+{
+	static const char *const lines[] = {
+		"argv [\"/bin/sh\"]\n", "cwd /tmp\n",    "timeout none\n",   "kill-grace 150ms\n",
+		"memory 512M\n",        "processes 128\n", "cpu 1\n",          "open-files 1024\n",
+		"file-size none\n",     "tmp-size 64M\n", "retain 64M\n",     "overflow wait\n",
+		"env HOME=/tmp\n",      "env TERM=xterm-256color\n",
+		"env USER=sandbox\n",   "env LOGNAME=sandbox\n", "env SHELL=/bin/sh\n",
+		"env LANG=C\n",         "env TMPDIR=/tmp\n", "env PWD=/tmp\n",
+	};
+	char *text = listing(&config);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		cr_expect(strstr(text, lines[i]), "no '%s' in:\n%s", lines[i], text);
+	free(text);
+}
+
+Test(config, a_listing_reads_back_to_itself)
+{
+	apply("command printf '%s' \"a  b\"; exit 3\nenv A=1\nenv PATH=/bin\ncwd /usr\ntimeout 1.5s\n"
+	      "memory none\ncpu 0.25\nretain 1M\noverflow drop\nfile-size 3K\n");
+	cr_assert_eq(error, 0, "%s", reason.text);
+	char *first = listing(&config);
+	config_finish(&config);
+	config_init(&config);
+	cr_expect_eq(apply(first), strlen(first));
+	cr_expect_eq(error, 0, "%s", reason.text);
+	char *second = listing(&config);
+	cr_expect_str_eq(first, second);
+	free(first);
+	free(second);
+}
+
+Test(config, argv_takes_exact_arguments)
+{
+	apply("argv [\"printf\", \"%s|\", \"a b\", \"\", \"\\u00e9\\n\"]");
+	cr_assert_eq(error, 0, "%s", reason.text);
+	cr_expect_str_eq(config.argv[2], "a b");
+	cr_expect_str_eq(config.argv[3], "");
+	cr_expect_str_eq(config.argv[4], "\xc3\xa9\n");
+	cr_expect_null(config.argv[5]);
+	cr_expect_null(config.command);
+}
+
+Test(config, command_and_argv_take_each_others_place)
+{
+	apply("argv [\"true\"]\ncommand exit 3\n");
+	cr_expect_str_eq(config.command, "exit 3");
+	apply("argv [\"false\"]\n");
+	cr_expect_null(config.command);
+	cr_expect_str_eq(config.argv[0], "false");
+}
+
+Test(config, refused_lines_change_nothing_and_say_why)
+{
+	static const struct {
+		const char *text;
+		int error;
+		const char *why;
+	} rows[] = {
+		{ "memroy 1G", -EINVAL, "unknown key 'memroy'" },
+		{ "memory", -EINVAL, "key 'memory' has no value" },
+		{ "memory x", -EINVAL, "memory 'x': malformed" },
+		{ "memory 1", -ERANGE, "memory '1': out of bounds" },
+		{ "timeout 0s", -ERANGE, "timeout '0s': out of bounds" },
+		{ "timeout 5", -EINVAL, "timeout '5': malformed" },
+		{ "kill-grace none", -EINVAL, "kill-grace 'none': malformed" },
+		{ "processes 0", -ERANGE, "processes '0': out of bounds" },
+		{ "cpu 0", -ERANGE, "cpu '0': out of bounds" },
+		{ "command  ", -EINVAL, "has no value" },
+		{ "argv []", -EINVAL, "argv: not a JSON array of strings" },
+		{ "argv {}", -EINVAL, "argv: not a JSON array of strings" },
+		{ "argv [1]", -EINVAL, "argv: element 0 is not a string" },
+		{ "argv [\"\"]", -EINVAL, "argv: empty command" },
+		{ "argv [\"a\"", -EINVAL, "argv:" },
+		{ "argv [\"a\\u0000b\"]", -EINVAL, "argv:" },
+		{ "argv [\"a\"] x", -EINVAL, "argv:" },
+		{ "cwd tmp", -EINVAL, "cwd 'tmp': not an absolute path" },
+		{ "env A", -EINVAL, "env 'A'" },
+		{ "env =1", -EINVAL, "env ''" },
+		{ "env 1A=1", -EINVAL, "env '1A'" },
+		{ "env LD_PRELOAD=x", -EINVAL, "env 'LD_PRELOAD'" },
+		{ "env ld_Library_Path=x", -EINVAL, "env 'ld_Library_Path'" },
+		{ "env BASH_ENV=x", -EINVAL, "env 'BASH_ENV'" },
+		{ "env env=x", -EINVAL, "env 'env'" },
+		{ "env DYLD_X=x", -EINVAL, "env 'DYLD_X'" },
+		{ "overflow maybe", -EINVAL, "overflow 'maybe': neither wait nor drop" },
+		{ "reset now", -EINVAL, "reset takes no value" },
+	};
+	char *before = listing(&config);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_expect_eq(apply(rows[i].text), 0, "'%s' was taken", rows[i].text);
+		cr_expect_eq(error, rows[i].error, "'%s' gives %d", rows[i].text, error);
+		cr_expect(strstr(reason.text, rows[i].why), "'%s' says '%s'", rows[i].text,
+		          reason.text);
+	}
+	char *after = listing(&config);
+	cr_expect_str_eq(before, after);
+	free(before);
+	free(after);
+}
+
+Test(config, near_misses_of_refused_names_are_taken)
+{
+	apply("env ENVY=1\nenv LDX=1\nenv BASH_ENVIRON=1\nenv PWD=/x\n");
+	cr_expect_eq(error, 0, "%s", reason.text);
+}
+
+Test(config, lines_before_a_bad_one_have_taken_effect)
+{
+	cr_expect_eq(apply("memory 1G\n# a comment\n\nmemroy 2G\ncpu 2\n"), 23);
+	cr_expect_eq(error, -EINVAL);
+	cr_expect_eq(line, 4);
+	cr_expect_eq(config.memory, UINT64_C(1) << 30);
+	cr_expect_eq(config.cpu_milli, 1000);
+}
+
+Test(config, a_nul_byte_is_refused)
+{
+	cr_expect_eq(config_apply(&config, NULL, "cpu 2\0\n", 7, &error, &line, &reason), 0);
+	cr_expect_eq(error, -EINVAL);
+}
+
+Test(config, the_last_line_needs_no_newline)
+{
+	cr_expect_eq(apply("\tcpu \t 2 \r\nmemory 1G"), 20);
+	cr_expect_eq(config.memory, UINT64_C(1) << 30);
+	cr_expect_eq(config.cpu_milli, 2000);
+}
+
+Test(config, env_replaces_by_name_and_pwd_follows_cwd)
+{
+	apply("env A=1\nenv A=2\ncwd /usr\n");
+	char **vector = environ_vector(&config.environ, config.cwd);
+	bool two = false, pwd = false;
+	for (size_t i = 0; vector[i]; i++) {
+		cr_expect_str_neq(vector[i], "A=1");
+		two |= strcmp(vector[i], "A=2") == 0;
+		pwd |= strcmp(vector[i], "PWD=/usr") == 0;
+	}
+	cr_expect(two && pwd);
+	environ_free_vector(vector);
+}
+
+Test(config, reset_goes_back)
+{
+	struct config defaults;
+	config_init(&defaults);
+	size_t taken = config_apply(&defaults, NULL, "cpu 3\n", 6, &error, &line, &reason);
+	cr_assert_eq(taken, 6);
+	apply("cpu 2\nenv A=1\ncommand x\n");
+	config_apply(&config, &defaults, "reset\n", 6, &error, &line, &reason);
+	cr_expect_eq(config.cpu_milli, 3000);
+	cr_expect_eq(config.environ.count, 0);
+	cr_expect_null(config.command);
+	config_finish(&defaults);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* The output log: absolute offsets, what is kept, who holds it back, and a disk that is full. */
+#include "output.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MIB = 1 << 20 };
+
+static struct output output;
+static char block[65536], got[65536];
+
+static void setup(void)
+{
+	output = (struct output){ .retain = UINT64_MAX };
+	cr_assert_eq(spool_open(&output.spool, "/var/tmp"), 0);
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] = (char)(i * 31 + i / 251);
+}
+
+static void teardown(void)
+{
+	output_close(&output);
+}
+
+TestSuite(spool, .init = setup, .fini = teardown, .timeout = 60);
+
+static void add(size_t blocks)
+{
+	while (blocks--)
+		cr_assert_eq(output_append(&output, block, sizeof(block)), 0);
+}
+
+static uint64_t disk_used(void)
+{
+	struct stat status;
+	cr_assert_eq(fstat(output.spool.fd, &status), 0);
+	return (uint64_t)status.st_blocks * 512;
+}
+
+Test(spool, bytes_are_at_their_offsets)
+{
+	add(3);
+	for (uint64_t at = 0; at < 3 * sizeof(block); at += 9973) {
+		ssize_t count = spool_read(&output.spool, got, 100, at);
+		for (ssize_t i = 0; i < count; i++)
+			cr_assert_eq(got[i], block[(at + (uint64_t)i) % sizeof(block)]);
+	}
+	cr_expect_eq(spool_read(&output.spool, got, 100, 3 * sizeof(block) - 7), 7);
+	cr_expect_eq(spool_read(&output.spool, got, 100, 3 * sizeof(block)), 0);
+}
+
+Test(spool, no_more_than_retain_is_kept_also_on_disk)
+{
+	output.retain = MIB;
+	add(256);
+	cr_expect_eq(output.spool.end - output.spool.start, MIB);
+	cr_expect_eq(output.spool.end, 16 * MIB);
+	fsync(output.spool.fd);
+	cr_expect_leq(disk_used(), 3 * MIB);
+}
+
+Test(spool, wait_keeps_what_an_open_reader_has_not_read)
+{
+	struct mimobox_reader slow, fast;
+	output.retain = MIB;
+	output_attach(&output, &slow);
+	output_attach(&output, &fast);
+	for (uint64_t at = 0; output_room(&output) > 0; at += sizeof(block)) {
+		cr_assert_lt(at, 4 * MIB, "it never said stop");
+		add(1);
+		cr_assert_eq(output_read(&output, &fast, got, sizeof(got), at),
+		             (ssize_t)sizeof(got));
+	}
+	cr_expect_eq(output.spool.end, MIB);
+	cr_expect_eq(output.spool.start, 0);
+	cr_expect_eq(output_read(&output, &slow, got, 1000, 0), 1000);
+	cr_expect_arr_eq(got, block, 1000);
+	cr_expect_eq(output_room(&output), 1000);
+	output_detach(&output, &slow);
+	cr_expect_eq(output_room(&output), MIB, "a closed reader holds nothing back");
+	output_detach(&output, &fast);
+	cr_expect_eq(output_room(&output), SIZE_MAX);
+}
+
+Test(spool, a_reader_that_goes_back_holds_from_there)
+{
+	struct mimobox_reader reader;
+	output.retain = MIB;
+	output_attach(&output, &reader);
+	add(16);
+	cr_assert_eq(output_room(&output), 0);
+	for (uint64_t at = 0; at < MIB; at += sizeof(got))
+		output_read(&output, &reader, got, sizeof(got), at);
+	cr_assert_eq(output_room(&output), MIB);
+	cr_expect_eq(output_read(&output, &reader, got, 10, 100), 10);
+	cr_expect_eq(output_room(&output), 110);
+	output_detach(&output, &reader);
+}
+
+Test(spool, drop_tells_a_reader_left_behind_once)
+{
+	struct mimobox_reader reader;
+	output.retain = MIB;
+	output.overflow = OVERFLOW_DROP;
+	output_attach(&output, &reader);
+	add(1);
+	cr_assert_eq(output_read(&output, &reader, got, 500, 0), 500);
+	add(64);
+	cr_expect_eq(output_room(&output), SIZE_MAX);
+	cr_expect_eq(output_read(&output, &reader, got, 500, 500), -ESTALE);
+	uint64_t start = output.spool.start, read = 0;
+	ssize_t count;
+	while ((count = output_read(&output, &reader, got, sizeof(got), 500 + read)) > 0)
+		read += (uint64_t)count;
+	cr_expect_eq(count, -EAGAIN);
+	cr_expect_eq(start + read, output.spool.end, "it went on at the oldest byte kept");
+	output.ended = true;
+	cr_expect_eq(output_read(&output, &reader, got, 1, 500 + read), 0);
+	output_detach(&output, &reader);
+}
+
+Test(spool, a_late_reader_starts_at_the_oldest_byte)
+{
+	struct mimobox_reader reader;
+	output.retain = MIB;
+	add(33);
+	output_attach(&output, &reader);
+	uint64_t read = 0;
+	ssize_t count;
+	while ((count = output_read(&output, &reader, got, 4096, read)) > 0)
+		read += (uint64_t)count;
+	cr_expect_eq(read, MIB);
+	cr_expect_eq(output_read(&output, &reader, got, 10, output.spool.end - 4), 4,
+	             "an absolute offset is one still");
+	output_detach(&output, &reader);
+}
+
+Test(spool, a_full_disk_holds_the_rest_in_memory_until_it_has_room)
+{
+	/* RLIMIT_FSIZE stands for the disk. */
+	struct rlimit old, small = { .rlim_cur = 100000, .rlim_max = RLIM_INFINITY };
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	small.rlim_max = old.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &small);
+	cr_expect_eq(output_append(&output, block, sizeof(block)), 0);
+	cr_expect_eq(output_append(&output, block, sizeof(block)), -EFBIG);
+	cr_expect_eq(output.spool.end, 2 * sizeof(block));
+	cr_expect_eq(output.spool.held_size, 2 * sizeof(block) - 100000);
+	cr_expect_eq(spool_flush(&output.spool), -EFBIG);
+	struct mimobox_reader reader;
+	output_attach(&output, &reader);
+	for (uint64_t at = 0; at < 2 * sizeof(block);) {
+		ssize_t count = output_read(&output, &reader, got, 3000, at);
+		cr_assert_gt(count, 0);
+		for (ssize_t i = 0; i < count; i++)
+			cr_assert_eq(got[i], block[(at + (uint64_t)i) % sizeof(block)]);
+		at += (uint64_t)count;
+	}
+	setrlimit(RLIMIT_FSIZE, &old);
+	cr_expect_eq(spool_flush(&output.spool), 0);
+	cr_expect_eq(output.spool.held_size, 0);
+	cr_expect_eq(spool_read(&output.spool, got, 50, 100000 - 25), 50);
+	cr_expect_arr_eq(got, block + 100000 - 25 - 65536, 50);
+	output_detach(&output, &reader);
+}

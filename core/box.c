@@ -6,6 +6,7 @@
  */
 #include "session.h"
 #include "units.h"
+#include "workspace.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,7 +22,7 @@
 enum { FIRST_BUCKETS = 256, PROBE_MS = 5000 };
 
 __attribute__((format(printf, 3, 4))) static void explain(char *why, size_t size,
-                                                          const char *format, ...)
+							  const char *format, ...)
 {
 	va_list arguments;
 	if (!why || size == 0)
@@ -130,7 +131,7 @@ unsigned mimobox_session_count(const struct mimobox *box)
 static int check_name(const char *name)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	                              "0123456789._-";
+				      "0123456789._-";
 	size_t length = strlen(name);
 	if (length > SESSION_NAME_MAX)
 		return -ENAMETOOLONG;
@@ -151,7 +152,7 @@ static void link_last(struct mimobox *box, struct mimobox_session *session)
 }
 
 int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid_t gid,
-                           struct mimobox_session **out)
+			   struct mimobox_session **out)
 {
 	int error = check_name(name);
 	if (error < 0)
@@ -178,6 +179,11 @@ int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid
 	session->run_uid = uid ? uid : own;
 	session->run_gid = uid && gid ? gid : own;
 	session_init(session);
+	error = workspace_create(session);
+	if (error < 0) {
+		session_free(session);
+		return error;
+	}
 	link_last(box, session);
 	mimobox_session_log(session, "created");
 	*out = mimobox_session_ref(session);
@@ -202,6 +208,8 @@ void mimobox_session_remove(struct mimobox_session *session)
 	box->count--;
 	if (session->state == MIMOBOX_CREATED)
 		session_end_unstarted(session);
+	else if (session->state == MIMOBOX_EXITED)
+		workspace_remove(session);
 	else
 		session_kill(session, END_REMOVED);
 	mimobox_session_unref(session);
@@ -227,6 +235,11 @@ gid_t mimobox_session_gid(const struct mimobox_session *session)
 	return session->gid;
 }
 
+const char *mimobox_session_workspace(const struct mimobox_session *session)
+{
+	return session->workspace;
+}
+
 bool mimobox_session_removed(const struct mimobox_session *session)
 {
 	return session->removed;
@@ -243,7 +256,7 @@ void **mimobox_session_data(struct mimobox_session *session)
 }
 
 void mimobox_session_times(const struct mimobox_session *session, struct timespec *created,
-                           struct timespec *changed)
+			   struct timespec *changed)
 {
 	*created = session->created;
 	*changed = session->changed;
@@ -256,8 +269,8 @@ ssize_t mimobox_defaults_configure(struct mimobox *box, const char *text, size_t
 	struct reason reason;
 	unsigned line;
 	int error;
-	size_t taken = config_apply(&box->defaults, &box->builtin, text, size, &error, &line,
-	                            &reason);
+	size_t taken =
+		config_apply(&box->defaults, &box->builtin, text, size, &error, &line, &reason);
 	return taken == 0 && error < 0 ? error : (ssize_t)taken;
 }
 
@@ -291,8 +304,39 @@ static int init_defaults(struct mimobox *box, const char *text, char *why, size_
 
 /* The box */
 
+int box_filter(struct mimobox *box, const struct access *access, const struct sysfilter **out,
+	       char *why, size_t why_size)
+{
+	struct sysfilter_options options = access_filter(access);
+	struct sysfilter *filter = &box->filters[options.profile][options.fork][options.tcp_only];
+	int error = filter->code ? 0 : sysfilter_build(&options, filter, why, why_size);
+	*out = filter;
+	return error;
+}
+
+static char *find_resolver(void)
+{
+	char *path = realpath("/etc/resolv.conf", NULL);
+	if (path && strncmp(path, "/etc/", 5) != 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+static int prepare_workspaces(struct mimobox *box, const char *directory, char *why,
+			      size_t why_size)
+{
+	if (!directory)
+		return 0;
+	box->workspaces = strdup(directory);
+	int error = box->workspaces ? workspace_prepare(directory) : -ENOMEM;
+	if (error < 0)
+		explain(why, why_size, "workspaces directory %s: %s", directory, strerror(-error));
+	return error;
+}
+
 static int init_box(struct mimobox *box, const struct mimobox_options *options, char *why,
-                    size_t why_size)
+		    size_t why_size)
 {
 	const char *spool_dir = options->spool_dir ? options->spool_dir : "/var/tmp";
 	box->notify = options->notify;
@@ -310,11 +354,18 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	}
 	spool_close(&spool);
 	root_layout_init(&box->layout);
+	box->resolver = find_resolver();
+	error = prepare_workspaces(box, options->workspaces, why, why_size);
+	if (error < 0)
+		return error;
 	error = loop_create(&box->loop);
 	if (error == 0)
 		error = cgroups_create(&box->cgroups);
 	if (error == 0)
 		error = init_defaults(box, options->defaults, why, why_size);
+	const struct sysfilter *filter;
+	if (error == 0)
+		error = box_filter(box, &box->defaults.access, &filter, why, why_size);
 	return error;
 }
 
@@ -326,14 +377,19 @@ static void free_box(struct mimobox *box)
 	config_finish(&box->builtin);
 	if (box->no_capabilities)
 		cap_free(box->no_capabilities);
+	for (int profile = 0; profile < SYSFILTER_PROFILES; profile++)
+		for (int i = 0; i < 4; i++)
+			sysfilter_finish(&box->filters[profile][i / 2][i % 2]);
 	free(box->spool_dir);
+	free(box->workspaces);
+	free(box->resolver);
 	free(box->names);
 	free(box->ids);
 	free(box);
 }
 
 int mimobox_create(const struct mimobox_options *options, struct mimobox **out, char *why,
-                   size_t why_size)
+		   size_t why_size)
 {
 	struct mimobox *box = calloc(1, sizeof(*box));
 	if (!box)
@@ -400,8 +456,8 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 	error = mimobox_session_start(session);
 	if (error == -EINPROGRESS)
 		error = dispatch_until(box, has_exited, session, PROBE_MS * UINT64_C(1000000))
-		                ? session->start_result
-		                : -ETIMEDOUT;
+				? session->start_result
+				: -ETIMEDOUT;
 	if (error == 0 && session->status != 0)
 		error = -EIO;
 	if (error < 0)

@@ -15,7 +15,7 @@
 
 struct key;
 typedef int (*parse_fn)(struct config *config, const struct key *key, const char *value,
-                        struct reason *reason);
+			struct reason *reason);
 typedef void (*print_fn)(const struct config *config, const struct key *key, FILE *to);
 
 struct key {
@@ -28,7 +28,7 @@ struct key {
 };
 
 __attribute__((format(printf, 2, 3))) static int refuse(struct reason *reason, const char *format,
-                                                        ...)
+							...)
 {
 	va_list arguments;
 	va_start(arguments, format);
@@ -69,7 +69,7 @@ static char **copy_vector(char *const *vector)
 /* command, argv */
 
 static int parse_command(struct config *config, const struct key *key, const char *value,
-                         struct reason *reason)
+			 struct reason *reason)
 {
 	(void)key;
 	if (value[strspn(value, " \t")] == '\0')
@@ -103,7 +103,7 @@ static char **vector_of_strings(const json_t *array)
 }
 
 static int parse_argv(struct config *config, const struct key *key, const char *value,
-                      struct reason *reason)
+		      struct reason *reason)
 {
 	(void)key;
 	json_error_t where;
@@ -148,7 +148,7 @@ static void print_argv(const struct config *config, const struct key *key, FILE 
 /* env, cwd */
 
 static int parse_env(struct config *config, const struct key *key, const char *value,
-                     struct reason *reason)
+		     struct reason *reason)
 {
 	(void)key;
 	/* As `config` prints it; taking it as set would keep PWD from following cwd. */
@@ -157,8 +157,8 @@ static int parse_env(struct config *config, const struct key *key, const char *v
 	int error = environ_set(&config->environ, value);
 	if (error == -EINVAL)
 		return refuse(reason,
-		              "env '%.*s': not NAME=VALUE, or a name that loaders or shells act on",
-		              (int)strcspn(value, "="), value);
+			      "env '%.*s': not NAME=VALUE, or a name that loaders or shells act on",
+			      (int)strcspn(value, "="), value);
 	return error < 0 ? out_of_memory(reason) : 0;
 }
 
@@ -172,7 +172,7 @@ static void print_env(const struct config *config, const struct key *key, FILE *
 }
 
 static int parse_cwd(struct config *config, const struct key *key, const char *value,
-                     struct reason *reason)
+		     struct reason *reason)
 {
 	(void)key;
 	if (value[0] != '/')
@@ -195,7 +195,7 @@ static void print_cwd(const struct config *config, const struct key *key, FILE *
 typedef int (*number_fn)(const char *text, uint64_t *value);
 
 static int parse_number(struct config *config, const struct key *key, const char *value,
-                        struct reason *reason, number_fn parse)
+			struct reason *reason, number_fn parse)
 {
 	uint64_t number;
 	int error = 0;
@@ -222,7 +222,7 @@ static uint64_t number_of(const struct config *config, const struct key *key)
 }
 
 static void print_number(const struct config *config, const struct key *key, FILE *to,
-                         void (*print)(FILE *to, uint64_t value))
+			 void (*print)(FILE *to, uint64_t value))
 {
 	uint64_t number = number_of(config, key);
 	fprintf(to, "%s ", key->name);
@@ -243,15 +243,15 @@ static void print_count(FILE *to, uint64_t value)
 	fprintf(to, "%llu", (unsigned long long)value);
 }
 
-#define NUMBER_KEY(kind, parser, printer)                                                          \
-	static int parse_##kind(struct config *config, const struct key *key, const char *value,   \
-	                        struct reason *reason)                                             \
-	{                                                                                          \
-		return parse_number(config, key, value, reason, parser);                           \
-	}                                                                                          \
-	static void print_##kind(const struct config *config, const struct key *key, FILE *to)     \
-	{                                                                                          \
-		print_number(config, key, to, printer);                                            \
+#define NUMBER_KEY(kind, parser, printer)                                                        \
+	static int parse_##kind(struct config *config, const struct key *key, const char *value, \
+				struct reason *reason)                                           \
+	{                                                                                        \
+		return parse_number(config, key, value, reason, parser);                         \
+	}                                                                                        \
+	static void print_##kind(const struct config *config, const struct key *key, FILE *to)   \
+	{                                                                                        \
+		print_number(config, key, to, printer);                                          \
 	}
 
 NUMBER_KEY(size, units_parse_size, units_print_size)
@@ -262,7 +262,7 @@ NUMBER_KEY(cores, units_parse_milli, units_print_milli)
 /* overflow */
 
 static int parse_overflow(struct config *config, const struct key *key, const char *value,
-                          struct reason *reason)
+			  struct reason *reason)
 {
 	(void)key;
 	if (strcmp(value, "wait") == 0)
@@ -277,6 +277,71 @@ static int parse_overflow(struct config *config, const struct key *key, const ch
 static void print_overflow(const struct config *config, const struct key *key, FILE *to)
 {
 	fprintf(to, "%s %s\n", key->name, config->overflow == OVERFLOW_WAIT ? "wait" : "drop");
+}
+
+/* ro, rw, network, seccomp, fork */
+
+static int parse_path(struct config *config, const struct key *key, const char *value,
+		      struct reason *reason)
+{
+	const char *why;
+	int error = access_add_path(&config->access, value, key->name[1] == 'w', &why);
+	if (error == -EINVAL)
+		return refuse(reason, "%s '%.100s': %s", key->name, value, why);
+	return error < 0 ? out_of_memory(reason) : 0;
+}
+
+static void print_paths(const struct config *config, const struct key *key, FILE *to)
+{
+	access_print_paths(&config->access, key->name[1] == 'w', to);
+}
+
+static int parse_network(struct config *config, const struct key *key, const char *value,
+			 struct reason *reason)
+{
+	int error = access_set_network(&config->access, value);
+	if (error == -ENOMEM)
+		return out_of_memory(reason);
+	if (error < 0)
+		refuse(reason, "%s '%.100s': %s", key->name, value,
+		       error == -ERANGE ? "ports are 1 to 65535, 64 at most"
+					: "not none, host or tcp PORT,...");
+	return error;
+}
+
+static void print_network(const struct config *config, const struct key *key, FILE *to)
+{
+	(void)key;
+	access_print_network(&config->access, to);
+}
+
+static int parse_seccomp(struct config *config, const struct key *key, const char *value,
+			 struct reason *reason)
+{
+	if (sysfilter_profile_parse(value, &config->access.seccomp) < 0)
+		return refuse(reason, "%s '%.100s': not essential, network or compat", key->name,
+			      value);
+	return 0;
+}
+
+static void print_seccomp(const struct config *config, const struct key *key, FILE *to)
+{
+	fprintf(to, "%s %s\n", key->name, sysfilter_profile_name(config->access.seccomp));
+}
+
+static int parse_fork(struct config *config, const struct key *key, const char *value,
+		      struct reason *reason)
+{
+	bool yes = strcmp(value, "yes") == 0;
+	if (!yes && strcmp(value, "no") != 0)
+		return refuse(reason, "%s '%.100s': neither yes nor no", key->name, value);
+	config->access.fork = yes;
+	return 0;
+}
+
+static void print_fork(const struct config *config, const struct key *key, FILE *to)
+{
+	fprintf(to, "%s %s\n", key->name, config->access.fork ? "yes" : "no");
 }
 
 static const struct key keys[] = {
@@ -303,11 +368,11 @@ static const struct key keys[] = {
 	{ "retain", parse_size, print_size, offsetof(struct config, retain), 65536, UNITS_NONE / 4,
 	  false },
 	{ "overflow", parse_overflow, print_overflow, 0, 0, 0, false },
-	{ "ro", NULL, NULL, 0, 0, 0, false },
-	{ "rw", NULL, NULL, 0, 0, 0, false },
-	{ "network", NULL, NULL, 0, 0, 0, false },
-	{ "seccomp", NULL, NULL, 0, 0, 0, false },
-	{ "fork", NULL, NULL, 0, 0, 0, false },
+	{ "ro", parse_path, print_paths, 0, 0, 0, false },
+	{ "rw", parse_path, print_paths, 0, 0, 0, false },
+	{ "network", parse_network, print_network, 0, 0, 0, false },
+	{ "seccomp", parse_seccomp, print_seccomp, 0, 0, 0, false },
+	{ "fork", parse_fork, print_fork, 0, 0, 0, false },
 	{ "terminal", NULL, NULL, 0, 0, 0, false },
 	{ "ends", NULL, NULL, 0, 0, 0, false },
 };
@@ -331,6 +396,7 @@ int config_init(struct config *config)
 		.tmp_size = UINT64_C(64) << 20,
 		.retain = UINT64_C(64) << 20,
 		.overflow = OVERFLOW_WAIT,
+		.access = { .network = NETWORK_NONE, .seccomp = SYSFILTER_ESSENTIAL, .fork = true },
 	};
 	if (config->argv && config->cwd)
 		return 0;
@@ -344,7 +410,11 @@ int config_copy(struct config *to, const struct config *from)
 	to->command = from->command ? strdup(from->command) : NULL;
 	to->argv = copy_vector(from->argv);
 	to->cwd = strdup(from->cwd);
+	to->environ = (struct environ){ 0 };
+	to->access = (struct access){ 0 };
 	int error = environ_copy(&to->environ, &from->environ);
+	if (error == 0)
+		error = access_copy(&to->access, &from->access);
 	if (error == 0 && to->argv && to->cwd && (to->command || !from->command))
 		return 0;
 	config_finish(to);
@@ -357,6 +427,7 @@ void config_finish(struct config *config)
 	free_vector(config->argv);
 	free(config->cwd);
 	environ_finish(&config->environ);
+	access_finish(&config->access);
 	*config = (struct config){ 0 };
 }
 
@@ -398,7 +469,7 @@ static void trim(const char *name, char *value)
 }
 
 static int apply_line(struct config *config, const struct config *defaults, char *line,
-                      struct reason *reason)
+		      struct reason *reason)
 {
 	char *name = line + strspn(line, " \t");
 	if (*name == '#' || name[strspn(name, " \t\r")] == '\0')
@@ -410,12 +481,12 @@ static int apply_line(struct config *config, const struct config *defaults, char
 	trim(name, value);
 	if (strcmp(name, "reset") == 0)
 		return *value ? refuse(reason, "reset takes no value")
-		              : reset(config, defaults, reason);
+			      : reset(config, defaults, reason);
 	return apply_key(config, name, value, reason);
 }
 
 size_t config_apply(struct config *config, const struct config *defaults, const char *text,
-                    size_t size, int *error, unsigned *line, struct reason *reason)
+		    size_t size, int *error, unsigned *line, struct reason *reason)
 {
 	size_t taken = 0;
 	*error = 0;

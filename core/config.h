@@ -6,6 +6,7 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include "access.h"
 #include "environ.h"
 
 #include <stdbool.h>
@@ -31,6 +32,7 @@ struct config {
 	uint64_t tmp_size;  /* bytes */
 	uint64_t retain;    /* bytes */
 	enum overflow overflow;
+	struct access access;
 };
 
 /* One line that says why a line was refused. */
@@ -49,7 +51,7 @@ void config_finish(struct config *config);
  * refused: *error is its errno, *line its number from 1, *reason why.
  */
 size_t config_apply(struct config *config, const struct config *defaults, const char *text,
-                    size_t size, int *error, unsigned *line, struct reason *reason);
+		    size_t size, int *error, unsigned *line, struct reason *reason);
 
 /* Every key with its effective value, in the syntax that config_apply() takes. */
 void config_print(const struct config *config, FILE *to);

@@ -17,7 +17,7 @@ static int refuse(struct mimobox_session *session, int error, const char *verb, 
 
 /* Signals go to what runs; before and after there is nothing to signal. */
 static int tell(struct mimobox_session *session, const char *verb, enum control_verb control,
-                int number)
+		int number)
 {
 	if (session->state != MIMOBOX_RUNNING)
 		return refuse(session, -ESRCH, verb, "nothing runs");
@@ -81,9 +81,9 @@ static const struct {
 	verb_fn act;
 	bool takes_argument;
 } verbs[] = {
-	{ "start", do_start, false },   { "kill", do_kill, false }, { "signal", do_signal, true },
-	{ "eof", do_eof, false },       { "hangup", do_hangup, false },
-	{ "stop", do_stop, false },     { "cont", do_cont, false },
+	{ "start", do_start, false }, { "kill", do_kill, false },     { "signal", do_signal, true },
+	{ "eof", do_eof, false },     { "hangup", do_hangup, false }, { "stop", do_stop, false },
+	{ "cont", do_cont, false },
 };
 
 int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_t size)

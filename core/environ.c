@@ -108,7 +108,7 @@ static int append(char **vector, size_t *count, const char *assignment)
 
 /* A variable of its own, or what was laid over it. */
 static int append_own(char **vector, size_t *count, const struct environ *environ,
-                      const char *assignment)
+		      const char *assignment)
 {
 	char **set = find(environ, assignment);
 	return append(vector, count, set ? *set : assignment);

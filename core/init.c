@@ -13,6 +13,7 @@
 
 #include "privileges.h"
 #include "root.h"
+#include "sysfilter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,7 +118,7 @@ static void raise_loopback(void)
 	close(fd);
 }
 
-static void finish_namespaces(void)
+static void finish_namespaces(const struct sandbox_plan *plan)
 {
 	static const char name[] = "mimobox";
 	/* Only now, so that its root is the session's own group. */
@@ -125,7 +126,23 @@ static void finish_namespaces(void)
 		fail(STAGE_NAMESPACES, -errno, "cgroup");
 	if (sethostname(name, sizeof(name) - 1) < 0)
 		fail(STAGE_NAMESPACES, -errno, "host name");
-	raise_loopback();
+	if (plan->own_network)
+		raise_loopback();
+}
+
+/*
+ * Before the change of identity, that is with the rights of the daemon's user but none of its
+ * capabilities: what is the daemon's own, and all where the session's owner is root. After it:
+ * what somebody else asked for.
+ */
+static void open_paths(struct sandbox_plan *plan, bool after)
+{
+	const char *what = NULL;
+	unsigned count = plan->owner_is_root ? plan->path_count : plan->own_paths;
+	int error = after ? paths_open(plan->paths + count, plan->path_count - count, &what)
+			  : paths_open(plan->paths, count, &what);
+	if (error < 0)
+		fail(STAGE_PATHS, error, what);
 }
 
 /* Its size is there before anything can ask for it. */
@@ -157,6 +174,15 @@ static void open_terminal(const struct sandbox_plan *plan)
 	close_range(MASTER + 1, ~0U, 0);
 }
 
+static void apply_landlock(const struct sandbox_plan *plan)
+{
+	unsigned failed;
+	int error = landlock_apply(&plan->landlock, &failed);
+	if (error < 0)
+		fail(STAGE_LANDLOCK, error,
+		     failed < plan->landlock.rule_count ? plan->landlock.rules[failed].path : "");
+}
+
 _Noreturn static void run_command(const struct sandbox_plan *plan)
 {
 	sigset_t none;
@@ -164,13 +190,17 @@ _Noreturn static void run_command(const struct sandbox_plan *plan)
 		fail(STAGE_TERMINAL, -errno, "controlling terminal");
 	if (chdir(plan->cwd) < 0)
 		fail(STAGE_CWD, -errno, plan->cwd);
+	apply_landlock(plan);
 	if (close_range(START + 1, ~0U, 0) < 0)
 		fail(STAGE_EXEC, -errno, "close_range");
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	report(STAGE_EXEC, 0, NULL, -1);
-	int error = -ENOENT;
-	for (char **path = plan->paths; *path && error != -E2BIG; path++) {
+	int error = sysfilter_load(plan->filter);
+	if (error < 0)
+		fail(STAGE_SECCOMP, error, "filter");
+	error = -ENOENT;
+	for (char **path = plan->candidates; *path && error != -E2BIG; path++) {
 		execve(*path, plan->argv, plan->envp);
 		if (error == -ENOENT || (errno != ENOENT && errno != ENOTDIR))
 			error = -errno;
@@ -237,7 +267,7 @@ static bool reap(pid_t command, int *status)
 _Noreturn static void serve(pid_t command)
 {
 	struct pollfd events[] = { { .fd = SIGNALS, .events = POLLIN },
-		                   { .fd = CONTROL, .events = POLLIN } };
+				   { .fd = CONTROL, .events = POLLIN } };
 	struct signalfd_siginfo info;
 	struct exit_report ended;
 	int status;
@@ -254,15 +284,18 @@ _Noreturn static void serve(pid_t command)
 	_exit(0);
 }
 
-_Noreturn void init_run(const struct sandbox_plan *plan, int start, int control)
+_Noreturn void init_run(struct sandbox_plan *plan, int start, int control)
 {
 	const char *what = NULL;
 	take_place(start, control);
 	die_with_parent();
 	wait_for_parent();
+	open_paths(plan, false);
 	take_identity();
-	finish_namespaces();
-	int error = root_build(plan->layout, plan->tmp_size, plan->tmp_inodes, &what);
+	open_paths(plan, true);
+	finish_namespaces(plan);
+	int error = root_build(plan->layout, plan->paths, plan->path_count, plan->tmp_size,
+			       plan->tmp_inodes, &what);
 	if (error < 0)
 		fail(STAGE_ROOT, error, what);
 	open_terminal(plan);

@@ -9,6 +9,6 @@
  * Runs in the child of clone3(2), and never returns. `start` and `control` are its ends of the
  * two sockets. Async-signal-safe calls only: it is a copy of the daemon.
  */
-_Noreturn void init_run(const struct sandbox_plan *plan, int start, int control);
+_Noreturn void init_run(struct sandbox_plan *plan, int start, int control);
 
 #endif

@@ -83,7 +83,7 @@ static void seek(struct output *output, struct mimobox_reader *reader, uint64_t 
 }
 
 ssize_t output_read(struct output *output, struct mimobox_reader *reader, void *data, size_t size,
-                    uint64_t offset)
+		    uint64_t offset)
 {
 	if (offset != reader->counted)
 		seek(output, reader, offset);

@@ -43,6 +43,6 @@ void output_attach(struct output *output, struct mimobox_reader *reader);
 void output_detach(struct output *output, struct mimobox_reader *reader);
 /* As mimobox_reader_read(). */
 ssize_t output_read(struct output *output, struct mimobox_reader *reader, void *data, size_t size,
-                    uint64_t offset);
+		    uint64_t offset);
 
 #endif

@@ -9,9 +9,11 @@
  */
 #include "root.h"
 
+#include "mounts.h"
+#include "paths.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +21,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-enum { LOCKED_DOWN = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
 
 static const char *const devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
 
@@ -38,7 +38,7 @@ static const struct {
 
 /* They tell of, or act on, the whole machine. */
 static const char *const masked[] = { "proc/kcore", "proc/keys", "proc/sysrq-trigger",
-	                              "proc/timer_list" };
+				      "proc/timer_list" };
 
 static const struct {
 	const char *name, *path, *text;
@@ -54,106 +54,39 @@ static const struct {
 
 void root_layout_init(struct root_layout *layout)
 {
-	static const char *const names[] = { "usr", "etc",   "bin",   "sbin",  "lib",
-		                             "lib32", "lib64", "libx32" };
+	static const char *const paths[] = { "/usr", "/etc",   "/bin",   "/sbin",
+					     "/lib", "/lib32", "/lib64", "/libx32" };
 	*layout = (struct root_layout){ 0 };
-	for (size_t i = 0; i < COUNT(names); i++) {
+	for (size_t i = 0; i < COUNT(paths); i++) {
 		struct root_directory *directory = &layout->directories[layout->count];
-		char path[32];
 		struct stat status;
-		snprintf(path, sizeof(path), "/%s", names[i]);
-		if (lstat(path, &status) < 0)
+		if (lstat(paths[i], &status) < 0)
 			continue;
-		snprintf(directory->name, sizeof(directory->name), "%s", names[i]);
+		snprintf(directory->path, sizeof(directory->path), "%s", paths[i]);
 		if (S_ISLNK(status.st_mode) &&
-		    readlink(path, directory->target, sizeof(directory->target) - 1) < 0)
+		    readlink(paths[i], directory->target, sizeof(directory->target) - 1) < 0)
 			continue;
 		layout->count++;
 	}
 }
 
-static int open_below(int root, const char *path, uint64_t flags)
-{
-	struct open_how how = {
-		.flags = flags | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
-	};
-	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-	return fd < 0 ? -errno : fd;
-}
-
-/* Consumes `mount`. */
-static int attach(int root, int mount, const char *path)
-{
-	int target = open_below(root, path, O_PATH);
-	int error = target < 0 ? target : 0;
-	if (error == 0 && move_mount(mount, "", target, "",
-	                             MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		error = -errno;
-	if (target >= 0)
-		close(target);
-	close(mount);
-	return error;
-}
-
-/* A clone of what is at `path`, with `attributes` on it and on all below it. */
-static int clone_mount(int directory, const char *path, uint64_t attributes)
-{
-	int mount = open_tree(directory, path,
-	                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE |
-	                              AT_SYMLINK_NOFOLLOW);
-	if (mount < 0)
-		return -errno;
-	struct mount_attr attr = { .attr_set = attributes };
-	if (attributes &&
-	    mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0) {
-		int error = -errno;
-		close(mount);
-		return error;
-	}
-	return mount;
-}
-
 static int bind(int root, int directory, const char *source, const char *target,
-                uint64_t attributes)
+		uint64_t attributes)
 {
-	int mount = clone_mount(directory, source, attributes);
-	return mount < 0 ? mount : attach(root, mount, target);
-}
-
-struct option {
-	const char *key, *value;
-};
-
-/* A new filesystem, hanging nowhere yet. */
-static int new_mount(const char *type, const struct option *options, uint64_t attributes)
-{
-	int fs = fsopen(type, FSOPEN_CLOEXEC);
-	if (fs < 0)
-		return -errno;
-	int mount = -1, result = 0;
-	for (; result == 0 && options && options->key; options++)
-		result = fsconfig(fs, FSCONFIG_SET_STRING, options->key, options->value, 0);
-	if (result == 0)
-		result = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	if (result == 0)
-		mount = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)attributes);
-	int error = mount < 0 ? -errno : 0;
-	close(fs);
-	return error < 0 ? error : mount;
+	int mount = mount_clone(directory, source, attributes);
+	return mount < 0 ? mount : mount_attach(root, mount, target);
 }
 
 /* The new root is mounted over a directory that is there on any system, until it is pivoted to. */
 static int make_root(const char *size, const char *inodes)
 {
-	const struct option options[] = {
+	const struct mount_option options[] = {
 		{ "size", size }, { "nr_inodes", inodes }, { "mode", "755" }, { NULL, NULL }
 	};
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (mount_make_private() < 0)
 		return -errno;
-	int root = new_mount("tmpfs", options, LOCKED_DOWN);
-	if (root >= 0 &&
-	    move_mount(root, "", AT_FDCWD, "/tmp", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+	int root = mount_new("tmpfs", options, MOUNT_LOCKED_DOWN);
+	if (root >= 0 && move_mount(root, "", AT_FDCWD, "/tmp", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
 		int error = -errno;
 		close(root);
 		return error;
@@ -161,33 +94,18 @@ static int make_root(const char *size, const char *inodes)
 	return root;
 }
 
-static int make_directory(int root, const char *path, mode_t mode)
-{
-	return mkdirat(root, path, mode) < 0 || fchmodat(root, path, mode, 0) < 0 ? -errno : 0;
-}
-
-static int make_file(int root, const char *path, const char *text)
-{
-	int fd = openat(root, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	size_t size = strlen(text);
-	int error = write(fd, text, size) == (ssize_t)size ? 0 : -ENOSPC;
-	close(fd);
-	return error;
-}
-
 static int add_skeleton(int root, const char **what)
 {
 	static const struct {
 		const char *path;
 		mode_t mode;
-	} directories[] = { { "proc", 0555 }, { "dev", 0755 },  { "dev/pts", 0755 },
-		            { "dev/shm", 01777 }, { "tmp", 01777 }, { "run", 0755 },
-		            { "var", 0755 } };
+	} directories[] = { { "proc", 0555 },     { "dev", 0755 },  { "dev/pts", 0755 },
+			    { "dev/shm", 01777 }, { "tmp", 01777 }, { "run", 0755 },
+			    { "var", 0755 } };
 	int error = 0;
 	for (size_t i = 0; error == 0 && i < COUNT(directories); i++)
-		error = make_directory(root, *what = directories[i].path, directories[i].mode);
+		error = mount_make_directory(root, *what = directories[i].path,
+					     directories[i].mode);
 	for (size_t i = 0; error == 0 && i < COUNT(links); i++)
 		if (symlinkat(links[i].target, root, *what = links[i].name) < 0)
 			error = -errno;
@@ -198,19 +116,18 @@ static int add_system(int root, const struct root_layout *layout, const char **w
 {
 	for (unsigned i = 0; i < layout->count; i++) {
 		const struct root_directory *directory = &layout->directories[i];
-		char source[24] = "/";
+		const char *name = directory->path + 1;
 		int error;
-		*what = directory->name;
-		strcat(source, directory->name); /* shorter than 16, see struct root_directory */
+		*what = directory->path;
 		if (directory->target[0]) {
-			if (symlinkat(directory->target, root, directory->name) < 0)
+			if (symlinkat(directory->target, root, name) < 0)
 				return -errno;
 			continue;
 		}
-		error = make_directory(root, directory->name, 0755);
+		error = mount_make_directory(root, name, 0755);
 		if (error == 0)
-			error = bind(root, AT_FDCWD, source, directory->name,
-			             LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+			error = bind(root, AT_FDCWD, directory->path, name,
+				     MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
 		if (error < 0)
 			return error;
 	}
@@ -222,14 +139,14 @@ static int add_accounts(int root, const char **what)
 {
 	for (size_t i = 0; i < COUNT(accounts); i++) {
 		*what = accounts[i].path;
-		int target = open_below(root, accounts[i].path, O_PATH);
+		int target = mount_open_below(root, accounts[i].path, O_PATH);
 		if (target < 0)
 			continue; /* a host without that file needs none here */
 		close(target);
-		int error = make_file(root, accounts[i].name, accounts[i].text);
+		int error = mount_make_file(root, accounts[i].name, accounts[i].text);
 		if (error == 0)
 			error = bind(root, root, accounts[i].name, accounts[i].path,
-			             LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+				     MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
 		if (error == 0 && unlinkat(root, accounts[i].name, 0) < 0)
 			error = -errno;
 		if (error < 0)
@@ -248,7 +165,7 @@ static int add_devices(int root, const char **what)
 		strcpy(source, "/");
 		strcat(source, path);
 		*what = devices[i];
-		error = make_file(root, path, "");
+		error = mount_make_file(root, path, "");
 		if (error == 0)
 			error = bind(root, AT_FDCWD, source, path, MOUNT_ATTR_NOSUID);
 	}
@@ -257,23 +174,24 @@ static int add_devices(int root, const char **what)
 
 static int add_terminals(int root, const char **what)
 {
-	static const struct option options[] = {
-		{ "mode", "0620" }, { "ptmxmode", "0666" }, { NULL, NULL }
-	};
+	static const struct mount_option options[] = { { "mode", "0620" },
+						       { "ptmxmode", "0666" },
+						       { NULL, NULL } };
 	*what = "devpts";
-	int mount = new_mount("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-	return mount < 0 ? mount : attach(root, mount, "dev/pts");
+	int mount = mount_new("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	return mount < 0 ? mount : mount_attach(root, mount, "dev/pts");
 }
 
 static int add_writable(int root, const char **what)
 {
-	int error = bind(root, root, *what = "tmp", "tmp", LOCKED_DOWN);
-	return error < 0 ? error : bind(root, root, *what = "dev/shm", "dev/shm", LOCKED_DOWN);
+	int error = bind(root, root, *what = "tmp", "tmp", MOUNT_LOCKED_DOWN);
+	return error < 0 ? error
+			 : bind(root, root, *what = "dev/shm", "dev/shm", MOUNT_LOCKED_DOWN);
 }
 
 static int write_proc(int root, const char *path, const char *text)
 {
-	int fd = open_below(root, path, O_WRONLY);
+	int fd = mount_open_below(root, path, O_WRONLY);
 	if (fd < 0)
 		return fd;
 	int error = write(fd, text, strlen(text)) < 0 ? -errno : 0;
@@ -285,13 +203,13 @@ static int add_proc(int root, const char **what)
 {
 	static const char nested[] = "proc/sys/user/max_user_namespaces";
 	*what = "proc";
-	int mount = new_mount("proc", NULL, LOCKED_DOWN | MOUNT_ATTR_NOEXEC);
-	int error = mount < 0 ? mount : attach(root, mount, "proc");
+	int mount = mount_new("proc", NULL, MOUNT_LOCKED_DOWN | MOUNT_ATTR_NOEXEC);
+	int error = mount < 0 ? mount : mount_attach(root, mount, "proc");
 	if (error == 0)
 		error = write_proc(root, *what = nested, "0");
 	if (error == 0)
 		error = bind(root, root, *what = "proc/sys", "proc/sys",
-		             LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+			     MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
 	for (size_t i = 0; error == 0 && i < COUNT(masked); i++) {
 		error = bind(root, root, "dev/null", *what = masked[i], MOUNT_ATTR_RDONLY);
 		if (error == -ENOENT) /* this kernel has none */
@@ -303,16 +221,15 @@ static int add_proc(int root, const char **what)
 /* pivot_root(2): stacked on itself, the old root is what "." then unmounts. */
 static int enter(int root)
 {
-	struct mount_attr attr = { .attr_set = LOCKED_DOWN | MOUNT_ATTR_RDONLY };
+	struct mount_attr attr = { .attr_set = MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY };
 	if (mount_setattr(root, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 || fchdir(root) < 0 ||
-	    syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
-	    chdir("/") < 0)
+	    syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return -errno;
 	return 0;
 }
 
-int root_build(const struct root_layout *layout, const char *tmp_size, const char *tmp_inodes,
-               const char **what)
+int root_build(const struct root_layout *layout, const struct sandbox_path *paths, unsigned count,
+	       const char *tmp_size, const char *tmp_inodes, const char **what)
 {
 	*what = "tmpfs";
 	umask(0);
@@ -332,6 +249,8 @@ int root_build(const struct root_layout *layout, const char *tmp_size, const cha
 		error = add_writable(root, what);
 	if (error == 0)
 		error = add_proc(root, what);
+	if (error == 0)
+		error = paths_attach(root, paths, count, what);
 	if (error == 0)
 		error = enter(root);
 	umask(022);

@@ -6,12 +6,12 @@
 #ifndef ROOT_H
 #define ROOT_H
 
-#include <stdbool.h>
+struct sandbox_path;
 
 /* What the host has of the directories that a system is spread over: prepared once. */
 struct root_layout {
 	struct root_directory {
-		char name[16];    /* "usr", "bin", ... */
+		char path[16];    /* "/usr", "/bin", ... */
 		char target[112]; /* where it is a symbolic link to; "" where it is a directory */
 	} directories[10];
 	unsigned count;
@@ -21,10 +21,11 @@ void root_layout_init(struct root_layout *layout);
 
 /*
  * Builds the root and moves the calling process into it, the old one out of reach. For PID 1 of
- * new user, mount and PID namespaces, with all capabilities there; async-signal-safe. Returns 0,
+ * new user, mount and PID namespaces, with all capabilities there, `paths`
+ * having been opened (paths.h); async-signal-safe. Returns 0,
  * or -errno with *what naming the thing that failed.
  */
-int root_build(const struct root_layout *layout, const char *tmp_size, const char *tmp_inodes,
-               const char **what);
+int root_build(const struct root_layout *layout, const struct sandbox_path *paths, unsigned count,
+	       const char *tmp_size, const char *tmp_inodes, const char **what);
 
 #endif

@@ -22,11 +22,19 @@
 const char *stage_name(int stage)
 {
 	static const char *const names[] = {
-		[STAGE_CGROUP] = "cgroup",         [STAGE_CLONE] = "clone",
-		[STAGE_IDENTITY] = "identity",     [STAGE_NAMESPACES] = "namespaces",
-		[STAGE_ROOT] = "root",             [STAGE_TERMINAL] = "terminal",
-		[STAGE_LIMITS] = "limits",         [STAGE_PRIVILEGES] = "privileges",
-		[STAGE_FORK] = "fork",             [STAGE_CWD] = "cwd",
+		[STAGE_CGROUP] = "cgroup",
+		[STAGE_CLONE] = "clone",
+		[STAGE_IDENTITY] = "identity",
+		[STAGE_NAMESPACES] = "namespaces",
+		[STAGE_PATHS] = "path",
+		[STAGE_ROOT] = "root",
+		[STAGE_TERMINAL] = "terminal",
+		[STAGE_LIMITS] = "limits",
+		[STAGE_PRIVILEGES] = "privileges",
+		[STAGE_FORK] = "fork",
+		[STAGE_CWD] = "cwd",
+		[STAGE_LANDLOCK] = "landlock",
+		[STAGE_SECCOMP] = "seccomp",
 		[STAGE_EXEC] = "exec",
 	};
 	return stage >= 0 && (size_t)stage < sizeof(names) / sizeof(names[0]) ? names[stage] : "?";
@@ -91,7 +99,73 @@ static char **command_paths(const char *command, char **envp)
 	}
 }
 
-int sandbox_plan_init(struct sandbox_plan *plan, const struct config *config)
+static int plan_paths(struct sandbox_plan *plan, const struct access *access,
+		      const struct sandbox_path *extra, unsigned extra_count)
+{
+	plan->paths = calloc(access->path_count + extra_count + 1, sizeof(*plan->paths));
+	if (!plan->paths)
+		return -ENOMEM;
+	plan->own_paths = extra_count;
+	for (unsigned i = 0; i < extra_count; i++)
+		plan->paths[plan->path_count++] = extra[i];
+	for (size_t i = 0; i < access->path_count; i++)
+		plan->paths[plan->path_count++] = (struct sandbox_path){
+			.outside = access->paths[i].outside,
+			.inside = access->paths[i].inside,
+			.writable = access->paths[i].writable,
+		};
+	return 0;
+}
+
+/* What the root is made of (root.c), and what may be done there. */
+static const struct landlock_rule root_rules[] = {
+	{ "/", LANDLOCK_LIST },
+	{ "/proc", LANDLOCK_DEVICE },
+	{ "/dev/null", LANDLOCK_DEVICE },
+	{ "/dev/zero", LANDLOCK_DEVICE },
+	{ "/dev/full", LANDLOCK_DEVICE },
+	{ "/dev/random", LANDLOCK_DEVICE },
+	{ "/dev/urandom", LANDLOCK_DEVICE },
+	{ "/dev/tty", LANDLOCK_TERMINAL },
+	{ "/dev/pts", LANDLOCK_TERMINAL },
+	{ "/dev/shm", LANDLOCK_FULL },
+	{ "/tmp", LANDLOCK_FULL },
+};
+
+#define ROOT_RULES (sizeof(root_rules) / sizeof(root_rules[0]))
+
+static int plan_landlock(struct sandbox_plan *plan, const struct access *access,
+			 const struct root_layout *layout)
+{
+	unsigned count = 0;
+	plan->rules = calloc(ROOT_RULES + layout->count + plan->path_count, sizeof(*plan->rules));
+	if (!plan->rules)
+		return -ENOMEM;
+	for (size_t i = 0; i < ROOT_RULES; i++)
+		plan->rules[count++] = root_rules[i];
+	for (unsigned i = 0; i < layout->count; i++)
+		if (!layout->directories[i].target[0])
+			plan->rules[count++] = (struct landlock_rule){ layout->directories[i].path,
+								       LANDLOCK_READ_EXEC };
+	for (unsigned i = 0; i < plan->path_count; i++)
+		plan->rules[count++] = (struct landlock_rule){
+			plan->paths[i].inside,
+			plan->paths[i].writable ? LANDLOCK_FULL : LANDLOCK_READ_EXEC,
+		};
+	plan->landlock = (struct landlock_policy){
+		.abi = landlock_abi(),
+		.rules = plan->rules,
+		.rule_count = count,
+		.net = access->network != NETWORK_HOST,
+		.connect_ports = access->ports,
+		.port_count = access->network == NETWORK_TCP ? (unsigned)access->port_count : 0,
+	};
+	return 0;
+}
+
+int sandbox_plan_init(struct sandbox_plan *plan, const struct config *config,
+		      const struct root_layout *layout, const struct sandbox_path *extra,
+		      unsigned extra_count)
 {
 	*plan = (struct sandbox_plan){
 		.argv = command_vector(config),
@@ -99,14 +173,19 @@ int sandbox_plan_init(struct sandbox_plan *plan, const struct config *config)
 		.cwd = strdup(config->cwd),
 		.open_files = config->open_files,
 		.file_size = config->file_size,
+		.own_network = config->access.network == NETWORK_NONE,
+		.layout = layout,
 	};
+	int error = plan_paths(plan, &config->access, extra, extra_count);
+	if (error == 0)
+		error = plan_landlock(plan, &config->access, layout);
 	snprintf(plan->tmp_size, sizeof(plan->tmp_size), "%" PRIu64, config->tmp_size);
 	/* tmpfs(5) has inodes of about 1 KiB; the root itself takes some fifty. */
 	snprintf(plan->tmp_inodes, sizeof(plan->tmp_inodes), "%" PRIu64,
-	         config->tmp_size / 1024 + 256);
+		 config->tmp_size / 1024 + 256);
 	if (plan->argv && plan->envp)
-		plan->paths = command_paths(plan->argv[0], plan->envp);
-	if (plan->paths && plan->cwd)
+		plan->candidates = command_paths(plan->argv[0], plan->envp);
+	if (error == 0 && plan->candidates && plan->cwd)
 		return 0;
 	sandbox_plan_finish(plan);
 	return -ENOMEM;
@@ -114,11 +193,13 @@ int sandbox_plan_init(struct sandbox_plan *plan, const struct config *config)
 
 void sandbox_plan_finish(struct sandbox_plan *plan)
 {
-	char **const vectors[] = { plan->paths, plan->argv, plan->envp };
+	char **const vectors[] = { plan->candidates, plan->argv, plan->envp };
 	for (size_t i = 0; i < 3; i++)
 		if (vectors[i])
 			environ_free_vector(vectors[i]);
 	free(plan->cwd);
+	free(plan->paths);
+	free(plan->rules);
 	*plan = (struct sandbox_plan){ 0 };
 }
 
@@ -167,12 +248,11 @@ static int make_sockets(int start[2], int control[2])
 	return 0;
 }
 
-static int clone_init(struct sandbox *sandbox, const struct sandbox_plan *plan, int start,
-                      int control)
+static int clone_init(struct sandbox *sandbox, struct sandbox_plan *plan, int start, int control)
 {
 	struct clone_args args = {
 		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-		         CLONE_NEWNET | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+			 (plan->own_network ? CLONE_NEWNET : 0) | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
 		.pidfd = (uintptr_t)&sandbox->pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -185,8 +265,8 @@ static int clone_init(struct sandbox *sandbox, const struct sandbox_plan *plan, 
 	return 0;
 }
 
-static int let_go(struct sandbox *sandbox, const struct sandbox_plan *plan,
-                  struct cgroups *cgroups, uint64_t cgroup, enum stage *stage)
+static int let_go(struct sandbox *sandbox, const struct sandbox_plan *plan, struct cgroups *cgroups,
+		  uint64_t cgroup, enum stage *stage)
 {
 	*stage = STAGE_IDENTITY;
 	int error = give_identity(sandbox->init, plan);
@@ -196,13 +276,14 @@ static int let_go(struct sandbox *sandbox, const struct sandbox_plan *plan,
 	error = cgroup_attach(cgroups, cgroup, sandbox->init);
 	if (error < 0)
 		return error;
-	/* A daemon that the OOM killer spares, or prefers, is no reason to do so with its guests. */
+	/* A daemon that the OOM killer spares, or prefers, is no reason to do so with its guests.
+	 */
 	write_proc(sandbox->init, "oom_score_adj", "0");
 	return send(sandbox->start, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-int sandbox_launch(struct sandbox *sandbox, const struct sandbox_plan *plan,
-                   struct cgroups *cgroups, uint64_t cgroup, struct start_report *report)
+int sandbox_launch(struct sandbox *sandbox, struct sandbox_plan *plan, struct cgroups *cgroups,
+		   uint64_t cgroup, struct start_report *report)
 {
 	int start[2], control[2];
 	enum stage stage = STAGE_CLONE;
@@ -254,9 +335,9 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 	} control;
 	struct iovec part = { report, sizeof(*report) };
 	struct msghdr header = { .msg_iov = &part,
-		                 .msg_iovlen = 1,
-		                 .msg_control = control.room,
-		                 .msg_controllen = sizeof(control.room) };
+				 .msg_iovlen = 1,
+				 .msg_control = control.room,
+				 .msg_controllen = sizeof(control.room) };
 	ssize_t size = recvmsg(sandbox->start, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (size < 0)
 		return errno == EINTR ? -EAGAIN : errno == ECONNRESET ? 0 : -errno;
@@ -298,7 +379,7 @@ bool sandbox_exit_status(const struct sandbox *sandbox, int *status)
 void sandbox_finish(struct sandbox *sandbox)
 {
 	int *const descriptors[] = { &sandbox->pidfd, &sandbox->start, &sandbox->control,
-		                     &sandbox->master };
+				     &sandbox->master };
 	for (size_t i = 0; i < sizeof(descriptors) / sizeof(descriptors[0]); i++) {
 		if (*descriptors[i] >= 0)
 			close(*descriptors[i]);

@@ -12,12 +12,13 @@
 
 #include "cgroup.h"
 #include "config.h"
+#include "landlock.h"
+#include "paths.h"
+#include "root.h"
 
 #include <stdint.h>
 #include <sys/capability.h>
 #include <sys/types.h>
-
-struct root_layout;
 
 /* The ids that a sandboxed program sees itself as. */
 enum { SANDBOX_UID = 1000, SANDBOX_GID = 1000 };
@@ -28,20 +29,23 @@ enum stage {
 	STAGE_CLONE,
 	STAGE_IDENTITY,
 	STAGE_NAMESPACES,
+	STAGE_PATHS,
 	STAGE_ROOT,
 	STAGE_TERMINAL,
 	STAGE_LIMITS,
 	STAGE_PRIVILEGES,
 	STAGE_FORK,
 	STAGE_CWD,
+	STAGE_LANDLOCK,
+	STAGE_SECCOMP,
 	STAGE_EXEC, /* with error 0: the command is about to be exec'd */
 };
 
 /* What the child says on the start socket: one message a step that failed or is worth telling. */
 struct start_report {
 	int32_t stage;
-	int32_t error; /* positive errno; 0: well */
-	char what[56]; /* the thing that failed, or "" */
+	int32_t error;  /* positive errno; 0: well */
+	char what[120]; /* the thing that failed, or "" */
 };
 
 /* What the parent says on the control socket. */
@@ -63,7 +67,7 @@ struct exit_report {
 };
 
 struct sandbox_plan {
-	char **paths; /* where to look for the command, in order; owned, as are the next three */
+	char **candidates; /* where to look for the command; owned, as are the next three */
 	char **argv;
 	char **envp;
 	char *cwd;
@@ -72,8 +76,17 @@ struct sandbox_plan {
 	uint16_t rows, cols;
 	uint64_t open_files, file_size;
 	char tmp_size[24], tmp_inodes[24]; /* as tmpfs(5) options take them */
+	bool own_network;
+	bool owner_is_root;         /* whose rights its paths are opened with */
+	struct sandbox_path *paths; /* owned; the strings in it are the config's */
+	unsigned path_count;
+	unsigned own_paths; /* the first of them: the daemon's own, opened with its rights */
+	struct landlock_policy landlock;
+	struct landlock_rule *rules; /* owned: what `landlock` borrows */
+	/* Borrowed: */
 	const struct root_layout *layout;
-	cap_t no_capabilities; /* borrowed */
+	const struct sysfilter *filter;
+	cap_t no_capabilities;
 };
 
 /* Everything that is held of a live sandbox; all of it can be handed to another process. */
@@ -86,16 +99,21 @@ struct sandbox {
 	int master; /* -1 until it is known, and after a hangup */
 };
 
-/* Takes what it needs of `config`. 0 or -ENOMEM. */
-int sandbox_plan_init(struct sandbox_plan *plan, const struct config *config);
+/*
+ * Takes what it needs of `config`, and borrows its paths and ports; `extra` are further paths of
+ * the session's own. 0 or -ENOMEM.
+ */
+int sandbox_plan_init(struct sandbox_plan *plan, const struct config *config,
+		      const struct root_layout *layout, const struct sandbox_path *extra,
+		      unsigned extra_count);
 void sandbox_plan_finish(struct sandbox_plan *plan);
 
 /*
  * Starts one. On failure nothing is left, and `report` says which stage and thing. `cgroup` is
  * the id of a group that exists. Does not wait for the child.
  */
-int sandbox_launch(struct sandbox *sandbox, const struct sandbox_plan *plan,
-                   struct cgroups *cgroups, uint64_t cgroup, struct start_report *report);
+int sandbox_launch(struct sandbox *sandbox, struct sandbox_plan *plan, struct cgroups *cgroups,
+		   uint64_t cgroup, struct start_report *report);
 
 /*
  * Takes one message from the start socket: 1 and the report (master and pid are kept in

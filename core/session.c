@@ -13,6 +13,7 @@
 
 #include "terminal.h"
 #include "units.h"
+#include "workspace.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -92,6 +93,10 @@ static const char *advice(const struct start_report *report)
 		return " (are user namespaces allowed? sysctl user.max_user_namespaces)";
 	if (report->stage == STAGE_CGROUP)
 		return " (is the limit within what this machine's cgroups take?)";
+	if (report->stage == STAGE_LANDLOCK && !report->what[0])
+		return " (Landlock of Linux 6.12 is needed, and to be in the boot parameter lsm=)";
+	if (report->stage == STAGE_PATHS && report->error == EACCES)
+		return " (the session's owner may not go there)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
 		return " (no terminal is left: sysctl kernel.pty.max)";
 	return "";
@@ -100,8 +105,8 @@ static const char *advice(const struct start_report *report)
 static void log_failure(struct mimobox_session *session, const struct start_report *report)
 {
 	mimobox_session_log(session, "start failed: %s%s%s: %s%s", stage_name(report->stage),
-	                    report->what[0] ? ": " : "", report->what, strerror(report->error),
-	                    advice(report));
+			    report->what[0] ? ": " : "", report->what, strerror(report->error),
+			    advice(report));
 }
 
 /* The sandbox is on its way out; on_end() completes the failure when nothing is left of it. */
@@ -134,6 +139,8 @@ static void settle(struct mimobox_session *session)
 	session->box->live--;
 	if (session->state == MIMOBOX_STARTING)
 		complete_failure(session);
+	else if (session->removed)
+		workspace_remove(session);
 	mimobox_session_unref(session);
 }
 
@@ -195,8 +202,8 @@ static void hear_start(struct mimobox_session *session)
 		return;
 	}
 	report = (struct start_report){ .stage = STAGE_FORK,
-		                        .error = result < 0 ? -result : ECHILD,
-		                        .what = "init was killed: too little memory?" };
+					.error = result < 0 ? -result : ECHILD,
+					.what = "init was killed: too little memory?" };
 	fail_start(session, &report);
 }
 
@@ -209,9 +216,9 @@ static void on_start(void *data, uint32_t events)
 static int lacks(struct mimobox_session *session, const char *key)
 {
 	mimobox_session_log(session,
-	                    "start failed: %s: this machine gives the daemon no cgroup for it "
-	                    "(delegate one, or ask for '%s none')",
-	                    key, key);
+			    "start failed: %s: this machine gives the daemon no cgroup for it "
+			    "(delegate one, or ask for '%s none')",
+			    key, key);
 	return -EOPNOTSUPP;
 }
 
@@ -245,19 +252,40 @@ static int make_cgroup(struct mimobox_session *session, struct start_report *rep
 	return error;
 }
 
+/* What a session has by itself. A host that keeps its resolver's file elsewhere has it there. */
+static unsigned extra_paths(const struct mimobox_session *session, struct sandbox_path *extra)
+{
+	unsigned count = 0;
+	const char *resolver = session->box->resolver;
+	if (session->workspace)
+		extra[count++] = (struct sandbox_path){ .outside = session->workspace,
+							.inside = "/workspace",
+							.writable = true };
+	if (session->config.access.network != NETWORK_NONE && resolver)
+		extra[count++] = (struct sandbox_path){ .outside = resolver, .inside = resolver };
+	return count;
+}
+
 static int launch(struct mimobox_session *session, struct start_report *report)
 {
 	struct sandbox_plan plan;
-	int error = sandbox_plan_init(&plan, &session->config);
+	struct mimobox *box = session->box;
+	struct sandbox_path extra[2];
+	int error = sandbox_plan_init(&plan, &session->config, &box->layout, extra,
+				      extra_paths(session, extra));
 	if (error < 0)
 		return error;
+	plan.owner_is_root = session->uid == 0;
 	plan.uid = session->run_uid;
 	plan.gid = session->run_gid;
 	plan.rows = session->rows;
 	plan.cols = session->cols;
-	plan.layout = &session->box->layout;
-	plan.no_capabilities = session->box->no_capabilities;
-	error = sandbox_launch(&session->sandbox, &plan, session->box->cgroups, session->id, report);
+	plan.no_capabilities = box->no_capabilities;
+	report->stage = STAGE_SECCOMP;
+	error = box_filter(box, &session->config.access, &plan.filter, report->what,
+			   sizeof(report->what));
+	if (error == 0)
+		error = sandbox_launch(&session->sandbox, &plan, box->cgroups, session->id, report);
 	sandbox_plan_finish(&plan);
 	return error;
 }
@@ -268,10 +296,10 @@ static int watch_start(struct mimobox_session *session)
 {
 	struct loop *loop = session->box->loop;
 	int error = loop_add(loop, session->sandbox.start, EPOLLIN, on_start, session,
-	                     &session->start_source);
+			     &session->start_source);
 	if (error == 0)
 		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, on_end, session,
-		                 &session->end_source);
+				 &session->end_source);
 	return error;
 }
 
@@ -282,7 +310,7 @@ static int begin(struct mimobox_session *session)
 		int error = spool_open(&session->output.spool, session->box->spool_dir);
 		if (error < 0) {
 			mimobox_session_log(session, "start failed: spool: %s: %s",
-			                    session->box->spool_dir, strerror(-error));
+					    session->box->spool_dir, strerror(-error));
 			return error;
 		}
 	}
@@ -420,7 +448,7 @@ static void log_end(struct mimobox_session *session)
 	uint64_t kills = session->usage.oom_kills;
 	if (kills != 0 && kills != UINT64_MAX)
 		mimobox_session_log(session, "memory: %llu processes were killed at the limit",
-		                    (unsigned long long)kills);
+				    (unsigned long long)kills);
 }
 
 void session_drained(struct mimobox_session *session)
@@ -447,6 +475,7 @@ void session_end_unstarted(struct mimobox_session *session)
 	session->output.ended = true;
 	session->state = MIMOBOX_EXITED;
 	session->reason = END_REMOVED;
+	workspace_remove(session);
 	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
 }
 
@@ -468,7 +497,7 @@ int mimobox_session_resize(struct mimobox_session *session, const char *text, si
 	int error = terminal_parse_size(text, size, &rows, &cols);
 	if (error < 0) {
 		mimobox_session_log(session, "size: %s, ROWS COLS are 1 to 65535 each",
-		                    error == -ERANGE ? "out of bounds" : "malformed");
+				    error == -ERANGE ? "out of bounds" : "malformed");
 		return error;
 	}
 	if (session->state >= MIMOBOX_DRAINING)
@@ -490,7 +519,7 @@ ssize_t mimobox_session_configure(struct mimobox_session *session, const char *t
 		return -EBUSY;
 	}
 	size_t taken = config_apply(&session->config, &session->box->defaults, text, size, &error,
-	                            &line, &reason);
+				    &line, &reason);
 	if (error < 0)
 		mimobox_session_log(session, "config line %u: %s", line, reason.text);
 	return taken == 0 && error < 0 ? error : (ssize_t)taken;
@@ -503,7 +532,7 @@ void session_init(struct mimobox_session *session)
 	loop_timer_init(&session->kill_timer, loop, on_kill_timer, session);
 	loop_timer_init(&session->retry_timer, loop, on_retry, session);
 	session->sandbox =
-	        (struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .master = -1 };
+		(struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .master = -1 };
 	session->output = (struct output){ .spool.fd = -1, .retain = UINT64_MAX };
 	session->rows = 24;
 	session->cols = 80;
@@ -522,5 +551,6 @@ void session_free(struct mimobox_session *session)
 	journal_finish(&session->journal);
 	input_finish(&session->input);
 	output_close(&session->output);
+	workspace_remove(session);
 	free(session);
 }

@@ -24,7 +24,16 @@
 enum { SESSION_NAME_MAX = 64, SESSION_BATCH = 65536 };
 
 /* Why a session ended. */
-enum end_reason { END_NONE, END_EXIT, END_SIGNAL, END_KILL, END_TIMEOUT, END_REMOVED, END_OOM, END_LOST };
+enum end_reason {
+	END_NONE,
+	END_EXIT,
+	END_SIGNAL,
+	END_KILL,
+	END_TIMEOUT,
+	END_REMOVED,
+	END_OOM,
+	END_LOST
+};
 
 struct mimobox_session {
 	struct mimobox *box;
@@ -36,20 +45,21 @@ struct mimobox_session {
 	uid_t uid, run_uid; /* the owner's, and what the program runs as */
 	gid_t gid, run_gid;
 	bool removed;
-	struct mimobox_session *previous, *next;   /* in the set, by id */
-	struct mimobox_session *by_name, *by_id;   /* in the chains of the tables */
+	struct mimobox_session *previous, *next; /* in the set, by id */
+	struct mimobox_session *by_name, *by_id; /* in the chains of the tables */
 
 	enum mimobox_state state;
 	int start_result;
-	bool exec_seen;       /* the start socket's end will mean success */
-	bool kill_on_start;   /* it was killed while starting */
-	unsigned kill_stage;  /* 0: not; else how many signals of a kill were sent */
-	bool paused;          /* its terminal isn't read, for want of room */
+	bool exec_seen;      /* the start socket's end will mean success */
+	bool kill_on_start;  /* it was killed while starting */
+	unsigned kill_stage; /* 0: not; else how many signals of a kill were sent */
+	bool paused;         /* its terminal isn't read, for want of room */
 	enum end_reason reason;
-	int status;           /* exit status, or minus the signal */
+	int status; /* exit status, or minus the signal */
 	struct timespec created, changed, started, ended;
 
 	struct config config;
+	char *workspace; /* on the host; NULL: none */
 	uint16_t rows, cols;
 	struct journal journal;
 	struct input input;
@@ -70,15 +80,19 @@ struct mimobox {
 	mimobox_notify_fn notify;
 	void *data;
 	char *spool_dir;
+	char *workspaces; /* the directory of all of them; NULL: none */
 	unsigned max_sessions;
 	struct config builtin, defaults; /* `reset` in defaults goes back to builtin */
 	struct cgroups *cgroups;
 	struct root_layout layout;
+	char *resolver; /* where /etc/resolv.conf leads, if that is outside /etc */
+	struct sysfilter filters[SYSFILTER_PROFILES][2]
+				[2]; /* by fork and by tcp_only; see box_filter() */
 	cap_t no_capabilities;
 
 	uint64_t last_id;
 	unsigned count; /* sessions in the set */
-	unsigned live;  /* sandboxes that have not come to their end */
+	unsigned live;  /* sandboxes, and removals of workspaces, that have not come to their end */
 	struct mimobox_session *first, *last;
 	struct mimobox_session **names, **ids; /* tables of `buckets` chains */
 	size_t buckets;
@@ -98,6 +112,12 @@ void box_forget(struct mimobox *box, struct mimobox_session *session);
 
 /* session.c, for stream.c: the terminal of a session without processes was read to its end. */
 void session_drained(struct mimobox_session *session);
+
+/*
+ * The filter for what a session may reach, built when one first asks for it: 0, or -errno and why.
+ */
+int box_filter(struct mimobox *box, const struct access *access, const struct sysfilter **out,
+	       char *why, size_t why_size);
 
 /* stream.c: the terminal's two directions. */
 void stream_watch(struct mimobox_session *session);

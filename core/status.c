@@ -16,16 +16,17 @@
 static const char *state_name(enum mimobox_state state)
 {
 	static const char *const names[] = { "created", "starting", "running", "draining",
-		                             "exited" };
+					     "exited" };
 	return names[state];
 }
 
 static const char *reason_name(enum end_reason reason)
 {
-	static const char *const names[] = { [END_EXIT] = "exit",       [END_SIGNAL] = "signal",
-		                             [END_KILL] = "kill",       [END_TIMEOUT] = "timeout",
-		                             [END_REMOVED] = "removed", [END_OOM] = "oom",
-		                             [END_LOST] = "lost" };
+	static const char *const names[] = {
+		[END_EXIT] = "exit",       [END_SIGNAL] = "signal",   [END_KILL] = "kill",
+		[END_TIMEOUT] = "timeout", [END_REMOVED] = "removed", [END_OOM] = "oom",
+		[END_LOST] = "lost"
+	};
 	return names[reason];
 }
 
@@ -57,7 +58,7 @@ static void print_usage(const struct mimobox_session *session, FILE *to)
 	/* Seconds, as in getrusage(2). */
 	if (usage.cpu_ns != UINT64_MAX)
 		fprintf(to, "cpu %" PRIu64 ".%06" PRIu64 "\n", usage.cpu_ns / 1000000000,
-		        usage.cpu_ns % 1000000000 / 1000);
+			usage.cpu_ns % 1000000000 / 1000);
 	print_known(to, "memory", usage.memory);
 	print_known(to, "memory-peak", usage.memory_peak);
 	print_known(to, "processes", usage.processes);
@@ -69,10 +70,14 @@ static void print_usage(const struct mimobox_session *session, FILE *to)
 static const struct {
 	const char *field, *key;
 } fields[] = {
-	{ "Seccomp:", "seccomp" },       { "NoNewPrivs:", "no-new-privs" },
-	{ "CapEff:", "caps-effective" }, { "CapPrm:", "caps-permitted" },
-	{ "CapBnd:", "caps-bounding" },  { "CapInh:", "caps-inheritable" },
-	{ "CapAmb:", "caps-ambient" },   { "Uid:", "uid" },
+	{ "Seccomp:", "seccomp" },
+	{ "NoNewPrivs:", "no-new-privs" },
+	{ "CapEff:", "caps-effective" },
+	{ "CapPrm:", "caps-permitted" },
+	{ "CapBnd:", "caps-bounding" },
+	{ "CapInh:", "caps-inheritable" },
+	{ "CapAmb:", "caps-ambient" },
+	{ "Uid:", "uid" },
 	{ "Gid:", "gid" },
 };
 

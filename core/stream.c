@@ -35,7 +35,7 @@ void stream_watch(struct mimobox_session *session)
 	session->paused = false;
 	session->master_events = EPOLLIN;
 	if (loop_add(session->box->loop, session->sandbox.master, EPOLLIN, on_master, session,
-	             &session->master_source) < 0) {
+		     &session->master_source) < 0) {
 		mimobox_session_log(session, "no memory to watch the terminal: ended");
 		session_kill(session, END_KILL);
 	}
@@ -106,7 +106,7 @@ static bool drain_batch(struct mimobox_session *session, bool final)
 		return false;
 	}
 	size_t size = terminal_drain(session->sandbox.master, scratch,
-	                             room < SESSION_BATCH ? room : SESSION_BATCH, &ended);
+				     room < SESSION_BATCH ? room : SESSION_BATCH, &ended);
 	if (size) {
 		int error = output_append(&session->output, scratch, size);
 		if (error < 0)
@@ -168,9 +168,9 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 	ssize_t count = input_put(&session->input, &modes, data, size);
 	if (count == -EMSGSIZE)
 		mimobox_session_log(session,
-		                    "input refused: the terminal is canonical, and a line of more "
-		                    "than %d bytes would be cut",
-		                    INPUT_LINE_MAX);
+				    "input refused: the terminal is canonical, and a line of more "
+				    "than %d bytes would be cut",
+				    INPUT_LINE_MAX);
 	if (count > 0)
 		pass_input(session);
 	return count;
@@ -247,14 +247,14 @@ ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t si
 }
 
 void mimobox_session_output_range(const struct mimobox_session *session, uint64_t *start,
-                                  uint64_t *end)
+				  uint64_t *end)
 {
 	*start = session->output.spool.start;
 	*end = session->output.spool.end;
 }
 
 ssize_t mimobox_session_peek(struct mimobox_session *session, void *data, size_t size,
-                             uint64_t offset)
+			     uint64_t offset)
 {
 	const struct spool *spool = &session->output.spool;
 	if (offset < spool->start)

@@ -54,6 +54,7 @@ typedef void (*mimobox_notify_fn)(struct mimobox_session *session, unsigned even
 
 struct mimobox_options {
 	const char *spool_dir; /* where output is kept, in unlinked files; NULL: /var/tmp */
+	const char *workspaces; /* made where missing; /workspace of each session; NULL: there is none */
 	const char *defaults;  /* config text over the built-in defaults; NULL: none */
 	unsigned max_sessions; /* 0: no limit but the machine's */
 	mimobox_notify_fn notify; /* NULL: nobody is told */
@@ -122,6 +123,8 @@ uint64_t mimobox_session_id(const struct mimobox_session *session); /* from 1, n
 const char *mimobox_session_name(const struct mimobox_session *session);
 uid_t mimobox_session_uid(const struct mimobox_session *session);
 gid_t mimobox_session_gid(const struct mimobox_session *session);
+/* The directory that it has as /workspace; NULL where there is none (any more). */
+const char *mimobox_session_workspace(const struct mimobox_session *session);
 bool mimobox_session_removed(const struct mimobox_session *session);
 enum mimobox_state mimobox_session_state(const struct mimobox_session *session);
 /* A place for the caller's own pointer; NULL at first. */
@@ -195,8 +198,6 @@ void mimobox_reader_close(struct mimobox_reader *reader);
  */
 ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t size,
                             uint64_t offset);
-/* What a read that goes on would do now: 1: give bytes (or ESTALE), 0: the end, -EAGAIN: wait. */
-int mimobox_reader_poll(const struct mimobox_reader *reader);
 /* Reads what is kept at the absolute `offset`, which must not be below `start`; never EAGAIN. */
 ssize_t mimobox_session_peek(struct mimobox_session *session, void *data, size_t size,
                              uint64_t offset);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "access.h"
+
+#include "units.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PORTS_MAX = 64 };
+
+/* Paths */
+
+/* Absolute, and the same place whoever reads it. */
+static bool is_plain(const char *path)
+{
+	if (path[0] != '/')
+		return false;
+	for (const char *part = path; part; part = strchr(part, '/')) {
+		part += *part == '/';
+		size_t length = strcspn(part, "/");
+		if ((length == 1 && part[0] == '.') ||
+		    (length == 2 && part[0] == '.' && part[1] == '.'))
+			return false;
+	}
+	return true;
+}
+
+static bool is_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+	return strncmp(path, directory, length) == 0 &&
+	       (path[length] == '/' || path[length] == '\0');
+}
+
+/* One slash between parts and none at the end, so that the same place has one name. */
+static void tidy(char *path)
+{
+	char *to = path;
+	for (const char *from = path; *from; from++)
+		if (*from != '/' || to == path || to[-1] != '/')
+			*to++ = *from;
+	while (to > path + 1 && to[-1] == '/')
+		to--;
+	*to = '\0';
+}
+
+static const char *refuse_path(const char *outside, const char *inside)
+{
+	if (!is_plain(outside) || !is_plain(inside))
+		return "not an absolute path without '.' and '..'";
+	if (strcmp(inside, "/") == 0 || is_below(inside, "/proc") || is_below(inside, "/dev"))
+		return "that place is the sandbox's own (name another: OUTSIDE:INSIDE)";
+	return NULL;
+}
+
+static struct access_path *place_for(struct access *access, const char *inside)
+{
+	for (size_t i = 0; i < access->path_count; i++)
+		if (strcmp(access->paths[i].inside, inside) == 0)
+			return &access->paths[i];
+	struct access_path *paths =
+		realloc(access->paths, (access->path_count + 1) * sizeof(*paths));
+	if (!paths)
+		return NULL;
+	access->paths = paths;
+	paths[access->path_count] = (struct access_path){ 0 };
+	return &paths[access->path_count++];
+}
+
+static int put_path(struct access *access, char *outside, char *inside, bool writable)
+{
+	struct access_path *path = outside && inside ? place_for(access, inside) : NULL;
+	if (!path) {
+		free(outside);
+		free(inside);
+		return -ENOMEM;
+	}
+	free(path->outside);
+	free(path->inside);
+	*path = (struct access_path){ outside, inside, writable };
+	return 0;
+}
+
+int access_add_path(struct access *access, const char *value, bool writable, const char **why)
+{
+	const char *colon = strchr(value, ':');
+	char *outside = strndup(value, colon ? (size_t)(colon - value) : strlen(value));
+	char *inside = strdup(colon ? colon + 1 : value);
+	if (outside && inside) {
+		tidy(outside);
+		tidy(inside);
+		*why = refuse_path(outside, inside);
+		if (*why) {
+			free(outside);
+			free(inside);
+			return -EINVAL;
+		}
+	}
+	return put_path(access, outside, inside, writable);
+}
+
+void access_print_paths(const struct access *access, bool writable, FILE *to)
+{
+	for (size_t i = 0; i < access->path_count; i++) {
+		const struct access_path *path = &access->paths[i];
+		if (path->writable != writable)
+			continue;
+		fprintf(to, "%s %s", writable ? "rw" : "ro", path->outside);
+		if (strcmp(path->outside, path->inside) != 0)
+			fprintf(to, ":%s", path->inside);
+		fputc('\n', to);
+	}
+}
+
+/* Network */
+
+static int parse_ports(char *list, uint16_t *ports, size_t *count)
+{
+	char *rest = list;
+	*count = 0;
+	for (char *word = strtok_r(list, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		uint64_t port;
+		if (*count == PORTS_MAX)
+			return -ERANGE;
+		int error = units_parse_count(word + strspn(word, " \t"), 1, 65535, &port);
+		if (error < 0)
+			return error;
+		ports[(*count)++] = (uint16_t)port;
+	}
+	return *count ? 0 : -EINVAL;
+}
+
+static int set_ports(struct access *access, const char *list)
+{
+	uint16_t ports[PORTS_MAX];
+	size_t count;
+	char *copy = strdup(list);
+	if (!copy)
+		return -ENOMEM;
+	int error = parse_ports(copy, ports, &count);
+	free(copy);
+	if (error < 0)
+		return error;
+	uint16_t *kept = malloc(count * sizeof(*kept));
+	if (!kept)
+		return -ENOMEM;
+	memcpy(kept, ports, count * sizeof(*kept));
+	free(access->ports);
+	access->ports = kept;
+	access->port_count = count;
+	access->network = NETWORK_TCP;
+	return 0;
+}
+
+int access_set_network(struct access *access, const char *value)
+{
+	if (strncmp(value, "tcp", 3) == 0 && (value[3] == ' ' || value[3] == '\t'))
+		return set_ports(access, value + 4);
+	if (strcmp(value, "none") == 0)
+		access->network = NETWORK_NONE;
+	else if (strcmp(value, "host") == 0)
+		access->network = NETWORK_HOST;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+void access_print_network(const struct access *access, FILE *to)
+{
+	static const char *const names[] = { "none", "tcp", "host" };
+	fprintf(to, "network %s", names[access->network]);
+	for (size_t i = 0; access->network == NETWORK_TCP && i < access->port_count; i++)
+		fprintf(to, "%c%u", i ? ',' : ' ', access->ports[i]);
+	fputc('\n', to);
+}
+
+/* The whole */
+
+int access_copy(struct access *to, const struct access *from)
+{
+	*to = *from;
+	to->paths = NULL;
+	to->path_count = 0;
+	to->ports = NULL;
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < from->path_count; i++) {
+		const struct access_path *path = &from->paths[i];
+		error = put_path(to, strdup(path->outside), strdup(path->inside), path->writable);
+	}
+	if (error == 0 && from->port_count) {
+		to->ports = malloc(from->port_count * sizeof(*to->ports));
+		error = to->ports ? 0 : -ENOMEM;
+		if (to->ports)
+			memcpy(to->ports, from->ports, from->port_count * sizeof(*to->ports));
+	}
+	if (error < 0)
+		access_finish(to);
+	return error;
+}
+
+void access_finish(struct access *access)
+{
+	for (size_t i = 0; i < access->path_count; i++) {
+		free(access->paths[i].outside);
+		free(access->paths[i].inside);
+	}
+	free(access->paths);
+	free(access->ports);
+	*access = (struct access){ 0 };
+}
+
+/* A network that is there is of no use without sockets for it. */
+struct sysfilter_options access_filter(const struct access *access)
+{
+	struct sysfilter_options options = {
+		.profile = access->seccomp,
+		.fork = access->fork,
+		.tcp_only = access->network == NETWORK_TCP,
+	};
+	if (access->network != NETWORK_NONE && options.profile < SYSFILTER_NETWORK)
+		options.profile = SYSFILTER_NETWORK;
+	return options;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a sandbox may reach beyond its own: host paths, the network, and which system calls.
+ * A part of `struct config`; values come from its keys `ro`, `rw`, `network`, `seccomp`, `fork`.
+ */
+#ifndef ACCESS_H
+#define ACCESS_H
+
+#include "sysfilter.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum network {
+	NETWORK_NONE, /* a network of its own, with nothing but a loopback */
+	NETWORK_TCP,  /* the host's; TCP, and connecting to the ports named, only */
+	NETWORK_HOST, /* the host's */
+};
+
+struct access_path {
+	char *outside; /* on the host */
+	char *inside;  /* in the sandbox */
+	bool writable;
+};
+
+struct access {
+	struct access_path *paths; /* in the order in which they were first named */
+	size_t path_count;
+	enum network network;
+	uint16_t *ports;
+	size_t port_count;
+	enum sysfilter_profile seccomp;
+	bool fork;
+};
+
+/*
+ * `PATH` or `OUTSIDE:INSIDE`; another path for the same place inside takes its place. 0, -ENOMEM,
+ * or -EINVAL with *why: relative, `..` in it, or a place that is the sandbox's own.
+ */
+int access_add_path(struct access *access, const char *value, bool writable, const char **why);
+
+/* `none`, `host`, or `tcp PORT,...`. 0, -EINVAL, -ERANGE a port out of bounds, -ENOMEM. */
+int access_set_network(struct access *access, const char *value);
+
+void access_print_paths(const struct access *access, bool writable, FILE *to);
+void access_print_network(const struct access *access, FILE *to);
+
+/* `to` need not be initialised. 0 or -ENOMEM, and then empty. */
+int access_copy(struct access *to, const struct access *from);
+void access_finish(struct access *access);
+
+/* The filter that this comes to. */
+struct sysfilter_options access_filter(const struct access *access);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "paths.h"
+
+#include "mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A mount needs something to be mounted on; it is made in the root's own tmpfs, nowhere else. */
+static int make_place(int root, const char *inside, bool directory, dev_t device)
+{
+	char path[PATH_MAX];
+	struct stat status;
+	size_t end = 0;
+	if (strlen(inside) >= sizeof(path))
+		return -ENAMETOOLONG;
+	int parent = mount_open_below(root, "/", O_PATH);
+	while (parent >= 0 && inside[end] == '/') {
+		size_t start = end + 1;
+		end = start + strcspn(inside + start, "/");
+		bool last = inside[end] == '\0';
+		memcpy(path, inside, end);
+		path[end] = '\0';
+		int place = mount_open_below(root, path, O_PATH);
+		int error = place < 0 ? place : 0;
+		if (error == -ENOENT && fstat(parent, &status) == 0 && status.st_dev == device) {
+			error = last && !directory
+					? mount_make_file(parent, path + start, "")
+					: mount_make_directory(parent, path + start, 0755);
+			if (error == 0)
+				place = mount_open_below(root, path, O_PATH);
+		}
+		close(parent);
+		parent = place < 0 && error < 0 ? error : place;
+	}
+	if (parent < 0)
+		return parent;
+	close(parent);
+	return 0;
+}
+
+int paths_attach(int root, const struct sandbox_path *paths, unsigned count, const char **what)
+{
+	struct stat own, status;
+	if (fstat(root, &own) < 0)
+		return -errno;
+	for (unsigned i = 0; i < count; i++) {
+		*what = paths[i].inside;
+		if (fstat(paths[i].mount, &status) < 0)
+			return -errno;
+		int error = make_place(root, paths[i].inside, S_ISDIR(status.st_mode), own.st_dev);
+		if (error == 0)
+			error = mount_attach(root, paths[i].mount, paths[i].inside);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+/* An empty, read-only filesystem over what is at `path`. */
+static int cover(const char *path)
+{
+	int mount = mount_new("tmpfs", NULL, MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+	if (mount < 0)
+		return mount;
+	int error = move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+	close(mount);
+	/* What this process cannot come to, neither can the sandbox that has its identity. */
+	return error == -ENOENT || error == -ENOTDIR || error == -EACCES ? 0 : error;
+}
+
+/* proc_pid_mountinfo(5) writes blanks and backslashes as \ooo. */
+static void unescape(char *path)
+{
+	char *to = path;
+	for (const char *from = path; *from; to++) {
+		if (from[0] == '\\' && from[1] && from[2] && from[3]) {
+			*to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+static int cover_if_session_filesystem(char *line)
+{
+	if (!strstr(line, " - fuse.mimoboxfs "))
+		return 0;
+	for (int field = 1; field < 5; field++) {
+		line = strchr(line, ' ');
+		if (!line)
+			return -EINVAL;
+		line++;
+	}
+	line[strcspn(line, " ")] = '\0';
+	unescape(line);
+	return cover(line);
+}
+
+/*
+ * A sandbox that could open its own control files could start another with more rights. So that
+ * none does by a path that it asked for, every session filesystem is covered before any path is
+ * cloned. The list is this mount namespace's own, and private: nothing is added to it meanwhile.
+ */
+static int cover_session_filesystems(void)
+{
+	char text[3 * PATH_MAX];
+	size_t size = 0;
+	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	int error = fd < 0 ? -errno : 0;
+	while (error == 0) {
+		ssize_t count = read(fd, text + size, sizeof(text) - 1 - size);
+		if (count <= 0) {
+			error = count < 0 ? -errno : 0;
+			break;
+		}
+		size += (size_t)count;
+		text[size] = '\0';
+		char *line = text, *end;
+		while (error == 0 && (end = strchr(line, '\n'))) {
+			*end = '\0';
+			error = cover_if_session_filesystem(line);
+			line = end + 1;
+		}
+		size -= (size_t)(line - text);
+		memmove(text, line, size);
+		if (size >= sizeof(text) - 1)
+			error = -E2BIG;
+	}
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+/* No magic link of /proc is followed: it would lead past the rights of the session's owner. */
+static int open_path(const char *outside)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, outside, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+int paths_open(struct sandbox_path *paths, unsigned count, const char **what)
+{
+	*what = "session filesystems";
+	if (count == 0)
+		return 0;
+	if (mount_make_private() < 0)
+		return -errno;
+	int error = cover_session_filesystems();
+	for (unsigned i = 0; error == 0 && i < count; i++) {
+		*what = paths[i].outside;
+		int fd = open_path(paths[i].outside);
+		if (fd < 0)
+			return fd;
+		paths[i].mount = mount_clone(
+			fd, "", MOUNT_LOCKED_DOWN | (paths[i].writable ? 0 : MOUNT_ATTR_RDONLY));
+		error = paths[i].mount < 0 ? paths[i].mount : 0;
+		close(fd);
+	}
+	return error;
+}

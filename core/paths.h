@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Paths of the host's that a session asked to have in its sandbox. */
+#ifndef PATHS_H
+#define PATHS_H
+
+#include <stdbool.h>
+
+struct sandbox_path {
+	const char *outside, *inside; /* absolute; borrowed */
+	bool writable;
+	int mount; /* a clone of what is at `outside`, hanging nowhere; from paths_open() */
+};
+
+/*
+ * Looks the paths up, with the rights of the calling process, and clones what is there, each
+ * session filesystem below it covered. For PID 1 of new user and mount namespaces, with all
+ * capabilities there; async-signal-safe. 0, or -errno and *what.
+ */
+int paths_open(struct sandbox_path *paths, unsigned count, const char **what);
+
+/* Puts them where they are to be seen below `root`; likewise. */
+int paths_attach(int root, const struct sandbox_path *paths, unsigned count, const char **what);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is refused of calls that are otherwise allowed, for what their arguments say.
+ *
+ * The kernel hands a filter each argument as the 64 bits of its register, and then looks at only
+ * 32 of them itself where the parameter is an int. A rule that compares all 64 for equality is
+ * passed by a call with a bit set above (ioctl(fd, TIOCSTI | 1 << 32), CVE-2019-7303), so what is
+ * refused is compared under a mask here, and what is allowed is reached by refusing all else.
+ *
+ * libseccomp joins several conditions of one rule by "and", several rules of one call by "or", and
+ * takes one condition an argument. Only what is in registers can be looked at: paths, socket
+ * addresses and structures are in memory that another thread may change after the look.
+ */
+#include "sysfilter_guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <netinet/in.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "sysfilter.h"
+#include "sysfilter_lists.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The argument `n`, seen through `mask`, is `value`. */
+#define MASKED(n, mask, value) SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, (mask), (value))
+#define HAS_BIT(n, bit) MASKED(n, (uint64_t)(bit), (uint64_t)(bit))
+#define LACKS_BIT(n, bit) MASKED(n, (uint64_t)(bit), 0)
+#define IS_INT(n, value) MASKED(n, UINT64_C(0xffffffff), (uint64_t)(value))
+/* These look at all 64 bits: a value with a bit set above the int is none that is allowed. */
+#define IS(n, value) SCMP_CMP64(n, SCMP_CMP_EQ, (uint64_t)(value), 0)
+#define ISNT(n, value) SCMP_CMP64(n, SCMP_CMP_NE, (uint64_t)(value), 0)
+#define ABOVE(n, value) SCMP_CMP64(n, SCMP_CMP_GT, (uint64_t)(value), 0)
+
+/* The first error stays, and no rule is added after it: so rules can be told one after another. */
+struct guard {
+	scmp_filter_ctx context;
+	int error;
+};
+
+static void refuse(struct guard *guard, const char *call, uint32_t action, unsigned count,
+		   const struct scmp_arg_cmp *conditions)
+{
+	int number = 0;
+
+	if (guard->error != 0)
+		return;
+	guard->error = sysfilter_number(call, &number);
+	if (guard->error == 0 && number >= 0)
+		guard->error = seccomp_rule_add_exact_array(guard->context, action, number, count,
+							    conditions);
+}
+
+static void refuse_if(struct guard *guard, const char *call, int error, struct scmp_arg_cmp one)
+{
+	refuse(guard, call, SCMP_ACT_ERRNO((uint32_t)error), 1, &one);
+}
+
+static void refuse_if_both(struct guard *guard, const char *call, int error,
+			   struct scmp_arg_cmp one, struct scmp_arg_cmp other)
+{
+	const struct scmp_arg_cmp both[] = { one, other };
+
+	refuse(guard, call, SCMP_ACT_ERRNO((uint32_t)error), COUNT(both), both);
+}
+
+/*
+ * The flags are clone's first argument on x86_64 and aarch64 (clone(2); not so on s390). The
+ * time namespace has no bit there: only clone3 and unshare can ask for it.
+ */
+static void guard_clone(struct guard *guard, bool fork)
+{
+	static const uint64_t namespaces[] = {
+		CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
+		CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET,
+	};
+
+	for (size_t i = 0; i < COUNT(namespaces); i++)
+		refuse_if(guard, "clone", EPERM, HAS_BIT(0, namespaces[i]));
+	/* What is no thread is a process: posix_spawn's CLONE_VM | CLONE_VFORK as well. */
+	if (!fork)
+		refuse_if(guard, "clone", EPERM, LACKS_BIT(0, CLONE_THREAD));
+}
+
+/*
+ * TIOCSTI types into the terminal that the session's owner may be reading from, TIOCLINUX pastes
+ * into a console (CVE-2017-5226). TIOCSETD loads line disciplines, whose drivers nobody's terminal
+ * needs and many a hole was in (CVE-2017-2636, CVE-2020-14416).
+ */
+static void guard_ioctl(struct guard *guard)
+{
+	static const uint64_t requests[] = { TIOCSTI, TIOCLINUX, TIOCSETD };
+
+	for (size_t i = 0; i < COUNT(requests); i++)
+		refuse_if(guard, "ioctl", EPERM, IS_INT(1, requests[i]));
+}
+
+/*
+ * personality(2) may set 0 or ADDR_NO_RANDOMIZE (setarch -R), and ask (all 32 bits set);
+ * READ_IMPLIES_EXEC, MMAP_PAGE_ZERO and other kernels' personalities undo protections.
+ *
+ * "None of the three" has to be said by masks: take the bits other than ADDR_NO_RANDOMIZE in a
+ * ring. Where they are neither all clear nor all set, somewhere a set one is next to a clear one.
+ * That leaves the three, and all bits set but ADDR_NO_RANDOMIZE.
+ */
+static void guard_personality(struct guard *guard)
+{
+	const uint64_t plain = ADDR_NO_RANDOMIZE;
+	const uint64_t last = UINT64_C(1) << 31;
+
+	for (uint64_t bit = 1; bit <= last; bit <<= 1) {
+		uint64_t next = bit == last ? 1 : bit << 1;
+
+		if (next == plain)
+			next <<= 1;
+		if (bit != plain)
+			refuse_if(guard, "personality", EPERM, MASKED(0, bit | next, bit));
+	}
+	refuse_if(guard, "personality", EPERM, MASKED(0, last | plain, last));
+}
+
+/*
+ * Set-user-ID and set-group-ID files outlive the sandbox in the workspace, and give whoever runs
+ * them outside the rights of the session's owner: none are made. (Nix refuses them to its builders
+ * too.) The mode counts only where open creates something; without that its register holds whatever
+ * was left there. openat2 has its mode in memory, and is therefore absent altogether.
+ */
+static void guard_modes(struct guard *guard)
+{
+	static const struct {
+		const char *call;
+		unsigned mode; /* which argument */
+	} setters[] = {
+		{ "chmod", 1 },     { "fchmod", 1 }, { "fchmodat", 2 },
+		{ "fchmodat2", 2 }, { "creat", 1 },  { "mkdir", 1 },
+		{ "mkdirat", 2 },   { "mknod", 1 },  { "mknodat", 2 },
+	};
+	static const uint64_t bits[] = { S_ISUID, S_ISGID };
+	/* Of O_TMPFILE only its own bit: the other is O_DIRECTORY. */
+	static const uint64_t creates[] = { O_CREAT, O_TMPFILE & ~O_DIRECTORY };
+
+	for (size_t b = 0; b < COUNT(bits); b++) {
+		for (size_t i = 0; i < COUNT(setters); i++)
+			refuse_if(guard, setters[i].call, EPERM, HAS_BIT(setters[i].mode, bits[b]));
+		for (size_t i = 0; i < COUNT(creates); i++) {
+			refuse_if_both(guard, "open", EPERM, HAS_BIT(1, creates[i]),
+				       HAS_BIT(2, bits[b]));
+			refuse_if_both(guard, "openat", EPERM, HAS_BIT(2, creates[i]),
+				       HAS_BIT(3, bits[b]));
+		}
+	}
+}
+
+/* Device nodes: Landlock and the lack of CAP_MKNOD refuse them as well. */
+static void guard_devices(struct guard *guard)
+{
+	static const uint64_t types[] = { S_IFCHR, S_IFBLK };
+
+	for (size_t i = 0; i < COUNT(types); i++) {
+		refuse_if(guard, "mknod", EPERM, MASKED(1, S_IFMT, types[i]));
+		refuse_if(guard, "mknodat", EPERM, MASKED(2, S_IFMT, types[i]));
+	}
+}
+
+/*
+ * Where core_pattern is a pipe, a crash starts a program of the host's, as root, on the crashed
+ * program's memory (CVE-2025-5054), and RLIMIT_CORE 0 does not keep it from that; only the odd
+ * value 1 does (core(5), "Piping core dumps"). The launcher sets that, and nobody may set it to 0:
+ * such a call is answered with 0 and changes nothing, for gpg and ssh-agent end when "no core
+ * dumps" is refused to them, and that is what they have got.
+ */
+static void guard_core_dumps(struct guard *guard)
+{
+	const struct scmp_arg_cmp set[] = { IS_INT(0, RLIMIT_CORE) };
+	const struct scmp_arg_cmp set_only[] = { IS_INT(1, RLIMIT_CORE), ISNT(2, 0), IS(3, 0) };
+	const struct scmp_arg_cmp set_and_get[] = { IS_INT(1, RLIMIT_CORE), ISNT(2, 0),
+						    ISNT(3, 0) };
+
+	refuse(guard, "setrlimit", SCMP_ACT_ERRNO(0), COUNT(set), set);
+	refuse(guard, "prlimit64", SCMP_ACT_ERRNO(0), COUNT(set_only), set_only);
+	/* An answer would be due in memory that a filter can't fill. */
+	refuse(guard, "prlimit64", SCMP_ACT_ERRNO(EPERM), COUNT(set_and_get), set_and_get);
+}
+
+/*
+ * TCP Fast Open by a flag of send connects without a connect(2), and so without Landlock asking for
+ * the port (landlock-lsm/linux#41). EOPNOTSUPP is what a kernel says that has it switched off;
+ * TCP_FASTOPEN_CONNECT goes by connect(2) and stays.
+ */
+static void guard_fast_open(struct guard *guard)
+{
+	refuse_if(guard, "sendto", EOPNOTSUPP, HAS_BIT(3, MSG_FASTOPEN));
+	refuse_if(guard, "sendmsg", EOPNOTSUPP, HAS_BIT(2, MSG_FASTOPEN));
+	refuse_if(guard, "sendmmsg", EOPNOTSUPP, HAS_BIT(3, MSG_FASTOPEN));
+}
+
+/*
+ * Families but AF_UNIX and, where asked for, AF_INET and AF_INET6. Each other one is a part of the
+ * kernel of its own, loaded on demand and often broken into (AF_VSOCK CVE-2021-26708, AF_PACKET
+ * CVE-2020-14386, AF_ALG, AF_NETLINK's netfilter CVE-2024-1086). EAFNOSUPPORT is what a kernel
+ * without them says: getaddrinfo of glibc and musl go on without netlink then.
+ */
+static void guard_families(struct guard *guard, bool inet)
+{
+	refuse_if(guard, "socketpair", EAFNOSUPPORT, ISNT(0, AF_UNIX));
+	if (!inet) {
+		refuse_if(guard, "socket", EAFNOSUPPORT, ISNT(0, AF_UNIX));
+		return;
+	}
+	for (int family = 0; family < AF_INET6; family++)
+		if (family != AF_UNIX && family != AF_INET)
+			refuse_if(guard, "socket", EAFNOSUPPORT, IS(0, family));
+	refuse_if(guard, "socket", EAFNOSUPPORT, ABOVE(0, AF_INET6));
+}
+
+/* Of INET only what ordinary programs use: no SCTP, MPTCP, SMC, DCCP, UDP-Lite, raw. */
+static void guard_inet(struct guard *guard, int family, bool tcp_only)
+{
+	const struct scmp_arg_cmp is_family = IS_INT(0, family);
+	const uint64_t stream_or_datagram = SOCK_STREAM | SOCK_DGRAM;
+
+	/* SOCK_STREAM is 1, SOCK_DGRAM 2; the other bits are flags from SOCK_NONBLOCK (2048) up. */
+	refuse_if_both(guard, "socket", ESOCKTNOSUPPORT, is_family, HAS_BIT(1, 4));
+	refuse_if_both(guard, "socket", ESOCKTNOSUPPORT, is_family, HAS_BIT(1, 8));
+	refuse_if_both(guard, "socket", ESOCKTNOSUPPORT, is_family,
+		       MASKED(1, stream_or_datagram, 0));
+	refuse_if_both(guard, "socket", ESOCKTNOSUPPORT, is_family,
+		       MASKED(1, stream_or_datagram, stream_or_datagram));
+	if (tcp_only)
+		refuse_if_both(guard, "socket", ESOCKTNOSUPPORT, is_family, HAS_BIT(1, SOCK_DGRAM));
+	for (int protocol = 1; protocol < IPPROTO_UDP; protocol++)
+		if (protocol != IPPROTO_TCP)
+			refuse_if_both(guard, "socket", EPROTONOSUPPORT, is_family,
+				       IS_INT(2, protocol));
+	refuse_if_both(guard, "socket", EPROTONOSUPPORT, is_family, ABOVE(2, IPPROTO_UDP));
+}
+
+/*
+ * Landlock has a right for binding a TCP port, but a socket that listens without having been bound
+ * gets a port all the same, open to whoever reaches the machine. Which socket it is no filter can
+ * see: under `network tcp` nobody listens, on AF_UNIX neither.
+ */
+static void guard_listen(struct guard *guard)
+{
+	refuse(guard, "listen", SCMP_ACT_ERRNO(EPERM), 0, NULL);
+}
+
+int sysfilter_guard(void *context, const struct sysfilter_options *options)
+{
+	struct guard guard = { .context = context };
+	bool inet = options->profile != SYSFILTER_ESSENTIAL;
+
+	guard_clone(&guard, options->fork);
+	guard_ioctl(&guard);
+	guard_personality(&guard);
+	guard_modes(&guard);
+	guard_devices(&guard);
+	guard_core_dumps(&guard);
+	guard_fast_open(&guard);
+	guard_families(&guard, inet);
+	if (inet) {
+		guard_inet(&guard, AF_INET, options->tcp_only);
+		guard_inet(&guard, AF_INET6, options->tcp_only);
+	}
+	if (options->tcp_only)
+		guard_listen(&guard);
+	return guard.error;
+}

@@ -331,7 +331,9 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 	box->workspaces = strdup(directory);
 	int error = box->workspaces ? workspace_prepare(directory) : -ENOMEM;
 	if (error < 0)
-		explain(why, why_size, "workspaces directory %s: %s", directory, strerror(-error));
+		explain(why, why_size, "workspaces directory %s: %s", directory,
+			error == -EPERM ? "it, or writing to it, is not this user's alone"
+					: strerror(-error));
 	return error;
 }
 

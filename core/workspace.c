@@ -48,9 +48,12 @@ int workspace_prepare(const char *directory)
 	/* Others may pass through to what is theirs, and not list. */
 	if (mkdir(directory, 0711) < 0 && errno != EEXIST)
 		return -errno;
-	if (stat(directory, &status) < 0)
+	if (lstat(directory, &status) < 0)
 		return -errno;
-	return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
+	if (!S_ISDIR(status.st_mode))
+		return -ENOTDIR;
+	/* Whoever can make names in it could lead the daemon elsewhere. */
+	return status.st_uid == geteuid() && !(status.st_mode & 022) ? 0 : -EPERM;
 }
 
 int workspace_create(struct mimobox_session *session)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Going into the background. The fork comes first and everything is built in the child, since
+ * neither sandboxes (whose parent must live) nor descriptors of the loop survive a fork well.
+ *
+ * The parent waits on a pipe. One byte means that the mount is usable; the end of the file
+ * without one means that the child has gone, after it has told why on the standard error that
+ * both still share, and its exit status is passed on.
+ */
+#include "daemon.h"
+
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int wait_for_child(int pipe_fd, pid_t child)
+{
+	char byte;
+	ssize_t count;
+	do
+		count = read(pipe_fd, &byte, 1);
+	while (count < 0 && errno == EINTR);
+	if (count == 1)
+		return 0;
+	int status;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return 1;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
+	report("ended by signal %d before the mount was usable", WTERMSIG(status));
+	return 1;
+}
+
+bool daemon_begin(struct daemon *daemon, bool foreground, int *status)
+{
+	daemon->tell = -1;
+	if (foreground)
+		return true;
+	int ends[2];
+	pid_t child = -1;
+	if (pipe2(ends, O_CLOEXEC) == 0)
+		child = fork();
+	if (child < 0) {
+		report("cannot go into the background: %s", strerror(errno));
+		*status = 1;
+		return false;
+	}
+	if (child > 0) {
+		close(ends[1]);
+		*status = wait_for_child(ends[0], child);
+		close(ends[0]);
+		return false;
+	}
+	close(ends[0]);
+	daemon->tell = ends[1];
+	setsid();
+	return true;
+}
+
+void daemon_ready(struct daemon *daemon)
+{
+	if (daemon->tell < 0)
+		return;
+	if (chdir("/") < 0)
+		report("cannot go to /: %s", strerror(errno));
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
+	ssize_t written = write(daemon->tell, "", 1);
+	(void)written; /* the parent may have been killed; we serve all the same */
+	close(daemon->tell);
+	daemon->tell = -1;
+}
+
+void daemon_raise_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE,
+		  &limit); /* without it there are fewer sessions, each with an error */
+}
+
+int daemon_drop_groups(void)
+{
+	if (geteuid() != 0 || getgroups(0, NULL) == 0)
+		return 0;
+	return setgroups(0, NULL) < 0 ? -errno : 0;
+}

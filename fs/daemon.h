@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_H
+#define DAEMON_H
+
+#include <stdbool.h>
+
+struct daemon {
+	int tell; /* where the waiting parent listens; -1: nobody waits (any more) */
+};
+
+/*
+ * Forks, unless `foreground`. Returns true in the process that is to serve; false in the parent,
+ * after it has waited, with the exit status it should end with.
+ */
+bool daemon_begin(struct daemon *daemon, bool foreground, int *status);
+
+/* The mount is usable: lets the parent go, and leaves its directory and terminal. Idempotent. */
+void daemon_ready(struct daemon *daemon);
+
+/* Raises the soft limit of open files to the hard one: each session takes several. */
+void daemon_raise_file_limit(void);
+
+/* Run by root: gives root's supplementary groups up, so that no sandbox has them. 0 or -errno. */
+int daemon_drop_groups(void);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session as the filesystem sees it: its directory, and what waits in it.
+ *
+ * The directory hangs on the session by mimobox_session_data() and holds one reference to it. It
+ * lives as long as it has a name or an open handle, so that a removed session can still be read
+ * by those who have it open.
+ *
+ * Waiting is by event, one list for each, so that a wake-up costs only those whom it concerns.
+ * The library may tell of an event from within any call into it, a parked request's own retry
+ * included. Hence dir_notify() only moves links: requests go to the server's list of those to be
+ * tried again, which it works through between two rounds of the loop.
+ */
+#include "dir.h"
+
+#include "handle.h"
+#include "server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct dir *dir_of(struct mimobox_session *session)
+{
+	return *mimobox_session_data(session);
+}
+
+int dir_make(struct server *server, const char *name, uid_t uid, gid_t gid, mode_t mode,
+	     struct dir **out)
+{
+	struct dir *dir = calloc(1, sizeof(*dir));
+	if (!dir)
+		return -ENOMEM;
+	int error = mimobox_session_create(server->box, name, uid, gid, &dir->session);
+	if (error < 0) {
+		free(dir);
+		return error;
+	}
+	*mimobox_session_data(dir->session) = dir;
+	dir->server = server;
+	dir->users = 1;
+	dir->mode = mode;
+	for (int i = 0; i < EVENTS; i++) {
+		link_init(&dir->parked[i]);
+		link_init(&dir->watched[i]);
+	}
+	link_append(&server->dirs, &dir->link);
+	*out = dir;
+	return 0;
+}
+
+struct dir *dir_ref(struct dir *dir)
+{
+	dir->users++;
+	return dir;
+}
+
+void dir_unref(struct dir *dir)
+{
+	if (!dir || --dir->users > 0)
+		return;
+	link_remove(&dir->link);
+	*mimobox_session_data(dir->session) = NULL;
+	mimobox_session_unref(dir->session);
+	free(dir);
+}
+
+bool dir_ended(const struct dir *dir)
+{
+	enum mimobox_state state = mimobox_session_state(dir->session);
+	return state == MIMOBOX_EXITED ||
+	       (state == MIMOBOX_CREATED && mimobox_session_removed(dir->session));
+}
+
+static void wake(struct dir *dir, unsigned index)
+{
+	link_splice(&dir->server->ready, &dir->parked[index]);
+	while (!link_empty(&dir->watched[index]))
+		handle_wake(link_owner(dir->watched[index].next, struct handle, watch));
+}
+
+static void wake_all(struct dir *dir)
+{
+	for (unsigned i = 0; i < EVENTS; i++)
+		wake(dir, i);
+}
+
+void dir_notify(struct mimobox_session *session, unsigned events, void *data)
+{
+	(void)data;
+	struct dir *dir = dir_of(session);
+	if (!dir)
+		return;
+	if (events & MIMOBOX_ROOM)
+		dir->input_full = false;
+	if (events & MIMOBOX_ENDED) {
+		wake_all(dir);
+		server_dir_ended(dir->server, dir);
+		return;
+	}
+	for (unsigned i = 0; i < EVENTS; i++)
+		if (events & (1u << i))
+			wake(dir, i);
+}
+
+void dir_remove(struct dir *dir)
+{
+	mimobox_session_remove(dir->session);
+	wake_all(dir);
+	dir_unref(dir);
+}

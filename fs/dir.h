@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DIR_H
+#define DIR_H
+
+#include "link.h"
+
+#include <mimobox.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct server;
+
+enum { EVENTS = 4 }; /* the bits of enum mimobox_event */
+
+struct dir {
+	struct server *server;
+	struct mimobox_session *session; /* a reference */
+	struct link link;                /* in the server's list of all of them */
+	unsigned users;                  /* its name in the root, and its open handles */
+	mode_t mode;                     /* permission bits */
+	bool input_full;                 /* the queue had no room when last asked */
+	bool awaited;                    /* the server waits for its end, to stop */
+	struct link parked[EVENTS];      /* requests, by the event they wait for */
+	struct link watched[EVENTS];     /* handles that are polled, in the same way */
+};
+
+/* Makes a session and its directory. 0 or -errno. The directory is the name's until dir_remove().
+ */
+int dir_make(struct server *server, const char *name, uid_t uid, gid_t gid, mode_t mode,
+	     struct dir **out);
+
+/* Takes the name away and ends the session; what is parked gets what is left of its answer. */
+void dir_remove(struct dir *dir);
+
+struct dir *dir_ref(struct dir *dir);
+void dir_unref(struct dir *dir);
+
+/* NULL for a session whose directory is gone. */
+struct dir *dir_of(struct mimobox_session *session);
+
+/* No more will ever come of this session: it has ended, or was removed without a start. */
+bool dir_ended(const struct dir *dir);
+
+/* The index of a single event in the lists above. */
+static inline unsigned dir_index(unsigned event)
+{
+	return (unsigned)__builtin_ctz(event);
+}
+
+/* A mimobox_notify_fn: wakes what waits for `events`. It calls nothing of the session's. */
+void dir_notify(struct mimobox_session *session, unsigned events, void *data);
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The files, one row each; adding a file is adding a row.
+ *
+ * Text files are shown whole at the first read and served from the handle from then on, so that a
+ * reader in small pieces sees one moment. `output` and `exit` wait for what they are asked for
+ * (see request.c); `transcript` is the same bytes as `output`, but never waits.
+ */
+#include "files.h"
+
+#include "dir.h"
+#include "handle.h"
+#include "request.h"
+#include "server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static struct mimobox_session *session_of(const struct handle *handle)
+{
+	return handle->dir->session;
+}
+
+/* The part of a text that a read asks for. */
+static ssize_t give(struct request *request, const char *text, size_t size)
+{
+	if (request->offset >= size)
+		return 0;
+	size_t left = size - (size_t)request->offset;
+	request->answer = text + request->offset;
+	return (ssize_t)(left < request->size ? left : request->size);
+}
+
+/* input */
+
+enum { INPUT_PATIENCE_MS = 250 };
+
+/* 0 once the session runs, or as a worker returns. The start is short, so it is always awaited. */
+static ssize_t ensure_started(struct request *request)
+{
+	struct mimobox_session *session = session_of(request->handle);
+	if (request->starting) {
+		int error = mimobox_session_start_result(session);
+		if (error == -EINPROGRESS)
+			return request_wait(request, MIMOBOX_STARTED);
+		request->starting = false;
+		return error;
+	}
+	enum mimobox_state state = mimobox_session_state(session);
+	int error = 0;
+	if (state == MIMOBOX_CREATED)
+		error = mimobox_session_start(session);
+	if (error == -EINPROGRESS || state == MIMOBOX_STARTING) {
+		request->starting = true;
+		return request_wait(request, MIMOBOX_STARTED);
+	}
+	return error;
+}
+
+static ssize_t write_input(struct request *request)
+{
+	struct dir *dir = request->handle->dir;
+	if (mimobox_session_removed(dir->session))
+		return -EPIPE;
+	ssize_t result = ensure_started(request);
+	if (result < 0)
+		return result;
+	/* Told of room in the midst of the call, dir_notify() has the last word. */
+	dir->input_full = true;
+	result = mimobox_session_input(dir->session, request->data, request->size);
+	if (result == (ssize_t)request->size || (result < 0 && result != -EAGAIN))
+		dir->input_full = false;
+	if (result == -EAGAIN && request->expired)
+		mimobox_session_log(dir->session, "input refused: no room, the program reads none");
+	if (result != -EAGAIN || request->nonblock || request->expired)
+		return result;
+	request->patience = INPUT_PATIENCE_MS * UINT64_C(1000000);
+	return request_wait(request, MIMOBOX_ROOM);
+}
+
+static unsigned poll_input(struct handle *handle)
+{
+	enum mimobox_state state = mimobox_session_state(session_of(handle));
+	if (state >= MIMOBOX_DRAINING || mimobox_session_removed(session_of(handle)))
+		return POLLOUT | POLLERR;
+	return handle->dir->input_full ? 0 : POLLOUT;
+}
+
+/* output */
+
+static int open_output(struct handle *handle)
+{
+	return mimobox_reader_open(session_of(handle), &handle->reader);
+}
+
+static ssize_t read_output(struct request *request)
+{
+	struct handle *handle = request->handle;
+	char *to = handle->server->answer;
+	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
+	if (handle->stale) {
+		handle->stale = false;
+		return -ESTALE;
+	}
+	ssize_t count = mimobox_reader_read(handle->reader, to, size, request->offset);
+	handle->next = request->offset + (count > 0 ? (uint64_t)count : 0);
+	request->answer = to;
+	if (count != -EAGAIN)
+		return count;
+	if (dir_ended(handle->dir))
+		return 0;
+	return request->nonblock ? count : request_wait(request, MIMOBOX_OUTPUT);
+}
+
+/*
+ * A read of nothing, where the next read is expected, tells what that would do. It takes nothing
+ * but the one ESTALE there may be, which is kept for the read itself.
+ */
+static unsigned poll_output(struct handle *handle)
+{
+	if (dir_ended(handle->dir))
+		return POLLIN | POLLHUP;
+	ssize_t count = handle->stale ? -ESTALE
+				      : mimobox_reader_read(handle->reader, handle->server->answer,
+							    0, handle->next);
+	handle->stale = count == -ESTALE;
+	return count == -EAGAIN ? 0 : POLLIN;
+}
+
+/* exit */
+
+static ssize_t read_exit(struct request *request)
+{
+	int status;
+	int error = mimobox_session_exit(session_of(request->handle), &status);
+	if (error == -EAGAIN)
+		return request->nonblock ? error : request_wait(request, MIMOBOX_ENDED);
+	if (error == -ESRCH)
+		return 0;
+	if (error < 0)
+		return error;
+	char *text = request->handle->server->answer;
+	int size = snprintf(text, SERVER_ANSWER_MAX, "%d\n", status);
+	return give(request, text, (size_t)size);
+}
+
+static unsigned poll_exit(struct handle *handle)
+{
+	int status;
+	return mimobox_session_exit(session_of(handle), &status) == -EAGAIN ? 0 : POLLIN | POLLHUP;
+}
+
+/* transcript */
+
+static int open_transcript(struct handle *handle)
+{
+	uint64_t end;
+	mimobox_session_output_range(session_of(handle), &handle->base, &end);
+	return 0;
+}
+
+static uint64_t size_transcript(const struct dir *dir, const struct handle *handle)
+{
+	uint64_t start, end;
+	mimobox_session_output_range(dir->session, &start, &end);
+	return end - (handle ? handle->base : start);
+}
+
+static ssize_t read_transcript(struct request *request)
+{
+	struct handle *handle = request->handle;
+	uint64_t start, end;
+	mimobox_session_output_range(session_of(handle), &start, &end);
+	if (request->offset >= end - handle->base)
+		return 0;
+	uint64_t at = handle->base + request->offset;
+	if (at < start)
+		return -ESTALE;
+	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
+	request->answer = handle->server->answer;
+	return mimobox_session_peek(session_of(handle), handle->server->answer, size, at);
+}
+
+/* ctl */
+
+static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\n";
+
+static void show_ctl(const struct handle *handle, FILE *to)
+{
+	(void)handle;
+	(void)fputs(verbs, to);
+}
+
+static int apply_verb(struct request *request, const char *verb, size_t size)
+{
+	struct mimobox_session *session = session_of(request->handle);
+	int error;
+	if (size == 0) /* as between the verbs of a script */
+		return 0;
+	if (request->starting) {
+		request->starting = false;
+		error = mimobox_session_start_result(session);
+	} else {
+		error = mimobox_session_ctl(session, verb, size);
+	}
+	if (error != -EINPROGRESS)
+		return error;
+	request->starting = true;
+	return (int)request_wait(request, MIMOBOX_STARTED);
+}
+
+static ssize_t write_ctl(struct request *request)
+{
+	if (mimobox_session_removed(session_of(request->handle)) && !request->starting)
+		return request->done ? (ssize_t)request->done : -ENOENT;
+	return lines_each(request, apply_verb);
+}
+
+/* size, config, status, log, defaults */
+
+static void show_size(const struct handle *handle, FILE *to)
+{
+	mimobox_session_print_size(session_of(handle), to);
+}
+
+static int apply_size(struct request *request, const char *line, size_t size)
+{
+	return mimobox_session_resize(session_of(request->handle), line, size);
+}
+
+static ssize_t write_size(struct request *request)
+{
+	if (mimobox_session_removed(session_of(request->handle)))
+		return -ENOENT;
+	return lines_each(request, apply_size);
+}
+
+static void show_config(const struct handle *handle, FILE *to)
+{
+	mimobox_session_print_config(session_of(handle), to);
+}
+
+static ssize_t take_config(struct handle *handle, const char *text, size_t size)
+{
+	if (mimobox_session_removed(session_of(handle)))
+		return -ENOENT;
+	return mimobox_session_configure(session_of(handle), text, size);
+}
+
+static void show_status(const struct handle *handle, FILE *to)
+{
+	mimobox_session_print_status(session_of(handle), to);
+}
+
+static void show_log(const struct handle *handle, FILE *to)
+{
+	mimobox_session_print_log(session_of(handle), to);
+}
+
+static void show_defaults(const struct handle *handle, FILE *to)
+{
+	mimobox_defaults_print(handle->server->box, to);
+}
+
+static ssize_t take_defaults(struct handle *handle, const char *text, size_t size)
+{
+	return mimobox_defaults_configure(handle->server->box, text, size);
+}
+
+/* workspace */
+
+static const char *link_workspace(const struct dir *dir)
+{
+	return mimobox_session_workspace(dir->session);
+}
+
+/* clang-format off */
+const struct file root_files[] = {
+	{ "defaults", 0644, .show = show_defaults, .take = take_defaults },
+	{ 0 },
+};
+
+const struct file session_files[] = {
+	{ "input", 0200, .write = write_input, .poll = poll_input, .event = MIMOBOX_ROOM },
+	{ "output", 0400, .open = open_output, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT },
+	{ "size", 0600, .show = show_size, .write = write_size },
+	{ "ctl", 0600, .show = show_ctl, .write = write_ctl },
+	{ "exit", 0400, .read = read_exit, .poll = poll_exit, .event = MIMOBOX_ENDED },
+	{ "config", 0600, .show = show_config, .take = take_config },
+	{ "status", 0400, .show = show_status },
+	{ "log", 0400, .show = show_log },
+	{ "transcript", 0400, .open = open_transcript, .read = read_transcript, .size = size_transcript },
+	{ "workspace", 0777, .link = link_workspace },
+	{ 0 },
+};
+/* clang-format on */
+
+const struct file *file_find(const struct file *table, const char *name)
+{
+	for (const struct file *file = table; file->name; file++)
+		if (strcmp(file->name, name) == 0)
+			return file;
+	return NULL;
+}
+
+mode_t file_mode(const struct file *file)
+{
+	return (file->link ? S_IFLNK : S_IFREG) | file->mode;
+}
+
+bool file_readable(const struct file *file)
+{
+	return file->show || file->read;
+}
+
+bool file_writable(const struct file *file)
+{
+	return file->take || file->write;
+}
+
+static int make_text(struct handle *handle)
+{
+	struct text text = { 0 };
+	FILE *to = open_memstream(&text.data, &text.size);
+	if (!to)
+		return -errno;
+	handle->file->show(handle, to);
+	bool failed = ferror(to);
+	if (fclose(to) != 0 || failed) {
+		free(text.data);
+		return -ENOMEM;
+	}
+	free(handle->text.data);
+	handle->text = text;
+	return 0;
+}
+
+ssize_t file_read(struct request *request)
+{
+	struct handle *handle = request->handle;
+	if (handle->file->read)
+		return handle->file->read(request);
+	int error = 0;
+	if (request->offset == 0 || !handle->text.data)
+		error = make_text(handle);
+	return error < 0 ? error : give(request, handle->text.data, handle->text.size);
+}
+
+ssize_t file_write(struct request *request)
+{
+	struct handle *handle = request->handle;
+	if (handle->file->take)
+		return lines_carry(handle, handle->file->take, request->data, request->size);
+	return handle->file->write(request);
+}

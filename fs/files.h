@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FILES_H
+#define FILES_H
+
+#include "lines.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct dir;
+struct handle;
+struct request;
+
+/*
+ * A file is one row. It can be read by `show` or `read`, and written by `take` or `write`; or it
+ * is a symbolic link, and has nothing but `link`.
+ */
+struct file {
+	const char *name; /* NULL ends a table */
+	mode_t mode;
+	unsigned event; /* that may change what `poll` says */
+	/* The whole text, made anew for each read from offset 0. */
+	void (*show)(const struct handle *handle, FILE *to);
+	ssize_t (*read)(struct request *request); /* a worker, see request.h */
+	lines_take_fn take;                       /* lines that may come in pieces */
+	ssize_t (*write)(struct request *request);
+	int (*open)(struct handle *handle); /* 0 or -errno */
+	/* What stat says (NULL: 0, as in /proc); handle: NULL where the file is not open. */
+	uint64_t (*size)(const struct dir *dir, const struct handle *handle);
+	/* POLLIN and so on, as it is now (NULL: always ready). */
+	unsigned (*poll)(struct handle *handle);
+	const char *(*link)(const struct dir *dir); /* where it leads now; NULL: nowhere */
+};
+
+extern const struct file root_files[], session_files[];
+
+/* By its name in one of the tables; NULL: none. */
+const struct file *file_find(const struct file *table, const char *name);
+
+mode_t file_mode(const struct file *file);
+bool file_readable(const struct file *file);
+bool file_writable(const struct file *file);
+
+/* The workers of every read and write. */
+ssize_t file_read(struct request *request);
+ssize_t file_write(struct request *request);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An open file, and who polls it. A poll handle of the kernel's is told once and given back: the
+ * poll that follows brings a new one. That is enough for edge-triggered epoll too.
+ */
+#include "handle.h"
+
+#include "dir.h"
+#include "files.h"
+#include "server.h"
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+static int check_access(const struct file *file, int flags)
+{
+	int access = flags & O_ACCMODE;
+	if (access != O_WRONLY && !file_readable(file))
+		return -EACCES;
+	if (access != O_RDONLY && !file_writable(file))
+		return -EACCES;
+	return 0;
+}
+
+int handle_open(struct server *server, struct dir *dir, const struct file *file, int flags,
+		struct handle **out)
+{
+	int error = check_access(file, flags);
+	if (error < 0)
+		return error;
+	struct handle *handle = calloc(1, sizeof(*handle));
+	if (!handle)
+		return -ENOMEM;
+	handle->server = server;
+	handle->dir = dir ? dir_ref(dir) : NULL;
+	handle->file = file;
+	link_append(&server->handles, &handle->link);
+	link_init(&handle->watch);
+	error = file->open ? file->open(handle) : 0;
+	if (error < 0) {
+		handle_close(handle);
+		return error;
+	}
+	*out = handle;
+	return 0;
+}
+
+void handle_close(struct handle *handle)
+{
+	handle_watch(handle, NULL);
+	if (handle->reader)
+		mimobox_reader_close(handle->reader);
+	link_remove(&handle->link);
+	dir_unref(handle->dir);
+	free(handle->text.data);
+	free(handle->carry.data);
+	free(handle);
+}
+
+void handle_watch(struct handle *handle, struct fuse_pollhandle *poll)
+{
+	link_remove(&handle->watch);
+	if (handle->poll)
+		fuse_pollhandle_destroy(handle->poll);
+	handle->poll = NULL;
+	if (!poll)
+		return;
+	if (!handle->dir || !handle->file->poll) { /* always ready: there is nothing to tell */
+		fuse_pollhandle_destroy(poll);
+		return;
+	}
+	handle->poll = poll;
+	link_append(&handle->dir->watched[dir_index(handle->file->event)], &handle->watch);
+}
+
+void handle_wake(struct handle *handle)
+{
+	if (handle->poll)
+		fuse_lowlevel_notify_poll(handle->poll);
+	handle_watch(handle, NULL);
+}

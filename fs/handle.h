@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HANDLE_H
+#define HANDLE_H
+
+#include "link.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dir;
+struct file;
+struct fuse_pollhandle;
+struct mimobox_reader;
+struct server;
+
+struct text {
+	char *data;
+	size_t size;
+};
+
+/* An open file. */
+struct handle {
+	struct server *server;
+	struct dir *dir; /* a reference; NULL: a file of the root */
+	const struct file *file;
+	struct link link;  /* in the server's list of all of them */
+	struct text text;  /* what a `show` said */
+	struct text carry; /* the beginning of a line whose rest is still to be written */
+	struct mimobox_reader *reader; /* of `output` */
+	uint64_t next;                 /* of `output`: where the last read ended */
+	bool stale;                    /* of `output`: the next read gets ESTALE */
+	uint64_t base;                 /* of `transcript`: what its offset 0 stands for */
+	struct fuse_pollhandle *poll;  /* whom to tell; NULL: nobody */
+	struct link watch;             /* in the directory's list, while there is `poll` */
+};
+
+/* 0 or -errno: EACCES where the file cannot be read or written as `flags` ask. */
+int handle_open(struct server *server, struct dir *dir, const struct file *file, int flags,
+		struct handle **out);
+void handle_close(struct handle *handle);
+
+/* Takes `poll` over, to be told once of the event that the file is polled for; NULL: nothing. */
+void handle_watch(struct handle *handle, struct fuse_pollhandle *poll);
+/* Tells it. */
+void handle_wake(struct handle *handle);
+
+#endif

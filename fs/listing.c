@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listing a directory. The offset behind an entry says where to go on: 1 and 2 behind `.` and
+ * `..`, from 3 behind files by their rows, and behind a session its inode number, which holds its
+ * id. So a listing that is read in pieces neither skips nor repeats what is there all the
+ * while, however many sessions come and go.
+ */
+#include "listing.h"
+
+#include "dir.h"
+#include "files.h"
+#include "node.h"
+#include "server.h"
+
+enum { DOTS = 2, ID_SHIFT = 8, FIRST_SESSION = 1 << ID_SHIFT };
+
+struct listing {
+	struct server *server;
+	fuse_req_t req;
+	char *to;
+	size_t size, used;
+};
+
+/* False when there is no room for it. */
+static bool add(struct listing *listing, const char *name, const struct node *node, uint64_t next)
+{
+	struct stat attributes;
+	node_attributes(listing->server, node, NULL, &attributes);
+	size_t left = listing->size - listing->used;
+	size_t taken = fuse_add_direntry(listing->req, listing->to + listing->used, left, name,
+					 &attributes, (off_t)next);
+	if (taken > left)
+		return false;
+	listing->used += taken;
+	return true;
+}
+
+static bool add_dots(struct listing *listing, const struct node *directory, uint64_t offset)
+{
+	const struct node root = { 0 };
+	if (offset == 0 && !add(listing, ".", directory, 1))
+		return false;
+	return offset > 1 || add(listing, "..", &root, DOTS);
+}
+
+static bool add_files(struct listing *listing, const struct node *directory, uint64_t offset)
+{
+	const struct file *table = node_files(directory);
+	for (const struct file *file = table; file->name; file++) {
+		uint64_t next = DOTS + 1 + (uint64_t)(file - table);
+		struct node node = { directory->dir, file };
+		if (next > offset && !add(listing, file->name, &node, next))
+			return false;
+	}
+	return true;
+}
+
+static void add_sessions(struct listing *listing, uint64_t id)
+{
+	struct mimobox_session *session;
+	while ((session = mimobox_session_after(listing->server->box, id))) {
+		struct node node = { .dir = dir_of(session) };
+		id = mimobox_session_id(session);
+		if (node.dir && !add(listing, mimobox_session_name(session), &node, id << ID_SHIFT))
+			return;
+	}
+}
+
+size_t listing_fill(struct server *server, fuse_req_t req, const struct node *directory,
+		    uint64_t offset, char *to, size_t size)
+{
+	struct listing listing = { .server = server, .req = req, .to = to, .size = size };
+	if (directory->dir && mimobox_session_removed(directory->dir->session))
+		return 0;
+	if (offset < FIRST_SESSION &&
+	    (!add_dots(&listing, directory, offset) || !add_files(&listing, directory, offset)))
+		return listing.used;
+	if (!directory->dir)
+		add_sessions(&listing, offset >> ID_SHIFT);
+	return listing.used;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mimoboxfs: sandboxed terminal sessions as directories. Everything that can be wrong with the
+ * command line or the machine is found, and told in one line, before anything is mounted. Exit
+ * status: 0; 1 the machine lacks something; 2 a wrong option.
+ */
+#include "daemon.h"
+#include "dir.h"
+#include "mount.h"
+#include "options.h"
+#include "report.h"
+#include "server.h"
+
+#include <box.h>
+#include <errno.h>
+#include <limits.h>
+#include <mimobox.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysfilter.h>
+#include <unistd.h>
+
+enum { DEFAULTS_MAX = 1 << 20 };
+
+/* The whole file as a string, the caller's to free; NULL and reported. */
+static char *read_defaults(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *text = malloc(DEFAULTS_MAX + 1);
+	size_t size = file && text ? fread(text, 1, DEFAULTS_MAX, file) : 0;
+	int error = 0;
+	if (!file || !text || ferror(file))
+		error = errno;
+	else if (fgetc(file) != EOF)
+		error = EFBIG;
+	else if (memchr(text, '\0', size))
+		error = EINVAL;
+	if (file)
+		(void)fclose(file);
+	if (error || !text) {
+		report("cannot read the defaults in %s: %s", path, strerror(error));
+		free(text);
+		return NULL;
+	}
+	text[size] = '\0';
+	return text;
+}
+
+/*
+ * Absolute, the caller's to free. A user's own is where others can make names as well; that it
+ * is nobody else's is checked by the library.
+ */
+static char *workspaces_directory(const struct options *options)
+{
+	char *path = NULL, here[PATH_MAX];
+	const char *given = options->workspaces;
+	if (given && *given != '/' && getcwd(here, sizeof(here)))
+		return asprintf(&path, "%s/%s", here, given) < 0 ? NULL : path;
+	if (given)
+		return strdup(given);
+	if (geteuid() == 0)
+		return strdup("/var/lib/mimobox/workspaces");
+	return asprintf(&path, "/var/tmp/mimobox-%u", (unsigned)geteuid()) < 0 ? NULL : path;
+}
+
+static int make_box(struct server *server, const struct options *options)
+{
+	char *defaults = NULL;
+	if (options->defaults && !(defaults = read_defaults(options->defaults)))
+		return 1;
+	/* Absolute, since the daemon leaves the directory it was started in. */
+	char *spool = options->spool ? realpath(options->spool, NULL) : NULL;
+	char *workspaces = workspaces_directory(options);
+	struct mimobox_options box = {
+		.spool_dir = spool ? spool : options->spool,
+		.workspaces = workspaces,
+		.defaults = defaults,
+		.max_sessions = options->max_sessions,
+		.notify = dir_notify,
+		.data = server,
+	};
+	char why[512] = "";
+	int error = mimobox_create(&box, &server->box, why, sizeof(why));
+	free(defaults);
+	free(spool);
+	free(workspaces);
+	if (error == 0)
+		error = mimobox_probe(server->box, why, sizeof(why));
+	if (error < 0) {
+		report("%s", why[0] ? why : strerror(-error));
+		return 1;
+	}
+	server->loop = mimobox_loop(server->box);
+	server->max_sessions = options->max_sessions;
+	return 0;
+}
+
+static int prepare(struct server *server, struct mount *mount, const struct options *options)
+{
+	int error = server_init(server);
+	if (error < 0) {
+		report("%s", strerror(-error));
+		return 1;
+	}
+	int status = mount_check_options(server, options);
+	if (status)
+		return status;
+	daemon_raise_file_limit();
+	error = daemon_drop_groups();
+	if (error < 0) {
+		report("cannot give up root's groups: %s", strerror(-error));
+		return 1;
+	}
+	status = mount_check_machine(mount, options->mountpoint);
+	if (status)
+		return status;
+	status = make_box(server, options);
+	if (status)
+		return status;
+	error = server_catch_signals(server);
+	if (error < 0) {
+		report("cannot catch signals: %s", strerror(-error));
+		return 1;
+	}
+	return mount_do(mount, server, options);
+}
+
+static int serve(const struct options *options, struct daemon *daemon)
+{
+	struct server server;
+	struct mount mount = { 0 };
+	int status = prepare(&server, &mount, options);
+	if (status == 0) {
+		int error = server_run(&server, daemon);
+		if (error < 0) {
+			report("%s", strerror(-error));
+			status = 1;
+		}
+	}
+	server_finish(&server);
+	mount_finish(&mount);
+	return status;
+}
+
+static int dump_filter(const char *name)
+{
+	struct sysfilter_options options = { .fork = true };
+	struct sysfilter filter = { 0 };
+	char why[256] = "";
+	if (sysfilter_profile_parse(name, &options.profile) < 0) {
+		report("unknown profile '%s': essential, network or compat", name);
+		return 2;
+	}
+	int error = sysfilter_build(&options, &filter, why, sizeof(why));
+	if (error == 0)
+		error = sysfilter_dump(&filter, STDOUT_FILENO);
+	sysfilter_finish(&filter);
+	if (error < 0)
+		report("%s", why[0] ? why : strerror(-error));
+	return error < 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int status = 0;
+	switch (options_parse(&options, argc, argv)) {
+	case OPTIONS_HELP:
+		options_print_help();
+		break;
+	case OPTIONS_VERSION:
+		options_print_version();
+		break;
+	case OPTIONS_DUMP:
+		status = dump_filter(options.dump);
+		break;
+	case OPTIONS_WRONG:
+		status = 2;
+		break;
+	case OPTIONS_SERVE: {
+		struct daemon daemon;
+		(void)signal(SIGPIPE, SIG_IGN); /* the library's writes tell by errno */
+		if (daemon_begin(&daemon, options.foreground, &status))
+			status = serve(&options, &daemon);
+		break;
+	}
+	}
+	options_finish(&options);
+	return status;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a name on the command line to a mounted filesystem, and one clear line where that fails.
+ *
+ * What is on the mount point is read from /proc/self/mountinfo, since looking at the name itself
+ * could hang in, or fail with, whatever is mounted there. A mount of our own type whose server
+ * has died (ENOTCONN) is detached; a live one is left alone; anything else is mounted over.
+ *
+ * libfuse and fusermount3 write their complaints to standard error, several lines at times. It is
+ * caught in a memory file while they run, and its last line goes into ours.
+ */
+#include "mount.h"
+
+#include "ops.h"
+#include "options.h"
+#include "report.h"
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TYPE "mimoboxfs"
+
+/* What was written to standard error while it is caught. */
+struct catch
+{
+	int fd, saved;
+	char line[512];
+};
+
+static void catch_begin(struct catch *catch, bool trace)
+{
+	catch->line[0] = '\0';
+	catch->saved = -1;
+	catch->fd = trace ? -1 : memfd_create("stderr", MFD_CLOEXEC);
+	if (catch->fd < 0)
+		return;
+	catch->saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (catch->saved >= 0)
+		dup2(catch->fd, STDERR_FILENO);
+}
+
+/* Leaves the last line, without what libfuse begins it with, in `line`. */
+static void catch_end(struct catch *catch)
+{
+	if (catch->saved >= 0) {
+		dup2(catch->saved, STDERR_FILENO);
+		close(catch->saved);
+	}
+	if (catch->fd < 0)
+		return;
+	char text[sizeof(catch->line)];
+	off_t end = lseek(catch->fd, 0, SEEK_END);
+	off_t from = end >= (off_t)sizeof(text) ? end - (off_t)sizeof(text) + 1 : 0;
+	ssize_t size = pread(catch->fd, text, sizeof(text) - 1, from);
+	close(catch->fd);
+	while (size > 0 && text[size - 1] == '\n')
+		size--;
+	if (size <= 0)
+		return;
+	text[size] = '\0';
+	const char *line = strrchr(text, '\n');
+	line = line ? line + 1 : text;
+	if (strncmp(line, "fuse: ", 6) == 0)
+		line += 6;
+	memcpy(catch->line, line, strlen(line) + 1);
+}
+
+/* The user's options come after ours and win, but for what is never of use here. */
+static int add_options(struct fuse_args *args, const struct options *options)
+{
+	int error = fuse_opt_add_arg(args, TYPE);
+	if (options->trace)
+		error |= fuse_opt_add_arg(args, "-d");
+	error |= fuse_opt_add_arg(args, "-ofsname=" TYPE ",subtype=" TYPE ",default_permissions");
+	if (geteuid() == 0)
+		error |= fuse_opt_add_arg(args, "-oallow_other");
+	if (options->mount) {
+		error |= fuse_opt_add_arg(args, "-o");
+		error |= fuse_opt_add_arg(args, options->mount);
+	}
+	return error | fuse_opt_add_arg(args, "-onosuid,nodev,noexec");
+}
+
+int mount_check_options(struct server *server, const struct options *options)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct catch catch = { .line = "out of memory" };
+	if (add_options(&args, options) == 0) {
+		catch_begin(&catch, options->trace);
+		server->fuse = fuse_session_new(&args, &ops, sizeof(ops), server);
+		catch_end(&catch);
+	}
+	fuse_opt_free_args(&args);
+	if (server->fuse)
+		return 0;
+	report("%s; see mimoboxfs --help", catch.line[0] ? catch.line : "wrong mount option");
+	return 2;
+}
+
+static int check_device(void)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	int error = errno;
+	const char *advice = "load the module (modprobe fuse), or give the container the device";
+	if (error == EACCES || error == EPERM)
+		advice = "run as root, or have root run: chmod 666 /dev/fuse";
+	report("cannot open /dev/fuse: %s; %s", strerror(error), advice);
+	return 1;
+}
+
+/* The mount point may be missing, or dead: then its parent must be there. NULL and errno. */
+static char *absolute_path(const char *name)
+{
+	char *path = realpath(name, NULL);
+	if (path || (errno != ENOENT && errno != ENOTCONN))
+		return path;
+	int error = errno;
+	char *copy = strdup(name);
+	if (!copy)
+		return NULL;
+	size_t size = strlen(copy);
+	while (size > 1 && copy[size - 1] == '/')
+		copy[--size] = '\0';
+	char *slash = strrchr(copy, '/');
+	const char *last = slash ? slash + 1 : copy;
+	const char *parent = slash == copy ? "/" : slash ? copy : ".";
+	if (slash)
+		*slash = '\0';
+	char *base = NULL;
+	if (strcmp(last, "..") != 0 && strcmp(last, ".") != 0 && *last)
+		base = realpath(*parent ? parent : "/", NULL);
+	else
+		errno = error;
+	error = errno;
+	if (base && asprintf(&path, "%s/%s", strcmp(base, "/") == 0 ? "" : base, last) < 0)
+		path = NULL;
+	free(base);
+	free(copy);
+	errno = error;
+	return path;
+}
+
+/* Undoes the octal escapes of mountinfo, in place. */
+static void unescape(char *text)
+{
+	char *to = text;
+	for (const char *from = text; *from; to++) {
+		unsigned byte;
+		if (from[0] == '\\' && sscanf(from + 1, "%3o", &byte) == 1) {
+			*to = (char)byte;
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+/* Whether the topmost mount at `path` is of our type. */
+static bool is_ours(const char *path)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	if (!file)
+		return false;
+	bool ours = false;
+	char *line = NULL;
+	size_t room = 0;
+	while (getline(&line, &room, file) > 0) {
+		char *fields = line, *field = NULL;
+		for (int i = 0; i < 5 && fields; i++)
+			field = strsep(&fields, " ");
+		const char *type = fields ? strstr(fields, " - ") : NULL;
+		if (!type)
+			continue;
+		unescape(field);
+		if (strcmp(field, path) == 0)
+			ours = strncmp(type + 3, "fuse." TYPE " ", sizeof("fuse." TYPE)) == 0;
+	}
+	free(line);
+	(void)fclose(file);
+	return ours;
+}
+
+static int run_fusermount(const char *path)
+{
+	pid_t child = fork();
+	if (child == 0) {
+		execlp("fusermount3", "fusermount3", "-u", "-q", "-z", "--", path, (char *)NULL);
+		_exit(127);
+	}
+	int status;
+	if (child < 0)
+		return -errno;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+}
+
+static int detach(const char *path)
+{
+	if (umount2(path, MNT_DETACH) == 0)
+		return 0;
+	return geteuid() == 0 ? -errno : run_fusermount(path);
+}
+
+/* One dead mount may be on top of another. */
+static int clear_dead_mounts(const char *path)
+{
+	for (int i = 0; i < 16 && is_ours(path); i++) {
+		struct stat status;
+		if (stat(path, &status) == 0 || errno != ENOTCONN) {
+			report("%s has a mimoboxfs already; end it with: fusermount3 -u %s", path,
+			       path);
+			return 1;
+		}
+		int error = detach(path);
+		if (error < 0) {
+			report("cannot detach the dead mimoboxfs at %s: %s", path,
+			       strerror(-error));
+			return 1;
+		}
+	}
+	return 0;
+}
+
+int mount_check_machine(struct mount *mount, const char *mountpoint)
+{
+	mount->path = absolute_path(mountpoint);
+	if (!mount->path) {
+		report("cannot use %s as a mount point: %s", mountpoint, strerror(errno));
+		return 1;
+	}
+	int status = clear_dead_mounts(mount->path);
+	if (status)
+		return status;
+	struct stat there;
+	if (stat(mount->path, &there) < 0) {
+		if (errno != ENOENT) {
+			report("cannot use %s as a mount point: %s", mount->path, strerror(errno));
+			return 1;
+		}
+	} else if (!S_ISDIR(there.st_mode)) {
+		report("cannot use %s as a mount point: %s", mount->path, strerror(ENOTDIR));
+		return 1;
+	}
+	return check_device();
+}
+
+int mount_do(struct mount *mount, struct server *server, const struct options *options)
+{
+	if (mkdir(mount->path, 0755) == 0) {
+		mount->made = true;
+	} else if (errno != EEXIST) {
+		report("cannot make the mount point %s: %s", mount->path, strerror(errno));
+		return 1;
+	}
+	struct catch catch;
+	catch_begin(&catch, options->trace);
+	int error = fuse_session_mount(server->fuse, mount->path);
+	catch_end(&catch);
+	if (error == 0)
+		return 0;
+	report("cannot mount on %s: %s%s", mount->path, catch.line[0] ? catch.line : "mount failed",
+	       geteuid() == 0 ? " (in a container: it takes CAP_SYS_ADMIN)" : "");
+	if (mount->made)
+		rmdir(mount->path);
+	return 1;
+}
+
+void mount_finish(struct mount *mount)
+{
+	free(mount->path);
+	*mount = (struct mount){ 0 };
+}

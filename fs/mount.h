@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MOUNT_H
+#define MOUNT_H
+
+#include <stdbool.h>
+
+struct fuse_session;
+struct options;
+struct server;
+
+struct mount {
+	char *path; /* of the mount point, absolute and without symlinks */
+	bool made;  /* the mount point is ours */
+};
+
+/*
+ * Each returns 0, or the exit status for what it has reported: 2 for a wrong option, 1 for what
+ * the machine lacks.
+ */
+
+/* Makes `server->fuse` of the mount options; mounts nothing. */
+int mount_check_options(struct server *server, const struct options *options);
+/* Looks at /dev/fuse and at the mount point, and clears a dead mount of ours away. */
+int mount_check_machine(struct mount *mount, const char *mountpoint);
+/* Makes the mount point where it is missing, and mounts. */
+int mount_do(struct mount *mount, struct server *server, const struct options *options);
+
+void mount_finish(struct mount *mount);
+
+#endif

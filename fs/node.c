@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inode numbers. A number is a session's id and, in the low byte, 0 for its directory or the row of
+ * a file plus 1. The root is as the session 0 would be, moved up by one, since FUSE has it as 1.
+ *
+ * Ids are never used again, so neither are the numbers, and no table of what the kernel
+ * remembers is needed: a number whose session is gone is simply not found.
+ */
+#include "node.h"
+
+#include "dir.h"
+#include "files.h"
+#include "handle.h"
+#include "server.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { BITS = 8, ROOT_FIRST_FILE = 2 };
+
+const struct file *node_files(const struct node *directory)
+{
+	return directory->dir ? session_files : root_files;
+}
+
+uint64_t node_number(const struct node *node)
+{
+	if (!node->dir)
+		return node->file ? (uint64_t)(node->file - root_files) + ROOT_FIRST_FILE : 1;
+	uint64_t row = node->file ? (uint64_t)(node->file - session_files) + 1 : 0;
+	return mimobox_session_id(node->dir->session) << BITS | row;
+}
+
+static int find_row(const struct file *table, uint64_t row, const struct file **out)
+{
+	for (const struct file *file = table; file->name; file++)
+		if ((uint64_t)(file - table) == row) {
+			*out = file;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+int node_find(struct server *server, uint64_t number, struct node *out)
+{
+	*out = (struct node){ 0 };
+	if (number == 1)
+		return 0;
+	uint64_t id = number >> BITS, row = number & ((1u << BITS) - 1);
+	if (id == 0)
+		return find_row(root_files, row - ROOT_FIRST_FILE, &out->file);
+	struct mimobox_session *session = mimobox_session_by_id(server->box, id);
+	out->dir = session ? dir_of(session) : NULL;
+	if (!out->dir)
+		return -ENOENT;
+	return row == 0 ? 0 : find_row(session_files, row - 1, &out->file);
+}
+
+int node_lookup(struct server *server, const struct node *parent, const char *name,
+		struct node *out)
+{
+	*out = (struct node){ .dir = parent->dir };
+	if (parent->file)
+		return -ENOTDIR;
+	if (parent->dir && mimobox_session_removed(parent->dir->session))
+		return -ENOENT;
+	out->file = file_find(node_files(parent), name);
+	if (out->file)
+		return 0;
+	if (parent->dir)
+		return -ENOENT;
+	struct mimobox_session *session = mimobox_session_find(server->box, name);
+	out->dir = session ? dir_of(session) : NULL;
+	return out->dir ? 0 : -ENOENT;
+}
+
+static void root_attributes(const struct server *server, const struct node *node, struct stat *out)
+{
+	out->st_uid = server->uid;
+	out->st_gid = server->gid;
+	out->st_atim = out->st_mtim = out->st_ctim = server->changed;
+	if (!node->file) {
+		out->st_mode = S_IFDIR | server->mode;
+		out->st_nlink = 2 + mimobox_session_count(server->box);
+	}
+}
+
+static void session_attributes(const struct node *node, struct stat *out)
+{
+	const struct mimobox_session *session = node->dir->session;
+	bool removed = mimobox_session_removed(session);
+	out->st_uid = mimobox_session_uid(session);
+	out->st_gid = mimobox_session_gid(session);
+	mimobox_session_times(session, &out->st_atim, &out->st_mtim);
+	out->st_ctim = out->st_mtim;
+	if (!node->file)
+		out->st_mode = S_IFDIR | node->dir->mode;
+	out->st_nlink = removed ? 0 : node->file ? 1 : 2;
+}
+
+void node_attributes(struct server *server, const struct node *node, const struct handle *handle,
+		     struct stat *out)
+{
+	*out = (struct stat){ .st_ino = node_number(node), .st_blksize = 4096, .st_nlink = 1 };
+	if (node->file) {
+		out->st_mode = file_mode(node->file);
+		out->st_size = node->file->size ? (off_t)node->file->size(node->dir, handle) : 0;
+		out->st_blocks = (out->st_size + 511) / 512;
+	}
+	if (node->dir)
+		session_attributes(node, out);
+	else
+		root_attributes(server, node, out);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NODE_H
+#define NODE_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct dir;
+struct file;
+struct handle;
+struct server;
+
+/* What an inode number stands for: the root (both NULL), a session, or a file of either. */
+struct node {
+	struct dir *dir;
+	const struct file *file;
+};
+
+uint64_t node_number(const struct node *node);
+
+/* 0, or -ENOENT where the session is gone. `dir` is borrowed. */
+int node_find(struct server *server, uint64_t number, struct node *out);
+
+/* By its name in a directory. 0, -ENOENT or -ENOTDIR. */
+int node_lookup(struct server *server, const struct node *parent, const char *name,
+		struct node *out);
+
+/* What is listed in a directory besides its sessions. */
+const struct file *node_files(const struct node *directory);
+
+/* handle: NULL where the node is not open. */
+void node_attributes(struct server *server, const struct node *node, const struct handle *handle,
+		     struct stat *out);
+
+#endif

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The FUSE operations. Each is a thin handler that replies exactly once, over a worker that
+ * returns 0 or -errno; reads and writes go through request.c, since they may wait.
+ *
+ * Nothing is cached: entry and attribute timeouts are 0 and every file is direct_io, so what the
+ * kernel shows is what is so now. Permissions are the kernel's to check (default_permissions)
+ * against the owners and modes that we give.
+ */
+#include "ops.h"
+
+#include "dir.h"
+#include "files.h"
+#include "handle.h"
+#include "listing.h"
+#include "node.h"
+#include "request.h"
+#include "server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PERMISSION_BITS = 0777, NAME_LENGTH_MAX = 64 };
+
+static struct server *server_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+/*
+ * Asynchronous direct reads are refused: they are background requests, and a dozen of them that
+ * wait would hold up all others of that kind, closes among them.
+ */
+static void op_init(void *userdata, struct fuse_conn_info *connection)
+{
+	struct server *server = userdata;
+	connection->want = connection->capable & FUSE_CAP_PARALLEL_DIROPS;
+	connection->max_readahead = 0;
+	server->usable = true;
+}
+
+static void reply_entry(fuse_req_t req, const struct node *node)
+{
+	struct fuse_entry_param entry = { .ino = node_number(node) };
+	node_attributes(server_of(req), node, NULL, &entry.attr);
+	fuse_reply_entry(req, &entry);
+}
+
+static int do_lookup(struct server *server, fuse_ino_t parent, const char *name, struct node *out)
+{
+	struct node directory;
+	int error = node_find(server, parent, &directory);
+	return error < 0 ? error : node_lookup(server, &directory, name, out);
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node node;
+	int error = do_lookup(server_of(req), parent, name, &node);
+	if (error < 0)
+		fuse_reply_err(req, -error);
+	else
+		reply_entry(req, &node);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct node node;
+	struct stat attributes;
+	int error = node_find(server_of(req), ino, &node);
+	if (error < 0) {
+		fuse_reply_err(req, -error);
+		return;
+	}
+	node_attributes(server_of(req), &node, fi ? handle_of(fi) : NULL, &attributes);
+	fuse_reply_attr(req, &attributes, 0);
+}
+
+static int do_chmod(struct server *server, const struct node *node, mode_t mode)
+{
+	if (node->file)
+		return -EPERM;
+	if (node->dir)
+		node->dir->mode = mode & PERMISSION_BITS;
+	else
+		server->mode = mode & (PERMISSION_BITS | S_ISVTX);
+	return 0;
+}
+
+/* Truncation and times are accepted and change nothing. */
+static int do_setattr(struct server *server, const struct node *node, const struct stat *to,
+		      int to_set)
+{
+	struct stat is;
+	node_attributes(server, node, NULL, &is);
+	if ((to_set & FUSE_SET_ATTR_UID) && to->st_uid != is.st_uid)
+		return -EPERM;
+	if ((to_set & FUSE_SET_ATTR_GID) && to->st_gid != is.st_gid)
+		return -EPERM;
+	if ((to_set & FUSE_SET_ATTR_SIZE) && !(node->file && file_writable(node->file)))
+		return -EACCES;
+	return to_set & FUSE_SET_ATTR_MODE ? do_chmod(server, node, to->st_mode) : 0;
+}
+
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *to, int to_set,
+		       struct fuse_file_info *fi)
+{
+	struct node node;
+	int error = node_find(server_of(req), ino, &node);
+	if (error == 0)
+		error = do_setattr(server_of(req), &node, to, to_set);
+	if (error < 0)
+		fuse_reply_err(req, -error);
+	else
+		op_getattr(req, ino, fi);
+}
+
+/* Names that the root has, or will have, for files of its own. */
+static bool is_reserved(const char *name)
+{
+	return file_find(root_files, name) || strcmp(name, "events") == 0 ||
+	       strcmp(name, "stats") == 0;
+}
+
+static int do_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		    struct node *out)
+{
+	struct server *server = server_of(req);
+	const struct fuse_ctx *client = fuse_req_ctx(req);
+	if (parent != FUSE_ROOT_ID)
+		return -EPERM;
+	if (server->stopping)
+		return -ESHUTDOWN;
+	if (is_reserved(name))
+		return -EEXIST;
+	/* Without root's privilege, a session can be nobody's but ours. */
+	if (geteuid() != 0 && client->uid != geteuid())
+		return -EPERM;
+	*out = (struct node){ 0 };
+	int error =
+		dir_make(server, name, client->uid, client->gid, mode & PERMISSION_BITS, &out->dir);
+	if (error == 0)
+		server_touch(server);
+	return error;
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct node node;
+	int error = do_mkdir(req, parent, name, mode, &node);
+	if (error < 0)
+		fuse_reply_err(req, -error);
+	else
+		reply_entry(req, &node);
+}
+
+static int do_rmdir(struct server *server, fuse_ino_t parent, const char *name)
+{
+	struct node node;
+	int error = do_lookup(server, parent, name, &node);
+	if (error < 0)
+		return error;
+	if (node.file)
+		return -ENOTDIR;
+	dir_remove(node.dir);
+	server_touch(server);
+	return 0;
+}
+
+static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	fuse_reply_err(req, -do_rmdir(server_of(req), parent, name));
+}
+
+static int do_open(struct server *server, fuse_ino_t ino, int flags, struct handle **out)
+{
+	struct node node;
+	int error = node_find(server, ino, &node);
+	if (error < 0)
+		return error;
+	if (!node.file)
+		return -EISDIR;
+	return handle_open(server, node.dir, node.file, flags, out);
+}
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct handle *handle;
+	int error = do_open(server_of(req), ino, fi->flags, &handle);
+	if (error < 0) {
+		fuse_reply_err(req, -error);
+		return;
+	}
+	fi->fh = (uintptr_t)handle;
+	fi->direct_io = 1;
+	fi->noflush = !handle->file->take;
+	/* Interrupted meanwhile: the kernel has no file, and will not release one. */
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		handle_close(handle);
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		    struct fuse_file_info *fi)
+{
+	(void)ino;
+	struct request request = {
+		.req = req,
+		.handle = handle_of(fi),
+		.work = file_read,
+		.nonblock = fi->flags & O_NONBLOCK,
+		.size = size,
+		.offset = (uint64_t)offset,
+	};
+	request_serve(&request);
+}
+
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+		     struct fuse_file_info *fi)
+{
+	(void)ino;
+	struct request request = {
+		.req = req,
+		.handle = handle_of(fi),
+		.work = file_write,
+		.writes = true,
+		.nonblock = fi->flags & O_NONBLOCK,
+		.data = data,
+		.size = size,
+		.offset = (uint64_t)offset,
+	};
+	request_serve(&request);
+}
+
+static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	struct handle *handle = handle_of(fi);
+	int error = handle->file->take ? lines_flush(handle, handle->file->take) : 0;
+	fuse_reply_err(req, -error);
+}
+
+static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	struct handle *handle = handle_of(fi);
+	if (handle->file->take)
+		lines_flush(handle, handle->file->take);
+	handle_close(handle);
+	fuse_reply_err(req, 0);
+}
+
+static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		    struct fuse_pollhandle *poll)
+{
+	(void)ino;
+	struct handle *handle = handle_of(fi);
+	const struct file *file = handle->file;
+	if (poll)
+		handle_watch(handle, poll);
+	fuse_reply_poll(req, file->poll ? file->poll(handle) : POLLIN | POLLOUT);
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		       struct fuse_file_info *fi)
+{
+	(void)fi;
+	struct server *server = server_of(req);
+	struct node directory;
+	int error = node_find(server, ino, &directory);
+	if (error < 0) {
+		fuse_reply_err(req, -error);
+		return;
+	}
+	if (size > SERVER_ANSWER_MAX)
+		size = SERVER_ANSWER_MAX;
+	size = listing_fill(server, req, &directory, (uint64_t)offset, server->answer, size);
+	fuse_reply_buf(req, server->answer, size);
+}
+
+static int do_readlink(struct server *server, fuse_ino_t ino, const char **target)
+{
+	struct node node;
+	int error = node_find(server, ino, &node);
+	if (error < 0)
+		return error;
+	if (!node.file || !node.file->link)
+		return -EINVAL;
+	*target = node.file->link(node.dir);
+	return *target ? 0 : -ENOENT;
+}
+
+static void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	const char *target;
+	int error = do_readlink(server_of(req), ino, &target);
+	if (error < 0)
+		fuse_reply_err(req, -error);
+	else
+		fuse_reply_readlink(req, target);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	(void)ino;
+	struct server *server = server_of(req);
+	unsigned sessions = mimobox_session_count(server->box);
+	unsigned most = server->max_sessions ? server->max_sessions : 1u << 30;
+	struct statvfs out = {
+		.f_bsize = 4096,
+		.f_frsize = 4096,
+		.f_files = most,
+		.f_ffree = most > sessions ? most - sessions : 0,
+		.f_favail = most > sessions ? most - sessions : 0,
+		.f_namemax = NAME_LENGTH_MAX,
+	};
+	fuse_reply_statfs(req, &out);
+}
+
+/* Files come and go with their session only, and names are for good. */
+
+static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	(void)parent, (void)name;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+	(void)parent, (void)name, (void)mode, (void)device;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		      struct fuse_file_info *fi)
+{
+	(void)parent, (void)name, (void)mode, (void)fi;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	(void)target, (void)parent, (void)name;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	(void)ino, (void)parent, (void)name;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,
+		      const char *to_name, unsigned flags)
+{
+	(void)parent, (void)name, (void)to_parent, (void)to_name, (void)flags;
+	fuse_reply_err(req, EPERM);
+}
+
+const struct fuse_lowlevel_ops ops = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.mkdir = op_mkdir,
+	.rmdir = op_rmdir,
+	.open = op_open,
+	.read = op_read,
+	.write = op_write,
+	.flush = op_flush,
+	.release = op_release,
+	.poll = op_poll,
+	.readdir = op_readdir,
+	.readlink = op_readlink,
+	.statfs = op_statfs,
+	.unlink = op_unlink,
+	.mknod = op_mknod,
+	.create = op_create,
+	.symlink = op_symlink,
+	.link = op_link,
+	.rename = op_rename,
+};

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OPS_H
+#define OPS_H
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+
+/* What the kernel may ask of us; the user data is a struct server. */
+extern const struct fuse_lowlevel_ops ops;
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line. Each option of our own has a long form (--spool DIR) and an -o form
+ * (-o spool=DIR), and both come through one table. What -o has beyond these is for the mount and
+ * is judged by libfuse (mount.c); what mount(8) adds for its own use is left out here.
+ *
+ * mount.fuse3 calls us with two names, `SOURCE MOUNTPOINT`; the source means nothing to us.
+ */
+#include "options.h"
+
+#include "report.h"
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Options with a value, each with a long form and an -o form. */
+struct valued {
+	const char *name;
+	const char *value; /* as the help calls it */
+	const char *help;
+	int (*set)(struct options *options, const char *value);
+};
+
+static int set_text(char **to, const char *value)
+{
+	if (!*value)
+		return -EINVAL;
+	char *copy = strdup(value);
+	if (!copy)
+		return -ENOMEM;
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+static int set_defaults(struct options *options, const char *value)
+{
+	return set_text(&options->defaults, value);
+}
+
+static int set_spool(struct options *options, const char *value)
+{
+	return set_text(&options->spool, value);
+}
+
+static int set_workspaces(struct options *options, const char *value)
+{
+	return set_text(&options->workspaces, value);
+}
+
+static int set_max_sessions(struct options *options, const char *value)
+{
+	unsigned long number = 0;
+	for (const char *digit = value; *digit; digit++) {
+		if (*digit < '0' || *digit > '9')
+			return -EINVAL;
+		number = 10 * number + (unsigned long)(*digit - '0');
+		if (number > UINT_MAX)
+			return -ERANGE;
+	}
+	if (number == 0)
+		return -EINVAL;
+	options->max_sessions = (unsigned)number;
+	return 0;
+}
+
+static const struct valued valued[] = {
+	{ "defaults", "FILE", "config text that new sessions start from", set_defaults },
+	{ "spool", "DIR", "where output is kept, in unlinked files (/var/tmp)", set_spool },
+	{ "workspaces", "DIR", "where each session's /workspace is (see the README)",
+	  set_workspaces },
+	{ "max-sessions", "N", "how many sessions there may be at a time", set_max_sessions },
+};
+enum { VALUED = sizeof(valued) / sizeof(valued[0]) };
+
+/* What mount(8) and fstab use for themselves. */
+static const char *const ignored[] = {
+	"",      "defaults", "auto",  "noauto", "user",    "nouser",
+	"users", "owner",    "group", "nofail", "_netdev",
+};
+
+static bool set_valued(struct options *options, const struct valued *option, const char *value)
+{
+	int error = option->set(options, value);
+	if (error == -ENOMEM)
+		report("out of memory");
+	else if (error < 0)
+		report("wrong value '%s' for %s: it takes %s, %s", value, option->name,
+		       option->value, option->help);
+	return error == 0;
+}
+
+static bool is_ignored(const char *word)
+{
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		if (strcmp(word, ignored[i]) == 0)
+			return true;
+	return strncmp(word, "x-", 2) == 0 || strncmp(word, "X-", 2) == 0 ||
+	       strncmp(word, "comment=", 8) == 0;
+}
+
+static bool pass_on(struct options *options, const char *word)
+{
+	char *more = NULL;
+	if (asprintf(&more, "%s%s%s", options->mount ? options->mount : "",
+		     options->mount ? "," : "", word) < 0) {
+		report("out of memory");
+		return false;
+	}
+	free(options->mount);
+	options->mount = more;
+	return true;
+}
+
+static bool take_word(struct options *options, const char *word)
+{
+	if (is_ignored(word))
+		return true;
+	for (size_t i = 0; i < VALUED; i++) {
+		size_t length = strlen(valued[i].name);
+		if (strncmp(word, valued[i].name, length) == 0 && word[length] == '=')
+			return set_valued(options, &valued[i], word + length + 1);
+		if (strcmp(word, valued[i].name) == 0) {
+			report("-o %s needs a value: %s=%s", word, word, valued[i].value);
+			return false;
+		}
+	}
+	if (strncmp(word, "max_read", 8) == 0) { /* see SERVER_ANSWER_MAX */
+		report("-o max_read is not to be had here");
+		return false;
+	}
+	if (strcmp(word, "debug") == 0) {
+		options->trace = options->foreground = true;
+		return true;
+	}
+	return pass_on(options, word);
+}
+
+/* The words of an -o; a comma after a backslash is part of its word, as libfuse has it. */
+static bool take_words(struct options *options, const char *words)
+{
+	char *copy = strdup(words);
+	if (!copy) {
+		report("out of memory");
+		return false;
+	}
+	bool good = true;
+	char *word = copy;
+	for (char *at = copy; good && word; at++) {
+		if (*at == '\\' && at[1]) {
+			at++;
+		} else if (*at == ',' || !*at) {
+			bool last = !*at;
+			*at = '\0';
+			good = take_word(options, word);
+			word = last ? NULL : at + 1;
+		}
+	}
+	free(copy);
+	return good;
+}
+
+static bool take_names(struct options *options, char **names, int count)
+{
+	if (count < 1) {
+		report("no mount point given; see mimoboxfs --help");
+		return false;
+	}
+	if (count > 2) {
+		report("too many names: '%s'; see mimoboxfs --help", names[2]);
+		return false;
+	}
+	if (!*names[count - 1]) {
+		report("the mount point is an empty name");
+		return false;
+	}
+	options->mountpoint = strdup(names[count - 1]);
+	if (!options->mountpoint)
+		report("out of memory");
+	return options->mountpoint != NULL;
+}
+
+enum { HELP = 'h', VERSION = 'V', FIRST_VALUED = 256, DUMP = 1024 };
+
+static void fill_long_options(struct option *to)
+{
+	*to++ = (struct option){ "help", no_argument, NULL, HELP };
+	*to++ = (struct option){ "version", no_argument, NULL, VERSION };
+	*to++ = (struct option){ "dump-seccomp", required_argument, NULL, DUMP };
+	for (int i = 0; i < VALUED; i++)
+		*to++ = (struct option){ valued[i].name, required_argument, NULL,
+					 FIRST_VALUED + i };
+	*to = (struct option){ 0 };
+}
+
+static void report_wrong(int result, char **argv)
+{
+	if (result == ':')
+		report("option '%s' needs a value; see mimoboxfs --help", argv[optind - 1]);
+	else if (optopt > 0 && optopt < FIRST_VALUED && strncmp(argv[optind - 1], "--", 2) != 0)
+		report("unknown option '-%c'; see mimoboxfs --help", optopt);
+	else
+		report("unknown option '%s'; see mimoboxfs --help", argv[optind - 1]);
+}
+
+enum options_result options_parse(struct options *options, int argc, char **argv)
+{
+	*options = (struct options){ 0 };
+	struct option longs[VALUED + 4];
+	fill_long_options(longs);
+	opterr = 0;
+	int option;
+	while ((option = getopt_long(argc, argv, ":fdhVo:", longs, NULL)) != -1) {
+		bool good = true;
+		if (option == HELP)
+			return OPTIONS_HELP;
+		if (option == VERSION)
+			return OPTIONS_VERSION;
+		if (option == DUMP)
+			return set_text(&options->dump, optarg) == 0 ? OPTIONS_DUMP : OPTIONS_WRONG;
+		if (option == 'f')
+			options->foreground = true;
+		else if (option == 'd')
+			options->foreground = options->trace = true;
+		else if (option == 'o')
+			good = take_words(options, optarg);
+		else if (option >= FIRST_VALUED)
+			good = set_valued(options, &valued[option - FIRST_VALUED], optarg);
+		else {
+			report_wrong(option, argv);
+			good = false;
+		}
+		if (!good)
+			return OPTIONS_WRONG;
+	}
+	return take_names(options, argv + optind, argc - optind) ? OPTIONS_SERVE : OPTIONS_WRONG;
+}
+
+void options_finish(struct options *options)
+{
+	free(options->mountpoint);
+	free(options->defaults);
+	free(options->spool);
+	free(options->workspaces);
+	free(options->dump);
+	free(options->mount);
+	*options = (struct options){ 0 };
+}
+
+void options_print_help(void)
+{
+	printf("usage: mimoboxfs [options] MOUNTPOINT\n"
+	       "Sandboxed terminal sessions as directories: mkdir makes one, rmdir ends it.\n"
+	       "\n"
+	       "  -f                 stay in the foreground\n"
+	       "  -d                 stay in the foreground and trace requests\n"
+	       "  -o OPTION,...      mount options; those below too, as NAME=VALUE\n");
+	for (size_t i = 0; i < VALUED; i++) {
+		char form[32];
+		snprintf(form, sizeof(form), "--%s %s", valued[i].name, valued[i].value);
+		printf("  %-18s %s\n", form, valued[i].help);
+	}
+	printf("  --dump-seccomp PROFILE  the filter of essential, network or compat, raw, on\n"
+	       "                     standard output (for scmp_bpf_disasm)\n"
+	       "  --help             this text\n"
+	       "  --version          the version\n"
+	       "\n"
+	       "End it with: fusermount3 -u MOUNTPOINT (or umount MOUNTPOINT, or SIGTERM).\n");
+}
+
+void options_print_version(void)
+{
+	printf("mimoboxfs %s (libfuse %s)\n", MIMOBOX_VERSION, fuse_pkgversion());
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+
+enum options_result {
+	OPTIONS_SERVE,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	OPTIONS_DUMP,
+	OPTIONS_WRONG, /* reported */
+};
+
+struct options {
+	char *mountpoint;
+	char *defaults;        /* a file; NULL: none */
+	char *spool;           /* a directory; NULL: the library's choice */
+	char *workspaces;      /* a directory; NULL: the default */
+	char *dump;            /* for OPTIONS_DUMP: the name of a profile */
+	unsigned max_sessions; /* 0: no limit */
+	bool foreground;
+	bool trace;
+	char *mount; /* what else -o had, comma-separated, for libfuse to judge; NULL: nothing */
+};
+
+/* Fills `options`, which is to be finished whatever the result is. */
+enum options_result options_parse(struct options *options, int argc, char **argv);
+void options_finish(struct options *options);
+
+/* On standard output. */
+void options_print_help(void);
+void options_print_version(void);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads and writes, and how they wait.
+ *
+ * Nothing blocks: a worker that cannot go on says which event of the session it waits for. The
+ * request is then parked, a copy of its data with it, in the directory's list for that event, and
+ * the worker is called again after the event, from its beginning; what it has done already is in
+ * the request. A wake-up is a reason to look again, never an answer in itself.
+ *
+ * A parked request ends in one of three ways: its worker has an answer, its patience is over
+ * (the worker is then told so), or the client's call is interrupted. All three come from the loop's
+ * one thread, and each takes the request out of its list first; so it is answered once.
+ */
+#include "request.h"
+
+#include "dir.h"
+#include "handle.h"
+#include "server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void answer(const struct request *request, ssize_t result)
+{
+	if (result < 0)
+		fuse_reply_err(request->req, (int)-result);
+	else if (request->writes)
+		fuse_reply_write(request->req, (size_t)result);
+	else
+		fuse_reply_buf(request->req, request->answer, (size_t)result);
+}
+
+ssize_t request_wait(struct request *request, unsigned event)
+{
+	request->event = event;
+	return REQUEST_WAITS;
+}
+
+void request_finish(struct request *request, ssize_t result)
+{
+	link_remove(&request->link);
+	loop_timer_disarm(&request->timer);
+	answer(request, result);
+	free(request->copy);
+	free(request);
+}
+
+/* Of several lines, those that have taken effect count; a read has nothing to lose. */
+static void interrupted(fuse_req_t req, void *data)
+{
+	(void)req;
+	struct request *request = data;
+	request_finish(request, request->done ? (ssize_t)request->done : -EINTR);
+}
+
+static void patience_over(void *data)
+{
+	struct request *request = data;
+	request->expired = true;
+	request_retry(request);
+}
+
+static void enlist(struct request *request)
+{
+	assert(request->handle->dir && request->event);
+	link_append(&request->handle->dir->parked[dir_index(request->event)], &request->link);
+}
+
+/* The copy that is kept; NULL without memory. */
+static struct request *copy_request(const struct request *request)
+{
+	struct request *parked = malloc(sizeof(*parked));
+	if (!parked)
+		return NULL;
+	*parked = *request;
+	if (request->writes) {
+		parked->copy = malloc(request->size);
+		if (!parked->copy) {
+			free(parked);
+			return NULL;
+		}
+		memcpy(parked->copy, request->data, request->size);
+		parked->data = parked->copy;
+	}
+	link_init(&parked->link);
+	loop_timer_init(&parked->timer, request->handle->server->loop, patience_over, parked);
+	return parked;
+}
+
+/*
+ * An interrupt that has come already must not be asked for: libfuse would call back from within
+ * fuse_req_interrupt_func(), holding a lock that lives in the request an answer frees.
+ */
+static void park(const struct request *request)
+{
+	if (fuse_req_interrupted(request->req)) {
+		answer(request, request->done ? (ssize_t)request->done : -EINTR);
+		return;
+	}
+	struct request *parked = copy_request(request);
+	if (!parked ||
+	    (request->patience && loop_timer_arm(&parked->timer, request->patience) < 0)) {
+		if (parked)
+			free(parked->copy);
+		free(parked);
+		answer(request, -ENOMEM);
+		return;
+	}
+	enlist(parked);
+	fuse_req_interrupt_func(parked->req, interrupted, parked);
+}
+
+void request_serve(struct request *request)
+{
+	ssize_t result = request->work(request);
+	if (result == REQUEST_WAITS)
+		park(request);
+	else
+		answer(request, result);
+}
+
+void request_retry(struct request *request)
+{
+	link_remove(&request->link);
+	ssize_t result = request->work(request);
+	if (result == REQUEST_WAITS && request->patience && !request->expired &&
+	    !loop_timer_armed(&request->timer) &&
+	    loop_timer_arm(&request->timer, request->patience) < 0)
+		result = -ENOMEM;
+	if (result == REQUEST_WAITS)
+		enlist(request);
+	else
+		request_finish(request, result);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server: the box's loop, with the FUSE descriptor and the signals on it.
+ *
+ * Each round of the loop handles what is ready; the FUSE descriptor gives a bounded number of
+ * requests a round, and of the parked requests that an event woke, a bounded number is tried again,
+ * so that ten thousand readers of one session hold nobody else up. What is left keeps its turn.
+ *
+ * Told to end, it removes every session, and goes on serving until all have ended, so that
+ * whoever reads their output and exit status gets them; then for a moment more, for as long as
+ * any file is open; then it unmounts. Where it was unmounted, nobody can be served any more.
+ */
+#include "server.h"
+
+#include "daemon.h"
+#include "dir.h"
+#include "handle.h"
+#include "request.h"
+
+#include <box.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mimobox.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { REQUESTS_A_ROUND = 32, RETRIES_A_ROUND = 64 };
+
+#define SECOND UINT64_C(1000000000)
+/* For sessions to end by themselves; mimobox_destroy() has bounds of its own for those left. */
+#define STOP_PATIENCE (10 * SECOND)
+/* For files that are open to be read to their ends and closed. */
+#define LINGER_PATIENCE (SECOND / 2)
+
+int server_init(struct server *server)
+{
+	*server = (struct server){ .signal_fd = -1 };
+	link_init(&server->dirs);
+	link_init(&server->handles);
+	link_init(&server->ready);
+	server->uid = geteuid();
+	server->gid = getegid();
+	/* Root serves everybody, and as in /tmp each has what is their own; others serve
+	 * themselves. */
+	server->mode = server->uid == 0 ? 01777 : 0755;
+	server_touch(server);
+	server->answer = malloc(SERVER_ANSWER_MAX);
+	return server->answer ? 0 : -ENOMEM;
+}
+
+void server_touch(struct server *server)
+{
+	clock_gettime(CLOCK_REALTIME, &server->changed);
+}
+
+int server_catch_signals(struct server *server)
+{
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+		return -errno;
+	server->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return server->signal_fd < 0 ? -errno : 0;
+}
+
+static void stop_over(void *data)
+{
+	struct server *server = data;
+	server->ended = true;
+}
+
+static void linger(struct server *server)
+{
+	if (loop_timer_arm(&server->stop_timer, LINGER_PATIENCE) < 0)
+		server->ended = true;
+}
+
+void server_dir_ended(struct server *server, struct dir *dir)
+{
+	if (!dir->awaited)
+		return;
+	dir->awaited = false;
+	if (--server->ending == 0)
+		linger(server);
+}
+
+static void stop(struct server *server)
+{
+	server->stopping = true;
+	loop_timer_init(&server->stop_timer, server->loop, stop_over, server);
+	if (loop_timer_arm(&server->stop_timer, STOP_PATIENCE) < 0)
+		server->ended = true;
+	server->ending = 1; /* this function, until it is through */
+	/* The reference keeps the list as it is; server_finish() lets go of it. */
+	for (struct link *link = server->dirs.next; link != &server->dirs; link = link->next) {
+		struct dir *dir = dir_ref(link_owner(link, struct dir, link));
+		if (!mimobox_session_removed(dir->session))
+			dir_remove(dir);
+		dir->awaited = !dir_ended(dir);
+		server->ending += dir->awaited;
+	}
+	if (--server->ending == 0)
+		linger(server);
+}
+
+static void on_signal(void *data, uint32_t events)
+{
+	(void)events;
+	struct server *server = data;
+	struct signalfd_siginfo info;
+	while (read(server->signal_fd, &info, sizeof(info)) == sizeof(info))
+		if (!server->stopping)
+			stop(server);
+}
+
+static void on_fuse(void *data, uint32_t events)
+{
+	(void)events;
+	struct server *server = data;
+	for (int i = 0; i < REQUESTS_A_ROUND; i++) {
+		int size = fuse_session_receive_buf(server->fuse, &server->buffer);
+		if (size == -EINTR)
+			continue;
+		if (size == -EAGAIN)
+			return;
+		if (size <= 0) { /* unmounted; or broken, of which libfuse has told */
+			server->ended = true;
+			return;
+		}
+		fuse_session_process_buf(server->fuse, &server->buffer);
+	}
+}
+
+static int add_sources(struct server *server)
+{
+	int fuse_fd = fuse_session_fd(server->fuse);
+	int flags = fcntl(fuse_fd, F_GETFL);
+	if (flags < 0 || fcntl(fuse_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	int error = loop_add(server->loop, server->signal_fd, EPOLLIN, on_signal, server,
+			     &server->signal_source);
+	if (error < 0)
+		return error;
+	return loop_add(server->loop, fuse_fd, EPOLLIN, on_fuse, server, &server->fuse_source);
+}
+
+static void retry_ready(struct server *server)
+{
+	for (int i = 0; i < RETRIES_A_ROUND && !link_empty(&server->ready); i++)
+		request_retry(link_owner(server->ready.next, struct request, link));
+}
+
+int server_run(struct server *server, struct daemon *daemon)
+{
+	int error = add_sources(server);
+	while (error == 0 && !server->ended) {
+		error = mimobox_dispatch(server->box, link_empty(&server->ready) ? -1 : 0);
+		if (server->usable && !server->ended)
+			daemon_ready(daemon);
+		retry_ready(server);
+		if (server->stopping && server->ending == 0 && link_empty(&server->handles))
+			server->ended = true;
+	}
+	return error;
+}
+
+static void answer_all(struct link *requests)
+{
+	while (!link_empty(requests))
+		request_finish(link_owner(requests->next, struct request, link), -EIO);
+}
+
+static void free_files(struct server *server)
+{
+	answer_all(&server->ready);
+	for (struct link *link = server->dirs.next; link != &server->dirs; link = link->next)
+		for (int i = 0; i < EVENTS; i++)
+			answer_all(&link_owner(link, struct dir, link)->parked[i]);
+	while (!link_empty(&server->handles))
+		handle_close(link_owner(server->handles.next, struct handle, link));
+	while (!link_empty(&server->dirs)) {
+		struct dir *dir = link_owner(server->dirs.next, struct dir, link);
+		dir->users = 1;
+		dir_unref(dir);
+	}
+}
+
+void server_finish(struct server *server)
+{
+	free_files(server);
+	loop_remove(server->fuse_source);
+	loop_remove(server->signal_source);
+	loop_timer_disarm(&server->stop_timer);
+	if (server->fuse) {
+		fuse_session_unmount(server->fuse);
+		fuse_session_destroy(server->fuse);
+	}
+	if (server->box)
+		mimobox_destroy(server->box);
+	if (server->signal_fd >= 0)
+		close(server->signal_fd);
+	free(server->buffer.mem);
+	free(server->answer);
+}

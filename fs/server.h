@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "link.h"
+
+#include <loop.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <time.h>
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+
+struct daemon;
+struct dir;
+struct mimobox;
+
+/*
+ * The most that one read of output gets. The kernel asks for 1 MiB at most at a time, and goes on
+ * with the rest of a larger read only after an answer of full size. Ours are never that, or the
+ * rest would wait for output with the first part already in hand.
+ */
+enum { SERVER_ANSWER_MAX = 512 * 1024 };
+
+struct server {
+	struct mimobox *box;
+	struct loop *loop; /* the box's */
+	struct fuse_session *fuse;
+	struct fuse_buf buffer; /* that requests are read into */
+	struct loop_source *fuse_source, *signal_source;
+	int signal_fd;
+	char *answer;        /* SERVER_ANSWER_MAX bytes that answers are made in */
+	struct link dirs;    /* every struct dir */
+	struct link handles; /* every struct handle */
+	struct link ready;   /* parked requests that are to be tried again */
+
+	uid_t uid; /* of the root directory */
+	gid_t gid;
+	mode_t mode;
+	struct timespec changed;
+	unsigned max_sessions; /* 0: no limit */
+
+	bool usable;     /* the kernel has our answer to its first request, or is about to */
+	bool stopping;   /* told to end */
+	bool ended;      /* to be taken down now */
+	unsigned ending; /* sessions that the stop waits for */
+	struct loop_timer stop_timer;
+};
+
+/* Fills in what needs no box yet. 0 or -errno. */
+int server_init(struct server *server);
+
+/* From now on SIGTERM, SIGINT and SIGHUP are for server_run(). 0 or -errno. */
+int server_catch_signals(struct server *server);
+
+/* Serves the mounted `server->fuse` until it is unmounted or told to end. 0 or -errno. */
+int server_run(struct server *server, struct daemon *daemon);
+
+/*
+ * Answers what is still parked, unmounts, ends every session and frees all that is in `server`,
+ * however far it came.
+ */
+void server_finish(struct server *server);
+
+/* A stop that waits for `dir` has one less to wait for. */
+void server_dir_ended(struct server *server, struct dir *dir);
+
+/* The root directory has changed. */
+void server_touch(struct server *server);
+
+#endif

@@ -65,7 +65,8 @@ static const struct cgroup_backend backend = { "v2", limit, usage };
 static int write_in(const char *directory, const char *file, const char *text)
 {
 	char path[CGROUP_ROOT_MAX];
-	snprintf(path, sizeof(path), "%s/%s", directory, file);
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, file) >= sizeof(path))
+		return -ENAMETOOLONG;
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

@@ -161,10 +161,12 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 {
 	struct termios modes;
 	int error = check_input(session);
+	if (error == 0 && tcgetattr(session->sandbox.master, &modes) < 0)
+		error = -EPIPE;
+	if (error == -EPIPE)
+		mimobox_session_log(session, "input refused: the session has ended");
 	if (error < 0)
 		return error;
-	if (tcgetattr(session->sandbox.master, &modes) < 0)
-		return -EPIPE;
 	ssize_t count = input_put(&session->input, &modes, data, size);
 	if (count == -EMSGSIZE)
 		mimobox_session_log(session,

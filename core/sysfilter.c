@@ -137,7 +137,9 @@ static int read_program(int fd, struct sysfilter *out)
 	if (fstat(fd, &status) < 0)
 		return -errno;
 	size = (size_t)status.st_size;
-	if (size == 0 || size > BPF_MAXINSNS * sizeof(*out->code))
+	if (size == 0)
+		return -EIO;
+	if (size > BPF_MAXINSNS * sizeof(*out->code))
 		return -E2BIG;
 	out->code = malloc(size);
 	if (out->code == NULL)

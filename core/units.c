@@ -111,6 +111,10 @@ int units_parse_size(const char *text, uint64_t *bytes)
 
 int units_parse_duration(const char *text, uint64_t *ns)
 {
+	if (strcmp(text, "0") == 0) { /* the one that is the same in any unit */
+		*ns = 0;
+		return 0;
+	}
 	return parse_scaled(text, durations, COUNT(durations), ns);
 }
 
@@ -185,7 +189,7 @@ static int parse_realtime_signal(const char *text, int *number)
 
 int units_parse_signal(const char *text, int *number)
 {
-	uint64_t value;
+	uint64_t value = 0;
 	if (isdigit((unsigned char)*text)) {
 		if (units_parse_count(text, 1, (uint64_t)SIGRTMAX, &value) < 0)
 			return -EINVAL;

@@ -326,7 +326,8 @@ static int parse_seccomp(struct config *config, const struct key *key, const cha
 
 static void print_seccomp(const struct config *config, const struct key *key, FILE *to)
 {
-	fprintf(to, "%s %s\n", key->name, sysfilter_profile_name(config->access.seccomp));
+	fprintf(to, "%s %s\n", key->name,
+		sysfilter_profile_name(access_filter(&config->access).profile));
 }
 
 static int parse_fork(struct config *config, const struct key *key, const char *value,

@@ -20,7 +20,12 @@ int privileges_limit(uint64_t open_files, uint64_t file_size)
 	int error = limit(RLIMIT_NOFILE, open_files);
 	if (error == 0 && file_size != UNITS_NONE)
 		error = limit(RLIMIT_FSIZE, file_size);
-	return error < 0 ? error : limit(RLIMIT_CORE, 0);
+	/*
+	 * Not 0, which a core_pattern that is a pipe disregards: a handler of the host's would run,
+	 * as root. 1 is the value for which the kernel starts none (core(5)), and no file either
+	 * gets further than its first byte. The filter keeps it from being changed.
+	 */
+	return error < 0 ? error : limit(RLIMIT_CORE, 1);
 }
 
 int privileges_drop(cap_t none, const char **what)

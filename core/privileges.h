@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/capability.h>
 
-/* getrlimit(2): open files, file size (UNITS_NONE: no limit), no core dumps. 0 or -errno. */
+/* getrlimit(2): open files, file size (UNITS_NONE: no limit), no core dump. 0 or -errno. */
 int privileges_limit(uint64_t open_files, uint64_t file_size);
 
 /*

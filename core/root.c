@@ -174,9 +174,12 @@ static int add_devices(int root, const char **what)
 
 static int add_terminals(int root, const char **what)
 {
-	static const struct mount_option options[] = { { "mode", "0620" },
-						       { "ptmxmode", "0666" },
-						       { NULL, NULL } };
+	static const struct mount_option options[] = {
+		{ "mode", "0620" },
+		{ "ptmxmode", "0666" },
+		{ "max", "64" }, /* all sandboxes share what the machine has */
+		{ NULL, NULL },
+	};
 	*what = "devpts";
 	int mount = mount_new("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 	return mount < 0 ? mount : mount_attach(root, mount, "dev/pts");

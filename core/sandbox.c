@@ -120,7 +120,7 @@ static int plan_paths(struct sandbox_plan *plan, const struct access *access,
 /* What the root is made of (root.c), and what may be done there. */
 static const struct landlock_rule root_rules[] = {
 	{ "/", LANDLOCK_LIST },
-	{ "/proc", LANDLOCK_DEVICE },
+	{ "/proc", LANDLOCK_READ }, /* not to write: mem, uid_map, ... */
 	{ "/dev/null", LANDLOCK_DEVICE },
 	{ "/dev/zero", LANDLOCK_DEVICE },
 	{ "/dev/full", LANDLOCK_DEVICE },

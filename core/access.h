@@ -33,6 +33,7 @@ struct access {
 	size_t port_count;
 	enum sysfilter_profile seccomp;
 	bool fork;
+	uint64_t landlock; /* the lowest version of Landlock that will do; 0: none is needed */
 };
 
 /*

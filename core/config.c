@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "landlock.h"
 #include "units.h"
 
 #include <errno.h>
@@ -345,6 +346,30 @@ static void print_fork(const struct config *config, const struct key *key, FILE 
 	fprintf(to, "%s %s\n", key->name, config->access.fork ? "yes" : "no");
 }
 
+static int parse_landlock(struct config *config, const struct key *key, const char *value,
+			  struct reason *reason)
+{
+	uint64_t version = 0;
+	int error = strcmp(value, "none") == 0
+			    ? 0
+			    : units_parse_count(value, 1, LANDLOCK_ABI_FLOOR, &version);
+	if (error < 0) {
+		refuse(reason, "%s '%.100s': neither none nor a version from 1 to %d", key->name,
+		       value, LANDLOCK_ABI_FLOOR);
+		return error;
+	}
+	config->access.landlock = version;
+	return 0;
+}
+
+static void print_landlock(const struct config *config, const struct key *key, FILE *to)
+{
+	if (config->access.landlock)
+		fprintf(to, "%s %d\n", key->name, (int)config->access.landlock);
+	else
+		fprintf(to, "%s none\n", key->name);
+}
+
 static const struct key keys[] = {
 	{ "command", parse_command, print_command, 0, 0, 0, false },
 	{ "argv", parse_argv, print_argv, 0, 0, 0, false },
@@ -374,6 +399,7 @@ static const struct key keys[] = {
 	{ "network", parse_network, print_network, 0, 0, 0, false },
 	{ "seccomp", parse_seccomp, print_seccomp, 0, 0, 0, false },
 	{ "fork", parse_fork, print_fork, 0, 0, 0, false },
+	{ "landlock", parse_landlock, print_landlock, 0, 0, 0, false },
 	{ "terminal", NULL, NULL, 0, 0, 0, false },
 	{ "ends", NULL, NULL, 0, 0, 0, false },
 };
@@ -397,7 +423,10 @@ int config_init(struct config *config)
 		.tmp_size = UINT64_C(64) << 20,
 		.retain = UINT64_C(64) << 20,
 		.overflow = OVERFLOW_WAIT,
-		.access = { .network = NETWORK_NONE, .seccomp = SYSFILTER_ESSENTIAL, .fork = true },
+		.access = { .network = NETWORK_NONE,
+			    .seccomp = SYSFILTER_ESSENTIAL,
+			    .fork = true,
+			    .landlock = LANDLOCK_ABI_FLOOR },
 	};
 	if (config->argv && config->cwd)
 		return 0;

@@ -92,7 +92,11 @@ static const uint64_t class_rights[] = {
 
 static uint64_t rights_known(int abi)
 {
-	return abi >= ABI_RESOLVE_UNIX ? FS_FLOOR | FS_RESOLVE_UNIX : FS_FLOOR;
+	if (abi >= ABI_RESOLVE_UNIX)
+		return FS_FLOOR | FS_RESOLVE_UNIX;
+	if (abi >= 5)
+		return FS_FLOOR;
+	return FS_FLOOR & ~(FS_IOCTL_DEV | (abi < 3 ? FS_TRUNCATE : 0) | (abi < 2 ? FS_REFER : 0));
 }
 
 int landlock_abi(void)
@@ -104,14 +108,17 @@ int landlock_abi(void)
 
 static int ruleset_create(const struct landlock_policy *policy)
 {
+	bool net = policy->net && policy->abi >= LANDLOCK_ABI_NET;
 	const struct ruleset_attr attr = {
 		.handled_access_fs = rights_known(policy->abi),
-		.handled_access_net = policy->net ? NET_BIND_TCP | NET_CONNECT_TCP : 0,
-		.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL,
+		.handled_access_net = net ? NET_BIND_TCP | NET_CONNECT_TCP : 0,
+		.scoped = policy->abi >= LANDLOCK_ABI_FLOOR
+				  ? SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL
+				  : 0,
 	};
 	long fd;
 
-	if (policy->abi < LANDLOCK_ABI_FLOOR)
+	if (policy->abi < policy->floor || (policy->port_count && !net))
 		return -EOPNOTSUPP;
 	fd = syscall(CREATE_RULESET, &attr, sizeof(attr), 0);
 	return fd < 0 ? -errno : (int)fd;

@@ -9,8 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The first version with everything that is asked for here: scopes (Linux 6.12). */
+/*
+ * The first version with everything that is asked for here: scopes (Linux 6.12). A lower one has
+ * no signal and abstract socket scopes, below 5 no say over ioctl on devices, below 4 none over
+ * the network, below 3 none over truncation.
+ */
 #define LANDLOCK_ABI_FLOOR 6
+#define LANDLOCK_ABI_NET 4
 
 /*
  * What may be done beneath a directory, or to one file. Each is cut down to what fits the inode.
@@ -35,7 +40,8 @@ struct landlock_rule {
 
 /* Borrowed throughout. */
 struct landlock_policy {
-	int abi; /* of landlock_abi() */
+	int abi;   /* of landlock_abi() */
+	int floor; /* the lowest that will do: LANDLOCK_ABI_FLOOR, unless somebody asked for less */
 	const struct landlock_rule *rules;
 	unsigned rule_count;
 	bool net; /* no TCP port may be bound, and none connected to but these; else TCP is free */
@@ -55,7 +61,7 @@ int landlock_abi(void);
  * no_new_privs. After it nothing can be mounted any more.
  *
  * 0, or -errno with `failed` set to the index of the rule that was at fault, or rule_count and up
- * for a port, or UINT_MAX for the whole: -EOPNOTSUPP below LANDLOCK_ABI_FLOOR, -ENOENT no such
+ * for a port, or UINT_MAX for the whole: -EOPNOTSUPP below `floor`, -ENOENT no such
  * path, -ELOOP a symlink in one, -EPERM without no_new_privs, -E2BIG 16 policies already in force
  * (landlock_create_ruleset(2), landlock_add_rule(2), landlock_restrict_self(2)). Nothing is in
  * force after a failure. Async-signal-safe; it opens, and closes, two descriptors at most.

@@ -154,6 +154,7 @@ static int plan_landlock(struct sandbox_plan *plan, const struct access *access,
 		};
 	plan->landlock = (struct landlock_policy){
 		.abi = landlock_abi(),
+		.floor = (int)access->landlock,
 		.rules = plan->rules,
 		.rule_count = count,
 		.net = access->network != NETWORK_HOST,

@@ -281,6 +281,7 @@ static int launch(struct mimobox_session *session, struct start_report *report)
 	plan.rows = session->rows;
 	plan.cols = session->cols;
 	plan.no_capabilities = box->no_capabilities;
+	session->landlock_abi = plan.landlock.abi;
 	report->stage = STAGE_SECCOMP;
 	error = box_filter(box, &session->config.access, &plan.filter, report->what,
 			   sizeof(report->what));

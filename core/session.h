@@ -66,6 +66,7 @@ struct mimobox_session {
 	struct output output;
 
 	struct sandbox sandbox;
+	int landlock_abi; /* in force in it; below 1: none */
 	bool has_cgroup;
 	struct cgroup_usage usage; /* of the whole life, once ended */
 	struct loop_source *start_source, *end_source, *master_source;

@@ -127,6 +127,15 @@ static void print_namespaces(pid_t pid, FILE *to)
 	fputc('\n', to);
 }
 
+/* The kernel doesn't tell; but no command was ever exec'd without what was asked for. */
+static void print_landlock(int abi, FILE *to)
+{
+	if (abi > 0)
+		fprintf(to, "landlock-abi %d\n", abi);
+	else
+		fputs("landlock-abi none\n", to);
+}
+
 void mimobox_session_print_status(const struct mimobox_session *session, FILE *to)
 {
 	fprintf(to, "state %s\n", state_name(session->state));
@@ -149,6 +158,7 @@ void mimobox_session_print_status(const struct mimobox_session *session, FILE *t
 	if (session->state == MIMOBOX_RUNNING) {
 		print_process(session->sandbox.pid, to);
 		print_namespaces(session->sandbox.pid, to);
+		print_landlock(session->landlock_abi, to);
 	}
 }
 

@@ -240,6 +240,11 @@ const char *mimobox_session_workspace(const struct mimobox_session *session)
 	return session->workspace;
 }
 
+bool mimobox_session_has_terminal(const struct mimobox_session *session)
+{
+	return session->config.terminal;
+}
+
 bool mimobox_session_removed(const struct mimobox_session *session)
 {
 	return session->removed;

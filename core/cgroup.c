@@ -62,7 +62,7 @@ static bool controllers_of(const char *options, char *out, size_t size)
 		char *at = strstr(options, list);
 		size_t length = strlen(list);
 		found = at && (at == options || at[-1] == ',') &&
-		        (at[length] == '\0' || at[length] == ',' || at[length] == '\n');
+			(at[length] == '\0' || at[length] == ',' || at[length] == '\n');
 		if (found)
 			snprintf(out, size, "%s", list);
 	}
@@ -81,8 +81,9 @@ static bool parse_mount(const char *line, struct cgroup_hierarchy *hierarchy)
 		return false;
 	bool v2 = strncmp(dash, " - cgroup2 ", 11) == 0;
 	hierarchy->controllers[0] = '\0';
-	if (!v2 && (sscanf(dash, " - cgroup %*s %511s", options) != 1 ||
-	            !controllers_of(options, hierarchy->controllers, sizeof(hierarchy->controllers))))
+	if (!v2 &&
+	    (sscanf(dash, " - cgroup %*s %511s", options) != 1 ||
+	     !controllers_of(options, hierarchy->controllers, sizeof(hierarchy->controllers))))
 		return false;
 	if (!own_path(hierarchy->controllers, path, sizeof(path)))
 		return false;
@@ -93,7 +94,8 @@ static bool parse_mount(const char *line, struct cgroup_hierarchy *hierarchy)
 		below = path + length;
 	if (strcmp(below, "/") == 0)
 		below = "";
-	int size = snprintf(hierarchy->own, sizeof(hierarchy->own), "%s%s", hierarchy->mount, below);
+	int size =
+		snprintf(hierarchy->own, sizeof(hierarchy->own), "%s%s", hierarchy->mount, below);
 	return size > 0 && (size_t)size < sizeof(hierarchy->own);
 }
 
@@ -224,7 +226,8 @@ const char *cgroups_version(const struct cgroups *cgroups)
 
 /* Files */
 
-static int open_file(struct cgroups *cgroups, int index, const char *id, const char *file, int flags)
+static int open_file(struct cgroups *cgroups, int index, const char *id, const char *file,
+		     int flags)
 {
 	char path[NAME_MAX + 64];
 	if (cgroups->bases[index].fd < 0)
@@ -235,7 +238,7 @@ static int open_file(struct cgroups *cgroups, int index, const char *id, const c
 }
 
 int cgroup_write(struct cgroups *cgroups, int index, const char *id, const char *file,
-                 const char *value)
+		 const char *value)
 {
 	int fd = open_file(cgroups, index, id, file, O_WRONLY);
 	if (fd < 0)
@@ -246,7 +249,7 @@ int cgroup_write(struct cgroups *cgroups, int index, const char *id, const char 
 }
 
 uint64_t cgroup_read(struct cgroups *cgroups, int index, const char *id, const char *file,
-                     const char *key)
+		     const char *key)
 {
 	char text[4096];
 	int fd = open_file(cgroups, index, id, file, O_RDONLY);
@@ -283,7 +286,7 @@ static int make_directories(struct cgroups *cgroups, const char *id, const char 
 }
 
 int cgroup_create(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,
-                  const char **what)
+		  const char **what)
 {
 	char name[32];
 	if (!cgroups->backend)
@@ -325,7 +328,7 @@ void cgroup_usage(struct cgroups *cgroups, uint64_t id, struct cgroup_usage *usa
 {
 	char name[32];
 	*usage = (struct cgroup_usage){ UINT64_MAX, UINT64_MAX, UINT64_MAX,
-		                        UINT64_MAX, UINT64_MAX, UINT64_MAX };
+					UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	id_name(id, name);
 	if (cgroups->backend)
 		cgroups->backend->usage(cgroups, name, usage);

@@ -31,7 +31,7 @@ struct cgroup_usage {
 	uint64_t memory, memory_peak; /* bytes */
 	uint64_t processes;           /* tasks */
 	uint64_t cpu_ns;
-	uint64_t oom_kills;      /* processes killed for want of memory */
+	uint64_t oom_kills; /* processes killed for want of memory */
 	uint64_t refused_forks;
 };
 
@@ -47,7 +47,7 @@ const char *cgroups_version(const struct cgroups *cgroups); /* "v1", "v2" or "no
 
 /* Makes a session's group with its limits. -errno leaves nothing behind; *what is the file. */
 int cgroup_create(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,
-                  const char **what);
+		  const char **what);
 /* Moves a process in; all that it forks follows. */
 int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid);
 /* SIGKILL to all that are in it, where the kernel has cgroup.kill; else nothing. */

@@ -32,7 +32,7 @@ struct cgroups {
 struct cgroup_backend {
 	const char *version;
 	int (*limit)(struct cgroups *cgroups, const char *id, const struct cgroup_limits *limits,
-	             const char **what);
+		     const char **what);
 	void (*usage)(struct cgroups *cgroups, const char *id, struct cgroup_usage *usage);
 };
 
@@ -49,9 +49,9 @@ void cgroup_base_remove(struct cgroups *cgroups, int index);
 
 /* Files of a session's group in base `index`. 0 or -errno. */
 int cgroup_write(struct cgroups *cgroups, int index, const char *id, const char *file,
-                 const char *value);
+		 const char *value);
 /* The first number in the file, or the one behind `key` (NULL: none); UINT64_MAX: unknown. */
 uint64_t cgroup_read(struct cgroups *cgroups, int index, const char *id, const char *file,
-                     const char *key);
+		     const char *key);
 
 #endif

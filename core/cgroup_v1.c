@@ -29,7 +29,7 @@ static int limit_memory(struct cgroups *cgroups, const char *id, uint64_t bytes,
 }
 
 static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_limits *limits,
-                 const char **what)
+		 const char **what)
 {
 	char text[32];
 	int error = 0;
@@ -83,7 +83,7 @@ static bool has(const char *list, const char *name)
 }
 
 static const struct cgroup_hierarchy *find(const struct cgroup_hierarchy *found, size_t count,
-                                           const char *controller)
+					   const char *controller)
 {
 	for (size_t i = 0; i < count; i++)
 		if (has(found[i].controllers, controller))
@@ -109,7 +109,8 @@ bool cgroup_v1_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *fo
 		return false;
 	cgroups->backend = &backend;
 	/* Only one of the two is needed for the time used. */
-	if (!make(cgroups, UNIFIED, cgroup_find_v2(found, count)) && (!cpu || !has(cpu->controllers, "cpuacct")))
+	if (!make(cgroups, UNIFIED, cgroup_find_v2(found, count)) &&
+	    (!cpu || !has(cpu->controllers, "cpuacct")))
 		make(cgroups, CPUACCT, find(found, count, "cpuacct"));
 	return true;
 }

@@ -21,7 +21,7 @@ enum { BASE };
 enum { CPU_PERIOD_US = 100000 };
 
 static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_limits *limits,
-                 const char **what)
+		 const char **what)
 {
 	char text[64];
 	int error = 0;
@@ -41,7 +41,7 @@ static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_li
 	}
 	if (error == 0 && limits->cpu_milli != UNITS_NONE) {
 		snprintf(text, sizeof(text), "%" PRIu64 " %d",
-		         limits->cpu_milli * CPU_PERIOD_US / 1000, CPU_PERIOD_US);
+			 limits->cpu_milli * CPU_PERIOD_US / 1000, CPU_PERIOD_US);
 		error = cgroup_write(cgroups, BASE, id, *what = "cpu.max", text);
 	}
 	return error;
@@ -82,8 +82,8 @@ static unsigned enable(const char *directory)
 		const char *ask;
 		unsigned bit;
 	} controllers[] = { { "+memory", CGROUP_MEMORY },
-		            { "+pids", CGROUP_PROCESSES },
-		            { "+cpu", CGROUP_CPU } };
+			    { "+pids", CGROUP_PROCESSES },
+			    { "+cpu", CGROUP_CPU } };
 	unsigned can = 0;
 	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++)
 		if (write_in(directory, "cgroup.subtree_control", controllers[i].ask) == 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One row a key: how it is parsed and how it is printed. A key of the contract that is not built
- * yet has a row without functions; it is refused with EOPNOTSUPP and not listed.
+ * One row a key: how it is parsed and how it is printed.
  */
 #include "config.h"
 
@@ -280,7 +279,7 @@ static void print_overflow(const struct config *config, const struct key *key, F
 	fprintf(to, "%s %s\n", key->name, config->overflow == OVERFLOW_WAIT ? "wait" : "drop");
 }
 
-/* ro, rw, network, seccomp, fork */
+/* ro, rw, network, seccomp */
 
 static int parse_path(struct config *config, const struct key *key, const char *value,
 		      struct reason *reason)
@@ -331,20 +330,35 @@ static void print_seccomp(const struct config *config, const struct key *key, FI
 		sysfilter_profile_name(access_filter(&config->access).profile));
 }
 
-static int parse_fork(struct config *config, const struct key *key, const char *value,
-		      struct reason *reason)
+/* fork, terminal, ends: one word or the other */
+
+static int parse_word(bool *to, const struct key *key, const char *value, const char *yes,
+		      const char *no, struct reason *reason)
 {
-	bool yes = strcmp(value, "yes") == 0;
-	if (!yes && strcmp(value, "no") != 0)
-		return refuse(reason, "%s '%.100s': neither yes nor no", key->name, value);
-	config->access.fork = yes;
+	*to = strcmp(value, yes) == 0;
+	if (!*to && strcmp(value, no) != 0)
+		return refuse(reason, "%s '%.100s': neither %s nor %s", key->name, value, yes, no);
 	return 0;
 }
 
-static void print_fork(const struct config *config, const struct key *key, FILE *to)
-{
-	fprintf(to, "%s %s\n", key->name, config->access.fork ? "yes" : "no");
-}
+#define WORD_KEY(kind, field, yes, no)                                                           \
+	static int parse_##kind(struct config *config, const struct key *key, const char *value, \
+				struct reason *reason)                                           \
+	{                                                                                        \
+		bool word;                                                                       \
+		int error = parse_word(&word, key, value, yes, no, reason);                      \
+		if (error == 0)                                                                  \
+			config->field = word;                                                    \
+		return error;                                                                    \
+	}                                                                                        \
+	static void print_##kind(const struct config *config, const struct key *key, FILE *to)   \
+	{                                                                                        \
+		fprintf(to, "%s %s\n", key->name, config->field ? yes : no);                     \
+	}
+
+WORD_KEY(fork, access.fork, "yes", "no")
+WORD_KEY(terminal, terminal, "yes", "no")
+WORD_KEY(ends, ends_with_command, "command", "last-process")
 
 static int parse_landlock(struct config *config, const struct key *key, const char *value,
 			  struct reason *reason)
@@ -400,8 +414,8 @@ static const struct key keys[] = {
 	{ "seccomp", parse_seccomp, print_seccomp, 0, 0, 0, false },
 	{ "fork", parse_fork, print_fork, 0, 0, 0, false },
 	{ "landlock", parse_landlock, print_landlock, 0, 0, 0, false },
-	{ "terminal", NULL, NULL, 0, 0, 0, false },
-	{ "ends", NULL, NULL, 0, 0, 0, false },
+	{ "terminal", parse_terminal, print_terminal, 0, 0, 0, false },
+	{ "ends", parse_ends, print_ends, 0, 0, 0, false },
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -423,6 +437,8 @@ int config_init(struct config *config)
 		.tmp_size = UINT64_C(64) << 20,
 		.retain = UINT64_C(64) << 20,
 		.overflow = OVERFLOW_WAIT,
+		.terminal = true,
+		.ends_with_command = true,
 		.access = { .network = NETWORK_NONE,
 			    .seccomp = SYSFILTER_ESSENTIAL,
 			    .fork = true,
@@ -477,10 +493,6 @@ static int apply_key(struct config *config, const char *name, char *value, struc
 	for (size_t i = 0; i < KEY_COUNT; i++) {
 		if (strcmp(keys[i].name, name) != 0)
 			continue;
-		if (!keys[i].parse) {
-			refuse(reason, "key '%s' is not supported by this version", name);
-			return -EOPNOTSUPP;
-		}
 		if (*value == '\0')
 			return refuse(reason, "key '%s' has no value", name);
 		return keys[i].parse(config, &keys[i], value, reason);
@@ -542,6 +554,5 @@ size_t config_apply(struct config *config, const struct config *defaults, const 
 void config_print(const struct config *config, FILE *to)
 {
 	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (keys[i].print)
-			keys[i].print(config, &keys[i], to);
+		keys[i].print(config, &keys[i], to);
 }

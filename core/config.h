@@ -32,6 +32,8 @@ struct config {
 	uint64_t tmp_size;  /* bytes */
 	uint64_t retain;    /* bytes */
 	enum overflow overflow;
+	bool terminal;          /* else pipes */
+	bool ends_with_command; /* else with the last process */
 	struct access access;
 };
 

@@ -50,7 +50,7 @@ static int do_signal(struct mimobox_session *session, const char *argument)
 static int do_eof(struct mimobox_session *session, const char *argument)
 {
 	(void)argument;
-	int error = stream_end_input(session);
+	int error = streams_end_input(session);
 	return error < 0 ? refuse(session, error, "eof", strerror(-error)) : 0;
 }
 
@@ -59,8 +59,8 @@ static int do_hangup(struct mimobox_session *session, const char *argument)
 	(void)argument;
 	if (session->state == MIMOBOX_CREATED || session->state == MIMOBOX_STARTING)
 		return refuse(session, -ESRCH, "hangup", "nothing runs");
-	if (session->state == MIMOBOX_RUNNING && session->sandbox.master >= 0)
-		stream_hang_up(session);
+	if (session->state == MIMOBOX_RUNNING && streams_open_still(session))
+		streams_hang_up(session);
 	return 0;
 }
 

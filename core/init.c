@@ -34,7 +34,8 @@
 /* Where its descriptors are, once it has taken its place. */
 enum { START = 3, CONTROL = 4, MASTER = 5, SIGNALS = 6 };
 
-static void report(enum stage stage, int error, const char *what, int descriptor)
+static void report(enum stage stage, int error, const char *what, const int *descriptors,
+		   size_t count)
 {
 	struct start_report message = { .stage = (int32_t)stage, .error = error };
 	for (size_t i = 0; what && what[i] && i < sizeof(message.what) - 1; i++)
@@ -42,18 +43,18 @@ static void report(enum stage stage, int error, const char *what, int descriptor
 	struct iovec part = { &message, sizeof(message) };
 	union {
 		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
+		char room[CMSG_SPACE(3 * sizeof(int))];
 	} control;
 	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	if (descriptor >= 0) {
+	if (count) {
 		memset(&control, 0, sizeof(control));
 		header.msg_control = control.room;
-		header.msg_controllen = sizeof(control.room);
+		header.msg_controllen = CMSG_SPACE(count * sizeof(int));
 		struct cmsghdr *attached = CMSG_FIRSTHDR(&header);
 		attached->cmsg_level = SOL_SOCKET;
 		attached->cmsg_type = SCM_RIGHTS;
-		attached->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(attached), &descriptor, sizeof(int));
+		attached->cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(attached), descriptors, count * sizeof(int));
 	}
 	if (sendmsg(START, &header, MSG_NOSIGNAL) < 0)
 		_exit(1); /* nobody is there to be told */
@@ -61,7 +62,7 @@ static void report(enum stage stage, int error, const char *what, int descriptor
 
 _Noreturn static void fail(enum stage stage, int error, const char *what)
 {
-	report(stage, -error, what, -1);
+	report(stage, -error, what, NULL, 0);
 	_exit(1);
 }
 
@@ -168,7 +169,7 @@ static void open_terminal(const struct sandbox_plan *plan)
 	for (int fd = 0; fd <= 2; fd++)
 		if (dup2(slave, fd) < 0)
 			fail(STAGE_TERMINAL, -errno, "slave");
-	report(STAGE_TERMINAL, 0, NULL, master);
+	report(STAGE_TERMINAL, 0, NULL, &master, 1);
 	if (master != MASTER && dup3(master, MASTER, O_CLOEXEC) < 0)
 		fail(STAGE_TERMINAL, -errno, "master");
 	close_range(MASTER + 1, ~0U, 0);
@@ -185,11 +186,35 @@ static void apply_landlock(const struct sandbox_plan *plan)
 		     failed < plan->landlock.rule_count ? plan->landlock.rules[failed].path : "");
 }
 
+/* Init keeps its own ends, as it does a slave: the pipes end when it has gone. */
+static void open_pipes(void)
+{
+	int in[2], out[2], error[2];
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(error, O_CLOEXEC) < 0)
+		fail(STAGE_TERMINAL, -errno, "pipe");
+	if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(error[1], 2) < 0)
+		fail(STAGE_TERMINAL, -errno, "standard descriptors");
+	report(STAGE_TERMINAL, 0, NULL, (const int[]){ in[1], out[0], error[0] }, 3);
+	close_range(MASTER, ~0U, 0);
+}
+
+/*
+ * When a session's leader ends, its terminal is hung up for all. So that is the command, as at a
+ * real terminal, unless others are to go on printing after it: then it is init.
+ */
+static void lead_session(const struct sandbox_plan *plan)
+{
+	if (setsid() < 0 || (plan->terminal && ioctl(0, TIOCSCTTY, 0) < 0))
+		fail(STAGE_TERMINAL, -errno, "controlling terminal");
+}
+
 _Noreturn static void run_command(const struct sandbox_plan *plan)
 {
 	sigset_t none;
-	if (setsid() < 0 || ioctl(0, TIOCSCTTY, 0) < 0)
-		fail(STAGE_TERMINAL, -errno, "controlling terminal");
+	if (plan->ends_with_command)
+		lead_session(plan);
+	else if (setpgid(0, 0) < 0 || (plan->terminal && tcsetpgrp(0, getpid()) < 0))
+		fail(STAGE_TERMINAL, -errno, "foreground process group");
 	if (chdir(plan->cwd) < 0)
 		fail(STAGE_CWD, -errno, plan->cwd);
 	apply_landlock(plan);
@@ -197,7 +222,7 @@ _Noreturn static void run_command(const struct sandbox_plan *plan)
 		fail(STAGE_EXEC, -errno, "close_range");
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	report(STAGE_EXEC, 0, NULL, -1);
+	report(STAGE_EXEC, 0, NULL, NULL, 0);
 	int error = sysfilter_load(plan->filter);
 	if (error < 0)
 		fail(STAGE_SECCOMP, error, "filter");
@@ -227,7 +252,23 @@ static void terminate(pid_t command)
 	signal_foreground(command, SIGCONT);
 }
 
-static void obey(pid_t command)
+/*
+ * The kernel tells the leader of the terminal's session when it goes. Where that is not the
+ * command, and where there is no terminal, the telling is left to us.
+ */
+static void hang_up(const struct sandbox_plan *plan, pid_t command)
+{
+	if (!plan->terminal || !plan->ends_with_command) {
+		signal_foreground(command, SIGHUP);
+		signal_foreground(command, SIGCONT);
+		kill(-command, SIGHUP);
+		kill(-command, SIGCONT);
+	}
+	if (plan->terminal)
+		close(MASTER);
+}
+
+static void obey(const struct sandbox_plan *plan, pid_t command)
 {
 	struct control_message message;
 	ssize_t size = recv(CONTROL, &message, sizeof(message), MSG_DONTWAIT);
@@ -246,42 +287,51 @@ static void obey(pid_t command)
 		kill(-1, message.signal);
 		break;
 	case CONTROL_HANGUP:
-		close(MASTER);
+		hang_up(plan, command);
 		break;
 	}
 }
 
-/* SIGCHLD coalesces: take all that there are. True when the command was among them. */
-static bool reap(pid_t command, int *status)
+struct command {
+	pid_t pid;
+	bool ended;
+	int status;
+};
+
+/* SIGCHLD coalesces: take all that there are. False when there are no children any more. */
+static bool reap(struct command *command)
 {
 	for (;;) {
-		int one;
-		pid_t pid = waitpid(-1, &one, WNOHANG);
-		if (pid == command) {
-			*status = one;
-			return true;
+		int status;
+		pid_t pid = waitpid(-1, &status, WNOHANG);
+		if (pid == command->pid) {
+			command->status = status;
+			command->ended = true;
 		}
 		if (pid <= 0)
-			return false;
+			return pid == 0;
 	}
 }
 
-_Noreturn static void serve(pid_t command)
+_Noreturn static void serve(const struct sandbox_plan *plan, pid_t pid)
 {
 	struct pollfd events[] = { { .fd = SIGNALS, .events = POLLIN },
 				   { .fd = CONTROL, .events = POLLIN } };
 	struct signalfd_siginfo info;
 	struct exit_report ended;
-	int status;
-	while (!reap(command, &status)) {
+	struct command command = { .pid = pid };
+	for (;;) {
+		bool children = reap(&command);
+		if (command.ended && (plan->ends_with_command || !children))
+			break;
 		if (poll(events, 2, -1) < 0 && errno != EINTR)
 			_exit(1);
 		if (events[1].revents)
-			obey(command);
+			obey(plan, pid);
 		if (events[0].revents && read(SIGNALS, &info, sizeof(info)) < 0 && errno != EAGAIN)
 			_exit(1);
 	}
-	ended.status = status;
+	ended.status = command.status;
 	send(CONTROL, &ended, sizeof(ended), MSG_NOSIGNAL | MSG_DONTWAIT);
 	_exit(0);
 }
@@ -300,13 +350,18 @@ _Noreturn void init_run(struct sandbox_plan *plan, int start, int control)
 			       plan->tmp_inodes, &what);
 	if (error < 0)
 		fail(STAGE_ROOT, error, what);
-	open_terminal(plan);
+	if (plan->terminal)
+		open_terminal(plan);
+	else
+		open_pipes();
 	error = privileges_limit(plan->open_files, plan->file_size);
 	if (error < 0)
 		fail(STAGE_LIMITS, error, "rlimit");
 	error = privileges_drop(plan->no_capabilities, &what);
 	if (error < 0)
 		fail(STAGE_PRIVILEGES, error, what);
+	if (!plan->ends_with_command)
+		lead_session(plan);
 	sigset_t child;
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
@@ -319,5 +374,5 @@ _Noreturn void init_run(struct sandbox_plan *plan, int start, int control)
 	if (command < 0)
 		fail(STAGE_FORK, -errno, "fork");
 	close(START);
-	serve(command);
+	serve(plan, command);
 }

@@ -76,8 +76,8 @@ static int grow(struct input *input, size_t size)
 	char *data = malloc(room);
 	if (!data)
 		return -ENOMEM;
-	size_t first = input->room - input->head < input->size ? input->room - input->head
-	                                                       : input->size;
+	size_t first =
+		input->room - input->head < input->size ? input->room - input->head : input->size;
 	if (first)
 		memcpy(data, input->data + input->head, first);
 	if (input->size > first)
@@ -168,6 +168,17 @@ static int pass_end(struct input *input, int master, const struct termios *modes
 	return 0;
 }
 
+int input_pass_pipe(struct input *input, int fd)
+{
+	static const struct termios raw;
+	while (input->size) {
+		int error = pass_piece(input, fd, next_piece(input), &raw);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
 int input_pass(struct input *input, int master)
 {
 	while (input_pending(input)) {
@@ -176,7 +187,7 @@ int input_pass(struct input *input, int master)
 			return -errno;
 		size_t piece = next_piece(input);
 		int error = piece ? pass_piece(input, master, piece, &modes)
-		                  : pass_end(input, master, &modes);
+				  : pass_end(input, master, &modes);
 		if (error < 0)
 			return error;
 	}

@@ -52,6 +52,8 @@ int input_end(struct input *input);
 
 /* Gives the terminal what it takes. 0 all, -EAGAIN it is full, or another errno of write(2). */
 int input_pass(struct input *input, int master);
+/* The same for a pipe, up to where its end was asked for; the caller then closes it. */
+int input_pass_pipe(struct input *input, int fd);
 static inline bool input_pending(const struct input *input)
 {
 	return input->size || input->end_count;

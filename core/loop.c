@@ -97,7 +97,7 @@ int loop_fd(const struct loop *loop)
 }
 
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_source_fn fn, void *data,
-             struct loop_source **out)
+	     struct loop_source **out)
 {
 	struct loop_source *source = calloc(1, sizeof(*source));
 	if (!source)
@@ -120,7 +120,7 @@ int loop_modify(struct loop_source *source, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = source };
 	return epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &event) < 0 ? -errno
-	                                                                                : 0;
+											: 0;
 }
 
 void loop_remove(struct loop_source *source)
@@ -171,7 +171,8 @@ static void heap_down(struct loop *loop, uint32_t at)
 	heap_put(loop, at, timer);
 }
 
-/* Setting is lazy: a timerfd that fires too early costs one empty wake-up and no system call now. */
+/* Setting is lazy: a timerfd that fires too early costs one empty wake-up and no system call now.
+ */
 static void set_timer_fd(struct loop *loop)
 {
 	uint64_t due = loop->armed ? loop->heap[0]->due : 0;
@@ -179,7 +180,7 @@ static void set_timer_fd(struct loop *loop)
 		return;
 	struct itimerspec spec = {
 		.it_value = { .tv_sec = (time_t)(due / 1000000000u),
-		              .tv_nsec = (long)(due % 1000000000u) },
+			      .tv_nsec = (long)(due % 1000000000u) },
 	};
 	timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 	loop->timer_set = due;

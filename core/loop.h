@@ -36,7 +36,7 @@ int loop_dispatch(struct loop *loop, int timeout_ms);
 
 /* `fd` stays the caller's, to be closed after loop_remove(). */
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_source_fn fn, void *data,
-             struct loop_source **out);
+	     struct loop_source **out);
 int loop_modify(struct loop_source *source, uint32_t events);
 void loop_remove(struct loop_source *source); /* NULL is fine */
 

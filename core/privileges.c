@@ -31,8 +31,8 @@ int privileges_limit(uint64_t open_files, uint64_t file_size)
 int privileges_drop(cap_t none, const char **what)
 {
 	const unsigned locked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-	                        SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-	                        SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+				SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+				SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 	*what = "bounding set";
 	for (cap_value_t capability = 0; capability < cap_max_bits(); capability++)
 		if (cap_drop_bound(capability) < 0)

@@ -174,6 +174,8 @@ int sandbox_plan_init(struct sandbox_plan *plan, const struct config *config,
 		.cwd = strdup(config->cwd),
 		.open_files = config->open_files,
 		.file_size = config->file_size,
+		.terminal = config->terminal,
+		.ends_with_command = config->ends_with_command,
 		.own_network = config->access.network == NETWORK_NONE,
 		.layout = layout,
 	};
@@ -288,7 +290,8 @@ int sandbox_launch(struct sandbox *sandbox, struct sandbox_plan *plan, struct cg
 {
 	int start[2], control[2];
 	enum stage stage = STAGE_CLONE;
-	*sandbox = (struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .master = -1 };
+	*sandbox =
+		(struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .ends = { -1, -1, -1 } };
 	int error = make_sockets(start, control);
 	if (error == 0) {
 		sandbox->start = start[0];
@@ -313,13 +316,22 @@ int sandbox_launch(struct sandbox *sandbox, struct sandbox_plan *plan, struct cg
 
 /* Talk */
 
+/* One descriptor is a master; three are pipes. */
+static void take_ends(struct sandbox *sandbox, const struct cmsghdr *part)
+{
+	size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(sandbox->ends, CMSG_DATA(part), count * sizeof(int));
+	if (count == 1)
+		sandbox->ends[1] = sandbox->ends[0];
+}
+
 static void take_attachments(struct sandbox *sandbox, struct msghdr *header, bool is_command)
 {
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
 		if (part->cmsg_level != SOL_SOCKET)
 			continue;
-		if (part->cmsg_type == SCM_RIGHTS && sandbox->master < 0)
-			memcpy(&sandbox->master, CMSG_DATA(part), sizeof(int));
+		if (part->cmsg_type == SCM_RIGHTS && sandbox->ends[0] < 0)
+			take_ends(sandbox, part);
 		struct ucred sender;
 		if (part->cmsg_type == SCM_CREDENTIALS && is_command) {
 			memcpy(&sender, CMSG_DATA(part), sizeof(sender));
@@ -332,7 +344,7 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 {
 	union {
 		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+		char room[CMSG_SPACE(3 * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
 	} control;
 	struct iovec part = { report, sizeof(*report) };
 	struct msghdr header = { .msg_iov = &part,
@@ -377,13 +389,20 @@ bool sandbox_exit_status(const struct sandbox *sandbox, int *status)
 	return true;
 }
 
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 void sandbox_finish(struct sandbox *sandbox)
 {
-	int *const descriptors[] = { &sandbox->pidfd, &sandbox->start, &sandbox->control,
-				     &sandbox->master };
-	for (size_t i = 0; i < sizeof(descriptors) / sizeof(descriptors[0]); i++) {
-		if (*descriptors[i] >= 0)
-			close(*descriptors[i]);
-		*descriptors[i] = -1;
-	}
+	close_one(&sandbox->pidfd);
+	close_one(&sandbox->start);
+	close_one(&sandbox->control);
+	if (sandbox->ends[1] == sandbox->ends[0])
+		sandbox->ends[1] = -1;
+	for (int i = 0; i < 3; i++)
+		close_one(&sandbox->ends[i]);
 }

@@ -53,7 +53,7 @@ enum control_verb {
 	CONTROL_FOREGROUND, /* signal the terminal's foreground process group */
 	CONTROL_TERMINATE,  /* SIGTERM to the command's process group and to the foreground one */
 	CONTROL_ALL,        /* signal every process but init */
-	CONTROL_HANGUP,     /* give up the master */
+	CONTROL_HANGUP,     /* give up the terminal; where there is none, tell the command */
 };
 
 struct control_message {
@@ -76,6 +76,7 @@ struct sandbox_plan {
 	uint16_t rows, cols;
 	uint64_t open_files, file_size;
 	char tmp_size[24], tmp_inodes[24]; /* as tmpfs(5) options take them */
+	bool terminal, ends_with_command;
 	bool own_network;
 	bool owner_is_root;         /* whose rights its paths are opened with */
 	struct sandbox_path *paths; /* owned; the strings in it are the config's */
@@ -96,7 +97,11 @@ struct sandbox {
 	int pidfd;  /* of init: readable when no process of the sandbox is left */
 	int start;  /* socket; -1 once the start is over */
 	int control;
-	int master; /* -1 until it is known, and after a hangup */
+	/*
+	 * The other ends of its standard input, output and error, until somebody takes them over;
+	 * -1: not known yet, or none. With a terminal the first two are its master.
+	 */
+	int ends[3];
 };
 
 /*

@@ -69,7 +69,7 @@ static void drop_sandbox(struct mimobox_session *session)
 	loop_remove(session->start_source);
 	loop_remove(session->end_source);
 	session->start_source = session->end_source = NULL;
-	stream_close(session);
+	streams_close(session);
 	sandbox_finish(&session->sandbox);
 	loop_timer_disarm(&session->timeout);
 	loop_timer_disarm(&session->kill_timer);
@@ -148,7 +148,7 @@ static void on_retry(void *data)
 {
 	struct mimobox_session *session = data;
 	if (session->sandbox.pidfd >= 0)
-		stream_flush(session);
+		streams_flush(session);
 	else
 		settle(session);
 }
@@ -158,6 +158,24 @@ static void on_timeout(void *data)
 	struct mimobox_session *session = data;
 	mimobox_session_log(session, "timeout");
 	session_kill(session, END_TIMEOUT);
+}
+
+static int session_resize(struct mimobox_session *session)
+{
+	int master = session->streams[MIMOBOX_STDOUT].fd;
+	return session->config.terminal && master >= 0
+		       ? terminal_resize(master, session->rows, session->cols)
+		       : 0;
+}
+
+static void take_streams(struct mimobox_session *session)
+{
+	int *ends = session->sandbox.ends;
+	for (int i = 0; i < 3; i++)
+		if (ends[i] >= 0)
+			fcntl(ends[i], F_SETFL, O_NONBLOCK);
+	streams_open(session, ends);
+	ends[0] = ends[1] = ends[2] = -1;
 }
 
 static void started(struct mimobox_session *session)
@@ -171,11 +189,10 @@ static void started(struct mimobox_session *session)
 	session->state = MIMOBOX_RUNNING;
 	session->start_result = 0;
 	mimobox_session_log(session, "started %d", (int)session->sandbox.pid);
-	/* It may have been resized while it started. */
-	terminal_resize(session->sandbox.master, session->rows, session->cols);
 	if (session->config.timeout_ns != UNITS_NONE)
 		loop_timer_arm(&session->timeout, session->config.timeout_ns);
-	stream_watch(session);
+	take_streams(session);
+	session_resize(session); /* it may have been asked for meanwhile */
 	session_notify(session, MIMOBOX_STARTED);
 	if (session->kill_on_start && session->state == MIMOBOX_RUNNING)
 		session_kill(session, END_KILL);
@@ -191,13 +208,11 @@ static void hear_start(struct mimobox_session *session)
 			fail_start(session, &report);
 			return;
 		}
-		if (report.stage == STAGE_TERMINAL && session->sandbox.master >= 0)
-			fcntl(session->sandbox.master, F_SETFL, O_RDWR | O_NONBLOCK);
 		session->exec_seen |= report.stage == STAGE_EXEC;
 	}
 	if (result == -EAGAIN)
 		return;
-	if (session->exec_seen && session->sandbox.master >= 0) {
+	if (session->exec_seen && session->sandbox.ends[0] >= 0) {
 		started(session);
 		return;
 	}
@@ -304,20 +319,32 @@ static int watch_start(struct mimobox_session *session)
 	return error;
 }
 
-static int begin(struct mimobox_session *session)
+static int open_spools(struct mimobox_session *session)
 {
-	struct start_report report = { .stage = STAGE_CLONE };
-	if (session->output.spool.fd < 0) {
-		int error = spool_open(&session->output.spool, session->box->spool_dir);
+	const struct config *config = &session->config;
+	for (int i = 0; i < (config->terminal ? 1 : STREAMS); i++) {
+		struct output *output = &session->streams[i].output;
+		int error = output->spool.fd < 0
+				    ? spool_open(&output->spool, session->box->spool_dir)
+				    : 0;
 		if (error < 0) {
 			mimobox_session_log(session, "start failed: spool: %s: %s",
 					    session->box->spool_dir, strerror(-error));
 			return error;
 		}
+		output->retain = config->retain;
+		output->overflow = config->overflow;
 	}
-	session->output.retain = session->config.retain;
-	session->output.overflow = session->config.overflow;
-	int error = make_cgroup(session, &report);
+	return 0;
+}
+
+static int begin(struct mimobox_session *session)
+{
+	struct start_report report = { .stage = STAGE_CLONE };
+	int error = open_spools(session);
+	if (error < 0)
+		return error;
+	error = make_cgroup(session, &report);
 	if (error == 0)
 		error = launch(session, &report);
 	if (error == 0)
@@ -438,8 +465,8 @@ static void on_end(void *data, uint32_t events)
 	loop_timer_disarm(&session->timeout);
 	/* Patience, once more: with a terminal that would not come to its end. */
 	loop_timer_arm(&session->kill_timer, DRAIN_PATIENCE_NS);
-	stream_drain(session, true);
-	if (session->state == MIMOBOX_DRAINING && session->sandbox.master < 0)
+	streams_drain(session);
+	if (session->state == MIMOBOX_DRAINING && !streams_open_still(session))
 		session_drained(session);
 }
 
@@ -460,8 +487,7 @@ void session_drained(struct mimobox_session *session)
 	    session->usage.oom_kills > 0)
 		session->reason = END_OOM;
 	drop_sandbox(session);
-	input_finish(&session->input);
-	session->output.ended = true;
+	streams_end(session);
 	clock_gettime(CLOCK_REALTIME, &session->ended);
 	session->changed = session->ended;
 	log_end(session);
@@ -473,7 +499,7 @@ void session_drained(struct mimobox_session *session)
 /* A session that is removed without having run: its readers get the end, its name is free. */
 void session_end_unstarted(struct mimobox_session *session)
 {
-	session->output.ended = true;
+	streams_end(session);
 	session->state = MIMOBOX_EXITED;
 	session->reason = END_REMOVED;
 	workspace_remove(session);
@@ -505,9 +531,7 @@ int mimobox_session_resize(struct mimobox_session *session, const char *text, si
 		return 0;
 	session->rows = rows;
 	session->cols = cols;
-	if (session->state == MIMOBOX_RUNNING && session->sandbox.master >= 0)
-		return terminal_resize(session->sandbox.master, rows, cols);
-	return 0;
+	return session->state == MIMOBOX_RUNNING ? session_resize(session) : 0;
 }
 
 ssize_t mimobox_session_configure(struct mimobox_session *session, const char *text, size_t size)
@@ -533,8 +557,8 @@ void session_init(struct mimobox_session *session)
 	loop_timer_init(&session->kill_timer, loop, on_kill_timer, session);
 	loop_timer_init(&session->retry_timer, loop, on_retry, session);
 	session->sandbox =
-		(struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .master = -1 };
-	session->output = (struct output){ .spool.fd = -1, .retain = UINT64_MAX };
+		(struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .ends = { -1, -1, -1 } };
+	streams_init(session);
 	session->rows = 24;
 	session->cols = 80;
 	session->references = 1;
@@ -550,8 +574,7 @@ void session_free(struct mimobox_session *session)
 	drop_cgroup(session);
 	config_finish(&session->config);
 	journal_finish(&session->journal);
-	input_finish(&session->input);
-	output_close(&session->output);
+	streams_finish(session);
 	workspace_remove(session);
 	free(session);
 }

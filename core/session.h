@@ -11,13 +11,12 @@
 #include "box.h"
 #include "cgroup.h"
 #include "config.h"
-#include "input.h"
 #include "journal.h"
 #include "loop.h"
 #include "mimobox.h"
-#include "output.h"
 #include "root.h"
 #include "sandbox.h"
+#include "stream.h"
 
 #include <time.h>
 
@@ -53,7 +52,6 @@ struct mimobox_session {
 	bool exec_seen;      /* the start socket's end will mean success */
 	bool kill_on_start;  /* it was killed while starting */
 	unsigned kill_stage; /* 0: not; else how many signals of a kill were sent */
-	bool paused;         /* its terminal isn't read, for want of room */
 	enum end_reason reason;
 	int status; /* exit status, or minus the signal */
 	struct timespec created, changed, started, ended;
@@ -62,15 +60,14 @@ struct mimobox_session {
 	char *workspace; /* on the host; NULL: none */
 	uint16_t rows, cols;
 	struct journal journal;
-	struct input input;
-	struct output output;
+	struct stream streams[STREAMS];
+	struct typing typing;
 
 	struct sandbox sandbox;
 	int landlock_abi; /* in force in it; below 1: none */
 	bool has_cgroup;
 	struct cgroup_usage usage; /* of the whole life, once ended */
-	struct loop_source *start_source, *end_source, *master_source;
-	uint32_t master_events;
+	struct loop_source *start_source, *end_source;
 	struct loop_timer timeout;
 	struct loop_timer kill_timer;  /* the grace; after it, patience with init */
 	struct loop_timer retry_timer; /* a full disk; a cgroup that is still busy */
@@ -119,15 +116,6 @@ void session_drained(struct mimobox_session *session);
  */
 int box_filter(struct mimobox *box, const struct access *access, const struct sysfilter **out,
 	       char *why, size_t why_size);
-
-/* stream.c: the terminal's two directions. */
-void stream_watch(struct mimobox_session *session);
-void stream_drain(struct mimobox_session *session, bool final);
-void stream_reader_moved(struct mimobox_session *session);
-void stream_close(struct mimobox_session *session);
-void stream_hang_up(struct mimobox_session *session);
-int stream_flush(struct mimobox_session *session);
-int stream_end_input(struct mimobox_session *session);
 
 void session_notify(struct mimobox_session *session, unsigned events);
 

@@ -91,7 +91,7 @@ int spool_flush(struct spool *spool)
 {
 	int error = 0;
 	size_t done = write_at(spool->fd, spool->held, spool->held_size,
-	                       spool->end - spool->held_size, &error);
+			       spool->end - spool->held_size, &error);
 	if (done) /* held may be NULL where nothing was */
 		memmove(spool->held, spool->held + done, spool->held_size - done);
 	spool->held_size -= done;
@@ -126,6 +126,6 @@ void spool_trim(struct spool *spool, uint64_t start)
 		return;
 	/* Where the filesystem can't, the file grows on: `retain` then bounds what is read. */
 	if (fallocate(spool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)spool->punched,
-	              (off_t)(start - spool->punched)) == 0)
+		      (off_t)(start - spool->punched)) == 0)
 		spool->punched = start & ~(uint64_t)4095;
 }

@@ -13,10 +13,10 @@
 
 struct spool {
 	int fd;
-	uint64_t start; /* oldest byte kept */
-	uint64_t end;   /* one past the newest */
+	uint64_t start;   /* oldest byte kept */
+	uint64_t end;     /* one past the newest */
 	uint64_t punched; /* the file has no blocks below this */
-	char *held;     /* the newest `held_size` bytes, where the file could not take them */
+	char *held;       /* the newest `held_size` bytes, where the file could not take them */
 	size_t held_size;
 };
 

@@ -136,6 +136,15 @@ static void print_landlock(int abi, FILE *to)
 		fputs("landlock-abi none\n", to);
 }
 
+static void print_stream(const struct mimobox_session *session, enum mimobox_stream which,
+			 const char *name, FILE *to)
+{
+	const struct stream *stream = &session->streams[which];
+	fprintf(to, "%s-start %" PRIu64 "\n", name, stream->output.spool.start);
+	fprintf(to, "%s-end %" PRIu64 "\n", name, stream->output.spool.end);
+	fprintf(to, "%s-paused %s\n", name, stream->paused ? "yes" : "no");
+}
+
 void mimobox_session_print_status(const struct mimobox_session *session, FILE *to)
 {
 	fprintf(to, "state %s\n", state_name(session->state));
@@ -149,10 +158,10 @@ void mimobox_session_print_status(const struct mimobox_session *session, FILE *t
 			fprintf(to, "exit %d\n", session->status);
 		fprintf(to, "reason %s\n", reason_name(session->reason));
 	}
-	fprintf(to, "output-start %" PRIu64 "\n", session->output.spool.start);
-	fprintf(to, "output-end %" PRIu64 "\n", session->output.spool.end);
-	fprintf(to, "output-paused %s\n", session->paused ? "yes" : "no");
-	fprintf(to, "readers %u\n", session->output.reader_count);
+	print_stream(session, MIMOBOX_STDOUT, "output", to);
+	if (!session->config.terminal)
+		print_stream(session, MIMOBOX_STDERR, "stderr", to);
+	fprintf(to, "readers %u\n", session->streams[MIMOBOX_STDOUT].output.reader_count);
 	if (session->started.tv_sec)
 		print_usage(session, to);
 	if (session->state == MIMOBOX_RUNNING) {

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two directions of a session's terminal, between its master and the session's output and
- * input. The master is watched for reading while there is room for output, and for writing while
- * input waits. Where nothing may be read, the terminal fills up and its own flow control pauses
- * the program, as a slow real terminal would.
+ * What a session prints is read while there is room for it. Where nothing may be read, the
+ * terminal or the pipe fills up and its own flow control pauses the program, as a slow real
+ * terminal would.
+ *
+ * What is typed goes out at once as far as it is taken. Only while some of it waits is the way in
+ * watched, by a duplicate of its descriptor: a terminal's master is one descriptor for both ways,
+ * and the loop has one watcher for each.
  */
 #include "session.h"
 #include "terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,157 +21,217 @@
 
 #define DISK_RETRY_NS UINT64_C(250000000)
 
-static void on_master(void *data, uint32_t events);
+static void close_typing(struct mimobox_session *session);
 
-static void set_events(struct mimobox_session *session)
+/* Out */
+
+static void pause_stream(struct stream *stream, bool pause)
 {
-	uint32_t events = session->paused ? 0 : EPOLLIN;
-	if (input_pending(&session->input))
-		events |= EPOLLOUT;
-	if (!session->master_source || events == session->master_events)
-		return;
-	session->master_events = events;
-	loop_modify(session->master_source, events);
+	if (stream->source && stream->paused != pause)
+		loop_modify(stream->source, pause ? 0 : EPOLLIN);
+	stream->paused = pause;
 }
 
-void stream_watch(struct mimobox_session *session)
+static void close_stream(struct stream *stream)
 {
-	session->paused = false;
-	session->master_events = EPOLLIN;
-	if (loop_add(session->box->loop, session->sandbox.master, EPOLLIN, on_master, session,
-		     &session->master_source) < 0) {
-		mimobox_session_log(session, "no memory to watch the terminal: ended");
-		session_kill(session, END_KILL);
+	loop_remove(stream->source);
+	stream->source = NULL;
+	if (stream->fd >= 0) {
+		if (stream->session->typing.fd == stream->fd)
+			close_typing(stream->session);
+		close(stream->fd);
 	}
-}
-
-void stream_close(struct mimobox_session *session)
-{
-	loop_remove(session->master_source);
-	session->master_source = NULL;
-	if (session->sandbox.master >= 0)
-		close(session->sandbox.master);
-	session->sandbox.master = -1;
-}
-
-/* Output */
-
-static void pause_output(struct mimobox_session *session)
-{
-	session->paused = true;
-	set_events(session);
+	stream->fd = -1;
 }
 
 /* The disk took not all of it: what it did not take is in memory, and no more is read now. */
-static void disk_is_full(struct mimobox_session *session, int error)
+static void disk_is_full(struct stream *stream, int error)
 {
+	struct mimobox_session *session = stream->session;
 	if (error == -ENOMEM)
 		mimobox_session_log(session, "output was lost: no room on disk, none in memory");
-	else if (!session->paused)
+	else if (!stream->paused)
 		mimobox_session_log(session, "output paused: spool: %s", strerror(-error));
 	if (session->state != MIMOBOX_RUNNING)
 		return; /* the little that is still to come is held in memory as well */
 	loop_timer_arm(&session->retry_timer, DISK_RETRY_NS);
-	pause_output(session);
+	pause_stream(stream, true);
 }
 
-int stream_flush(struct mimobox_session *session)
+void streams_flush(struct mimobox_session *session)
 {
-	int error = session->output.spool.held_size ? spool_flush(&session->output.spool) : 0;
-	if (error < 0) {
-		loop_timer_arm(&session->retry_timer, DISK_RETRY_NS);
-		return error;
-	}
-	if (session->paused) {
+	for (int i = 0; i < STREAMS; i++) {
+		struct stream *stream = &session->streams[i];
+		if (!stream->output.spool.held_size)
+			continue;
+		if (spool_flush(&stream->output.spool) < 0) {
+			loop_timer_arm(&session->retry_timer, DISK_RETRY_NS);
+			continue;
+		}
 		mimobox_session_log(session, "output goes on: the spool has room");
-		session->paused = false;
-		set_events(session);
+		pause_stream(stream, false);
 	}
-	return 0;
 }
 
-void stream_reader_moved(struct mimobox_session *session)
+static void reader_moved(struct output *output)
 {
-	if (!session->paused || session->output.spool.held_size || !session->master_source ||
-	    output_room(&session->output) == 0)
-		return;
-	session->paused = false;
-	set_events(session);
+	struct stream *stream = (struct stream *)((char *)output - offsetof(struct stream, output));
+	if (stream->paused && !output->spool.held_size && output_room(output) > 0)
+		pause_stream(stream, false);
 }
 
 /* One batch. False where there is nothing more to be had now. */
-static bool drain_batch(struct mimobox_session *session, bool final)
+static bool drain_batch(struct stream *stream, bool final)
 {
+	struct mimobox_session *session = stream->session;
 	char *scratch = session->box->scratch;
-	size_t room = final ? SIZE_MAX : output_room(&session->output);
+	size_t room = final ? SIZE_MAX : output_room(&stream->output);
 	bool ended;
 	if (room == 0) {
-		pause_output(session);
+		pause_stream(stream, true);
 		return false;
 	}
-	size_t size = terminal_drain(session->sandbox.master, scratch,
+	size_t size = terminal_drain(stream->fd, scratch,
 				     room < SESSION_BATCH ? room : SESSION_BATCH, &ended);
 	if (size) {
-		int error = output_append(&session->output, scratch, size);
+		int error = output_append(&stream->output, scratch, size);
 		if (error < 0)
-			disk_is_full(session, error);
+			disk_is_full(stream, error);
 	}
 	if (ended)
-		stream_close(session);
+		close_stream(stream);
 	if (size)
 		session_notify(session, MIMOBOX_OUTPUT);
 	return size == SESSION_BATCH && !ended;
 }
 
 /*
- * What one wake-up reads is bounded, so that a flood does not keep the loop from others; the
- * last drain, when no process is left, is bounded by what a terminal holds.
+ * What one wake-up reads is bounded, so that a flood does not keep the loop from others; the last
+ * drain, when no process is left, is bounded by what a terminal or a pipe holds.
  */
-void stream_drain(struct mimobox_session *session, bool final)
+static void on_stream(void *data, uint32_t events)
 {
-	if (final) {
-		session->paused = false;
-		set_events(session);
+	struct stream *stream = data;
+	struct mimobox_session *session = mimobox_session_ref(stream->session);
+	bool final = session->state == MIMOBOX_DRAINING;
+	if ((events & (EPOLLIN | EPOLLHUP)) && (final || !stream->paused)) {
+		while (drain_batch(stream, final) && final)
+			;
+	} else if (events & (EPOLLHUP | EPOLLERR)) {
+		/* Reported also when nothing is asked for: then the end will read the rest. */
+		loop_remove(stream->source);
+		stream->source = NULL;
 	}
-	while (session->sandbox.master >= 0 && drain_batch(session, final) && final)
-		;
+	if (session->state == MIMOBOX_DRAINING && !streams_open_still(session))
+		session_drained(session);
+	mimobox_session_unref(session);
 }
 
-/* Input */
+void streams_drain(struct mimobox_session *session)
+{
+	for (int i = 0; i < STREAMS; i++) {
+		struct stream *stream = &session->streams[i];
+		if (stream->fd < 0)
+			continue;
+		pause_stream(stream, false);
+		while (drain_batch(stream, true))
+			;
+	}
+}
+
+bool streams_open_still(const struct mimobox_session *session)
+{
+	return session->streams[0].fd >= 0 || session->streams[1].fd >= 0;
+}
+
+/* In */
+
+static void on_typing(void *data, uint32_t events);
+
+static void watch_typing(struct mimobox_session *session, bool watch)
+{
+	struct typing *typing = &session->typing;
+	if (watch == (typing->source != NULL))
+		return;
+	if (!watch) {
+		loop_remove(typing->source);
+		typing->source = NULL;
+		close(typing->watched);
+		typing->watched = -1;
+		return;
+	}
+	typing->watched = fcntl(typing->fd, F_DUPFD_CLOEXEC, 3);
+	if (typing->watched >= 0 && loop_add(session->box->loop, typing->watched, EPOLLOUT,
+					     on_typing, session, &typing->source) < 0) {
+		close(typing->watched);
+		typing->watched = -1;
+	}
+	if (typing->watched < 0)
+		mimobox_session_log(session, "input waits: no descriptor to watch for room");
+}
+
+static void close_typing(struct mimobox_session *session)
+{
+	struct typing *typing = &session->typing;
+	watch_typing(session, false);
+	if (typing->fd >= 0 && typing->fd != session->streams[0].fd)
+		close(typing->fd);
+	typing->fd = -1;
+	input_finish(&typing->input);
+}
+
+/* Without a terminal, the end of input is the end of the pipe. */
+static int pass_pipe(struct mimobox_session *session)
+{
+	struct typing *typing = &session->typing;
+	int error = input_pass_pipe(&typing->input, typing->fd);
+	if (error == 0 && typing->input.end_count)
+		close_typing(session);
+	return error;
+}
 
 static void pass_input(struct mimobox_session *session)
 {
-	size_t before = session->input.size;
-	int error = input_pass(&session->input, session->sandbox.master);
+	struct typing *typing = &session->typing;
+	size_t before = typing->input.size;
+	int error = session->config.terminal ? input_pass(&typing->input, typing->fd)
+					     : pass_pipe(session);
 	if (error < 0 && error != -EAGAIN) {
 		mimobox_session_log(session, "input was dropped: %s", strerror(-error));
-		input_finish(&session->input);
+		input_finish(&typing->input);
 	}
-	set_events(session);
-	if (session->input.size < before)
+	watch_typing(session, typing->fd >= 0 && input_pending(&typing->input));
+	if (typing->input.size < before)
 		session_notify(session, MIMOBOX_ROOM);
+}
+
+static void on_typing(void *data, uint32_t events)
+{
+	(void)events;
+	pass_input(data);
 }
 
 static int check_input(struct mimobox_session *session)
 {
 	if (session->state == MIMOBOX_CREATED || session->state == MIMOBOX_STARTING)
 		return session->removed ? -EPIPE : -EBUSY;
-	if (session->state != MIMOBOX_RUNNING || session->sandbox.master < 0)
+	if (session->state != MIMOBOX_RUNNING || session->typing.fd < 0 ||
+	    (!session->config.terminal && session->typing.input.end_count))
 		return -EPIPE;
 	return 0;
 }
 
 ssize_t mimobox_session_input(struct mimobox_session *session, const void *data, size_t size)
 {
-	struct termios modes;
+	struct termios modes = { 0 }; /* a pipe is as raw as can be */
 	int error = check_input(session);
-	if (error == 0 && tcgetattr(session->sandbox.master, &modes) < 0)
+	if (error == 0 && session->config.terminal && tcgetattr(session->typing.fd, &modes) < 0)
 		error = -EPIPE;
 	if (error == -EPIPE)
-		mimobox_session_log(session, "input refused: the session has ended");
+		mimobox_session_log(session, "input refused: it has come to its end");
 	if (error < 0)
 		return error;
-	ssize_t count = input_put(&session->input, &modes, data, size);
+	ssize_t count = input_put(&session->typing.input, &modes, data, size);
 	if (count == -EMSGSIZE)
 		mimobox_session_log(session,
 				    "input refused: the terminal is canonical, and a line of more "
@@ -178,54 +242,91 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 	return count;
 }
 
-int stream_end_input(struct mimobox_session *session)
+int streams_end_input(struct mimobox_session *session)
 {
 	int error = check_input(session);
 	if (error == 0)
-		error = input_end(&session->input);
+		error = input_end(&session->typing.input);
 	if (error == 0)
 		pass_input(session);
 	return error;
 }
 
-/* The terminal is taken away; what the program had printed is read before. */
-void stream_hang_up(struct mimobox_session *session)
+/* All of them */
+
+void streams_init(struct mimobox_session *session)
 {
-	drain_batch(session, true); /* more than a terminal holds */
-	sandbox_control(&session->sandbox, CONTROL_HANGUP, 0);
-	stream_close(session);
-	input_finish(&session->input);
-	session_notify(session, MIMOBOX_ROOM);
+	for (int i = 0; i < STREAMS; i++) {
+		struct stream *stream = &session->streams[i];
+		stream->session = session;
+		stream->fd = -1;
+		stream->output = (struct output){ .spool.fd = -1, .retain = UINT64_MAX };
+	}
+	session->typing.fd = session->typing.watched = -1;
 }
 
-static void on_master(void *data, uint32_t events)
+void streams_open(struct mimobox_session *session, const int ends[3])
 {
-	struct mimobox_session *session = data;
-	mimobox_session_ref(session);
-	if (events & EPOLLOUT)
-		pass_input(session);
-	if (session->master_source && (events & EPOLLIN) && !session->paused)
-		stream_drain(session, session->state == MIMOBOX_DRAINING);
-	/* Always reported, also when nothing is asked for: then the end will read the rest. */
-	if (session->master_source && (events & (EPOLLHUP | EPOLLERR)) &&
-	    (session->paused || !(events & EPOLLIN))) {
-		loop_remove(session->master_source);
-		session->master_source = NULL;
+	session->typing.fd = ends[0];
+	for (int i = 0; i < STREAMS; i++) {
+		struct stream *stream = &session->streams[i];
+		stream->fd = ends[1 + i];
+		stream->paused = false;
+		if (stream->fd >= 0 && loop_add(session->box->loop, stream->fd, EPOLLIN, on_stream,
+						stream, &stream->source) < 0) {
+			mimobox_session_log(session, "no memory to watch the output: ended");
+			session_kill(session, END_KILL);
+		}
 	}
-	if (session->state == MIMOBOX_DRAINING && session->sandbox.master < 0)
-		session_drained(session);
-	mimobox_session_unref(session);
+}
+
+void streams_close(struct mimobox_session *session)
+{
+	close_typing(session);
+	for (int i = 0; i < STREAMS; i++)
+		close_stream(&session->streams[i]);
+}
+
+void streams_end(struct mimobox_session *session)
+{
+	input_finish(&session->typing.input);
+	for (int i = 0; i < STREAMS; i++)
+		session->streams[i].output.ended = true;
+}
+
+void streams_finish(struct mimobox_session *session)
+{
+	input_finish(&session->typing.input);
+	for (int i = 0; i < STREAMS; i++)
+		output_close(&session->streams[i].output);
+}
+
+/* What the program had printed is read before: one batch is more than a terminal holds. */
+void streams_hang_up(struct mimobox_session *session)
+{
+	for (int i = 0; i < STREAMS; i++)
+		if (session->streams[i].fd >= 0)
+			drain_batch(&session->streams[i], true);
+	sandbox_control(&session->sandbox, CONTROL_HANGUP, 0);
+	streams_close(session);
+	session_notify(session, MIMOBOX_ROOM);
 }
 
 /* Readers */
 
-int mimobox_reader_open(struct mimobox_session *session, struct mimobox_reader **out)
+static struct output *output_of(struct mimobox_session *session, enum mimobox_stream stream)
+{
+	return &session->streams[stream].output;
+}
+
+int mimobox_reader_open(struct mimobox_session *session, enum mimobox_stream stream,
+			struct mimobox_reader **out)
 {
 	struct mimobox_reader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;
 	reader->session = mimobox_session_ref(session);
-	output_attach(&session->output, reader);
+	output_attach(output_of(session, stream), reader);
 	*out = reader;
 	return 0;
 }
@@ -235,7 +336,7 @@ void mimobox_reader_close(struct mimobox_reader *reader)
 	if (!reader)
 		return;
 	output_detach(reader->output, reader);
-	stream_reader_moved(reader->session);
+	reader_moved(reader->output);
 	mimobox_session_unref(reader->session);
 	free(reader);
 }
@@ -244,21 +345,22 @@ ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t si
 {
 	ssize_t count = output_read(reader->output, reader, data, size, offset);
 	if (count > 0)
-		stream_reader_moved(reader->session);
+		reader_moved(reader->output);
 	return count;
 }
 
-void mimobox_session_output_range(const struct mimobox_session *session, uint64_t *start,
-				  uint64_t *end)
+void mimobox_session_output_range(const struct mimobox_session *session, enum mimobox_stream stream,
+				  uint64_t *start, uint64_t *end)
 {
-	*start = session->output.spool.start;
-	*end = session->output.spool.end;
+	const struct spool *spool = &session->streams[stream].output.spool;
+	*start = spool->start;
+	*end = spool->end;
 }
 
-ssize_t mimobox_session_peek(struct mimobox_session *session, void *data, size_t size,
-			     uint64_t offset)
+ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_stream stream,
+			     void *data, size_t size, uint64_t offset)
 {
-	const struct spool *spool = &session->output.spool;
+	const struct spool *spool = &output_of(session, stream)->spool;
 	if (offset < spool->start)
 		return -ESTALE;
 	return offset >= spool->end ? 0 : spool_read(spool, data, size, offset);

@@ -8,8 +8,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -46,7 +46,7 @@ static int parse_digits(const char **text, uint64_t *number)
 	bool over = false;
 	for (; isdigit((unsigned char)**text); (*text)++)
 		over |= __builtin_mul_overflow(value, 10, &value) ||
-		        __builtin_add_overflow(value, (uint64_t)(**text - '0'), &value);
+			__builtin_add_overflow(value, (uint64_t)(**text - '0'), &value);
 	*number = value;
 	return over ? -ERANGE : 0;
 }
@@ -86,7 +86,7 @@ static int parse_fraction(const char **text, uint64_t *numerator, uint64_t *deno
 }
 
 static int parse_scaled(const char *text, const struct unit *units, size_t unit_count,
-                        uint64_t *out)
+			uint64_t *out)
 {
 	uint64_t whole, numerator, denominator, base;
 	int range = parse_digits(&text, &whole);

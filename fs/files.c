@@ -89,11 +89,21 @@ static unsigned poll_input(struct handle *handle)
 	return handle->dir->input_full ? 0 : POLLOUT;
 }
 
-/* output */
+/* output, stderr */
 
 static int open_output(struct handle *handle)
 {
-	return mimobox_reader_open(session_of(handle), &handle->reader);
+	return mimobox_reader_open(session_of(handle), MIMOBOX_STDOUT, &handle->reader);
+}
+
+static int open_stderr(struct handle *handle)
+{
+	return mimobox_reader_open(session_of(handle), MIMOBOX_STDERR, &handle->reader);
+}
+
+static bool has_stderr(const struct dir *dir)
+{
+	return !mimobox_session_has_terminal(dir->session);
 }
 
 static ssize_t read_output(struct request *request)
@@ -158,14 +168,14 @@ static unsigned poll_exit(struct handle *handle)
 static int open_transcript(struct handle *handle)
 {
 	uint64_t end;
-	mimobox_session_output_range(session_of(handle), &handle->base, &end);
+	mimobox_session_output_range(session_of(handle), MIMOBOX_STDOUT, &handle->base, &end);
 	return 0;
 }
 
 static uint64_t size_transcript(const struct dir *dir, const struct handle *handle)
 {
 	uint64_t start, end;
-	mimobox_session_output_range(dir->session, &start, &end);
+	mimobox_session_output_range(dir->session, MIMOBOX_STDOUT, &start, &end);
 	return end - (handle ? handle->base : start);
 }
 
@@ -173,7 +183,7 @@ static ssize_t read_transcript(struct request *request)
 {
 	struct handle *handle = request->handle;
 	uint64_t start, end;
-	mimobox_session_output_range(session_of(handle), &start, &end);
+	mimobox_session_output_range(session_of(handle), MIMOBOX_STDOUT, &start, &end);
 	if (request->offset >= end - handle->base)
 		return 0;
 	uint64_t at = handle->base + request->offset;
@@ -181,7 +191,8 @@ static ssize_t read_transcript(struct request *request)
 		return -ESTALE;
 	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
 	request->answer = handle->server->answer;
-	return mimobox_session_peek(session_of(handle), handle->server->answer, size, at);
+	return mimobox_session_peek(session_of(handle), MIMOBOX_STDOUT, handle->server->answer,
+				    size, at);
 }
 
 /* ctl */
@@ -293,6 +304,7 @@ const struct file session_files[] = {
 	{ "status", 0400, .show = show_status },
 	{ "log", 0400, .show = show_log },
 	{ "transcript", 0400, .open = open_transcript, .read = read_transcript, .size = size_transcript },
+	{ "stderr", 0400, .open = open_stderr, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT, .there = has_stderr },
 	{ "workspace", 0777, .link = link_workspace },
 	{ 0 },
 };
@@ -304,6 +316,11 @@ const struct file *file_find(const struct file *table, const char *name)
 		if (strcmp(file->name, name) == 0)
 			return file;
 	return NULL;
+}
+
+bool file_there(const struct file *file, const struct dir *dir)
+{
+	return !file->there || file->there(dir);
 }
 
 mode_t file_mode(const struct file *file)

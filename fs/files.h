@@ -32,6 +32,7 @@ struct file {
 	/* POLLIN and so on, as it is now (NULL: always ready). */
 	unsigned (*poll)(struct handle *handle);
 	const char *(*link)(const struct dir *dir); /* where it leads now; NULL: nowhere */
+	bool (*there)(const struct dir *dir);       /* whether it is there (NULL: always) */
 };
 
 extern const struct file root_files[], session_files[];
@@ -39,6 +40,7 @@ extern const struct file root_files[], session_files[];
 /* By its name in one of the tables; NULL: none. */
 const struct file *file_find(const struct file *table, const char *name);
 
+bool file_there(const struct file *file, const struct dir *dir);
 mode_t file_mode(const struct file *file);
 bool file_readable(const struct file *file);
 bool file_writable(const struct file *file);

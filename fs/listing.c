@@ -49,7 +49,8 @@ static bool add_files(struct listing *listing, const struct node *directory, uin
 	for (const struct file *file = table; file->name; file++) {
 		uint64_t next = DOTS + 1 + (uint64_t)(file - table);
 		struct node node = { directory->dir, file };
-		if (next > offset && !add(listing, file->name, &node, next))
+		if (next > offset && file_there(file, directory->dir) &&
+		    !add(listing, file->name, &node, next))
 			return false;
 	}
 	return true;

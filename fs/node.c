@@ -66,7 +66,7 @@ int node_lookup(struct server *server, const struct node *parent, const char *na
 		return -ENOENT;
 	out->file = file_find(node_files(parent), name);
 	if (out->file)
-		return 0;
+		return file_there(out->file, parent->dir) ? 0 : -ENOENT;
 	if (parent->dir)
 		return -ENOENT;
 	struct mimobox_session *session = mimobox_session_find(server->box, name);

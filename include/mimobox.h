@@ -38,6 +38,12 @@ enum mimobox_event {
 	MIMOBOX_ENDED = 1u << 3,  /* exit status known, output drained, no process left */
 };
 
+/* What a session prints. */
+enum mimobox_stream {
+	MIMOBOX_STDOUT, /* all of it, where there is a terminal */
+	MIMOBOX_STDERR, /* with `terminal no`: standard error */
+};
+
 enum mimobox_state {
 	MIMOBOX_CREATED,  /* may be configured and started */
 	MIMOBOX_STARTING, /* between the start and its answer */
@@ -125,6 +131,7 @@ uid_t mimobox_session_uid(const struct mimobox_session *session);
 gid_t mimobox_session_gid(const struct mimobox_session *session);
 /* The directory that it has as /workspace; NULL where there is none (any more). */
 const char *mimobox_session_workspace(const struct mimobox_session *session);
+bool mimobox_session_has_terminal(const struct mimobox_session *session);
 bool mimobox_session_removed(const struct mimobox_session *session);
 enum mimobox_state mimobox_session_state(const struct mimobox_session *session);
 /* A place for the caller's own pointer; NULL at first. */
@@ -186,9 +193,10 @@ void mimobox_session_print_size(const struct mimobox_session *session, FILE *to)
  * Output is an absolute log of bytes, kept from `start` (0, until more than `retain` was
  * printed) to `end`. While a reader is open, `overflow wait` keeps what it has not read.
  */
-void mimobox_session_output_range(const struct mimobox_session *session, uint64_t *start,
-                                  uint64_t *end);
-int mimobox_reader_open(struct mimobox_session *session, struct mimobox_reader **out);
+void mimobox_session_output_range(const struct mimobox_session *session, enum mimobox_stream stream,
+                                  uint64_t *start, uint64_t *end);
+int mimobox_reader_open(struct mimobox_session *session, enum mimobox_stream stream,
+                        struct mimobox_reader **out);
 void mimobox_reader_close(struct mimobox_reader *reader);
 /*
  * Reads at `offset`; one below `start` begins at `start`, and the reader that goes on from
@@ -199,8 +207,8 @@ void mimobox_reader_close(struct mimobox_reader *reader);
 ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t size,
                             uint64_t offset);
 /* Reads what is kept at the absolute `offset`, which must not be below `start`; never EAGAIN. */
-ssize_t mimobox_session_peek(struct mimobox_session *session, void *data, size_t size,
-                             uint64_t offset);
+ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_stream stream, void *data,
+                             size_t size, uint64_t offset);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bytes that go in and out of a session: what it prints, by one stream or, without a
+ * terminal, by two, and what is typed at it.
+ */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include "input.h"
+#include "loop.h"
+#include "output.h"
+
+struct mimobox_session;
+
+enum { STREAMS = 2 }; /* by enum mimobox_stream */
+
+/* One way out. */
+struct stream {
+	struct mimobox_session *session;
+	struct output output;
+	int fd; /* the master, or a pipe; -1: there is none (any more) */
+	struct loop_source *source;
+	bool paused; /* it isn't read, for want of room */
+};
+
+/* The way in. */
+struct typing {
+	struct input input;
+	int fd;      /* with a terminal the same as its stream's */
+	int watched; /* a duplicate of it, while the queue waits for room; else -1 */
+	struct loop_source *source;
+};
+
+void streams_init(struct mimobox_session *session);
+/* Takes over the ends of what was started, and watches them. */
+void streams_open(struct mimobox_session *session, const int ends[3]);
+/* Reads what is left when no process is left. */
+void streams_drain(struct mimobox_session *session);
+bool streams_open_still(const struct mimobox_session *session);
+void streams_close(struct mimobox_session *session);
+/* No more will come: readers get the end. */
+void streams_end(struct mimobox_session *session);
+void streams_finish(struct mimobox_session *session);
+/* Tries again what a full disk did not take. */
+void streams_flush(struct mimobox_session *session);
+/* The program's terminal, or its pipes, are taken away. */
+void streams_hang_up(struct mimobox_session *session);
+int streams_end_input(struct mimobox_session *session);
+
+#endif

@@ -240,6 +240,11 @@ const char *mimobox_session_workspace(const struct mimobox_session *session)
 	return session->workspace;
 }
 
+pid_t mimobox_session_pid(const struct mimobox_session *session)
+{
+	return session->sandbox.pid;
+}
+
 bool mimobox_session_has_terminal(const struct mimobox_session *session)
 {
 	return session->config.terminal;
@@ -469,9 +474,10 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 		error = -EIO;
 	if (error < 0)
 		explain_by_log(session, why, why_size);
-	box->notify = notify;
 	mimobox_session_remove(session);
 	mimobox_session_unref(session);
+	box->notify = notify;
+	box->stats = (struct stats){ 0 };
 	return error;
 }
 

@@ -117,6 +117,7 @@ static void fail_start(struct mimobox_session *session, const struct start_repor
 	if (session->start_result != -EINPROGRESS)
 		return;
 	log_failure(session, report);
+	session->box->stats.failed_starts++;
 	session->start_result = report->error ? -report->error : -ECHILD;
 	sandbox_kill(&session->sandbox);
 }
@@ -188,6 +189,8 @@ static void started(struct mimobox_session *session)
 	session->changed = session->started;
 	session->state = MIMOBOX_RUNNING;
 	session->start_result = 0;
+	session->box->stats.starts++;
+	stats_add_latency(&session->box->stats, loop_now() - session->start_begun);
 	mimobox_session_log(session, "started %d", (int)session->sandbox.pid);
 	if (session->config.timeout_ns != UNITS_NONE)
 		loop_timer_arm(&session->timeout, session->config.timeout_ns);
@@ -363,6 +366,7 @@ int mimobox_session_start(struct mimobox_session *session)
 		mimobox_session_log(session, "start refused: it was started before");
 		return -EBUSY;
 	}
+	session->start_begun = loop_now();
 	int error = check_enforceable(session);
 	if (error == 0)
 		error = begin(session);
@@ -375,6 +379,7 @@ int mimobox_session_start(struct mimobox_session *session)
 		}
 	}
 	session->start_result = error;
+	session->box->stats.failed_starts += error < 0;
 	if (error < 0)
 		return error;
 	session->state = MIMOBOX_STARTING;

@@ -16,6 +16,7 @@
 #include "mimobox.h"
 #include "root.h"
 #include "sandbox.h"
+#include "stats.h"
 #include "stream.h"
 
 #include <time.h>
@@ -55,6 +56,7 @@ struct mimobox_session {
 	enum end_reason reason;
 	int status; /* exit status, or minus the signal */
 	struct timespec created, changed, started, ended;
+	uint64_t start_begun, last_output; /* ns, on the loop's clock */
 
 	struct config config;
 	char *workspace; /* on the host; NULL: none */
@@ -88,6 +90,7 @@ struct mimobox {
 				[2]; /* by fork and by tcp_only; see box_filter() */
 	cap_t no_capabilities;
 
+	struct stats stats;
 	uint64_t last_id;
 	unsigned count; /* sessions in the set */
 	unsigned live;  /* sandboxes, and removals of workspaces, that have not come to their end */

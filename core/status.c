@@ -171,6 +171,20 @@ void mimobox_session_print_status(const struct mimobox_session *session, FILE *t
 	}
 }
 
+void mimobox_print_stats(const struct mimobox *box, FILE *to)
+{
+	const struct stats *stats = &box->stats;
+	fprintf(to, "sessions %u\n", box->count);
+	fprintf(to, "running %u\n", box->live);
+	fprintf(to, "starts %" PRIu64 "\n", stats->starts);
+	fprintf(to, "failed-starts %" PRIu64 "\n", stats->failed_starts);
+	fprintf(to, "bytes-in %" PRIu64 "\n", stats->bytes_in);
+	fprintf(to, "bytes-out %" PRIu64 "\n", stats->bytes_out);
+	/* Seconds, as all times are. */
+	fprintf(to, "start-latency-p50 %.6f\n", 1e-9 * (double)stats_latency(stats, 50));
+	fprintf(to, "start-latency-p99 %.6f\n", 1e-9 * (double)stats_latency(stats, 99));
+}
+
 void mimobox_session_print_config(const struct mimobox_session *session, FILE *to)
 {
 	config_print(&session->config, to);

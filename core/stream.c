@@ -101,6 +101,9 @@ static bool drain_batch(struct stream *stream, bool final)
 	if (ended)
 		close_stream(stream);
 	if (size)
+		session->last_output = loop_now();
+	session->box->stats.bytes_out += size;
+	if (size)
 		session_notify(session, MIMOBOX_OUTPUT);
 	return size == SESSION_BATCH && !ended;
 }
@@ -237,8 +240,10 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 				    "input refused: the terminal is canonical, and a line of more "
 				    "than %d bytes would be cut",
 				    INPUT_LINE_MAX);
-	if (count > 0)
+	if (count > 0) {
+		session->box->stats.bytes_in += (uint64_t)count;
 		pass_input(session);
+	}
 	return count;
 }
 

@@ -13,7 +13,9 @@
  */
 #include "dir.h"
 
+#include "feed.h"
 #include "handle.h"
+#include "question.h"
 #include "server.h"
 
 #include <errno.h>
@@ -43,7 +45,9 @@ int dir_make(struct server *server, const char *name, uid_t uid, gid_t gid, mode
 		link_init(&dir->parked[i]);
 		link_init(&dir->watched[i]);
 	}
+	link_init(&dir->questions);
 	link_append(&server->dirs, &dir->link);
+	feed_tell(server, dir, "created");
 	*out = dir;
 	return 0;
 }
@@ -59,6 +63,7 @@ void dir_unref(struct dir *dir)
 	if (!dir || --dir->users > 0)
 		return;
 	link_remove(&dir->link);
+	questions_finish(dir);
 	*mimobox_session_data(dir->session) = NULL;
 	mimobox_session_unref(dir->session);
 	free(dir);
@@ -84,6 +89,16 @@ static void wake_all(struct dir *dir)
 		wake(dir, i);
 }
 
+static void tell(struct dir *dir, unsigned events)
+{
+	struct mimobox_session *session = dir->session;
+	int status;
+	if ((events & MIMOBOX_STARTED) && mimobox_session_start_result(session) == 0)
+		feed_tell(dir->server, dir, "started %d", (int)mimobox_session_pid(session));
+	if ((events & MIMOBOX_ENDED) && mimobox_session_exit(session, &status) == 0)
+		feed_tell(dir->server, dir, "exited %d", status);
+}
+
 void dir_notify(struct mimobox_session *session, unsigned events, void *data)
 {
 	(void)data;
@@ -92,6 +107,8 @@ void dir_notify(struct mimobox_session *session, unsigned events, void *data)
 		return;
 	if (events & MIMOBOX_ROOM)
 		dir->input_full = false;
+	if (events & (MIMOBOX_STARTED | MIMOBOX_ENDED))
+		tell(dir, events);
 	if (events & MIMOBOX_ENDED) {
 		wake_all(dir);
 		server_dir_ended(dir->server, dir);
@@ -104,6 +121,7 @@ void dir_notify(struct mimobox_session *session, unsigned events, void *data)
 
 void dir_remove(struct dir *dir)
 {
+	feed_tell(dir->server, dir, "removed");
 	mimobox_session_remove(dir->session);
 	wake_all(dir);
 	dir_unref(dir);

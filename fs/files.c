@@ -9,6 +9,7 @@
 #include "files.h"
 
 #include "dir.h"
+#include "feed.h"
 #include "handle.h"
 #include "request.h"
 #include "server.h"
@@ -25,7 +26,7 @@ static struct mimobox_session *session_of(const struct handle *handle)
 }
 
 /* The part of a text that a read asks for. */
-static ssize_t give(struct request *request, const char *text, size_t size)
+ssize_t file_give(struct request *request, const char *text, size_t size)
 {
 	if (request->offset >= size)
 		return 0;
@@ -154,7 +155,7 @@ static ssize_t read_exit(struct request *request)
 		return error;
 	char *text = request->handle->server->answer;
 	int size = snprintf(text, SERVER_ANSWER_MAX, "%d\n", status);
-	return give(request, text, (size_t)size);
+	return file_give(request, text, (size_t)size);
 }
 
 static unsigned poll_exit(struct handle *handle)
@@ -276,6 +277,11 @@ static void show_defaults(const struct handle *handle, FILE *to)
 	mimobox_defaults_print(handle->server->box, to);
 }
 
+static void show_stats(const struct handle *handle, FILE *to)
+{
+	mimobox_print_stats(handle->server->box, to);
+}
+
 static ssize_t take_defaults(struct handle *handle, const char *text, size_t size)
 {
 	return mimobox_defaults_configure(handle->server->box, text, size);
@@ -291,6 +297,8 @@ static const char *link_workspace(const struct dir *dir)
 /* clang-format off */
 const struct file root_files[] = {
 	{ "defaults", 0644, .show = show_defaults, .take = take_defaults },
+	{ "events", 0444, .open = feed_open, .read = feed_read, .poll = feed_poll },
+	{ "stats", 0444, .show = show_stats },
 	{ 0 },
 };
 
@@ -305,6 +313,7 @@ const struct file session_files[] = {
 	{ "log", 0400, .show = show_log },
 	{ "transcript", 0400, .open = open_transcript, .read = read_transcript, .size = size_transcript },
 	{ "stderr", 0400, .open = open_stderr, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT, .there = has_stderr },
+	{ "wait", 0500, .directory = true },
 	{ "workspace", 0777, .link = link_workspace },
 	{ 0 },
 };
@@ -325,7 +334,7 @@ bool file_there(const struct file *file, const struct dir *dir)
 
 mode_t file_mode(const struct file *file)
 {
-	return (file->link ? S_IFLNK : S_IFREG) | file->mode;
+	return (file->link ? S_IFLNK : file->directory ? S_IFDIR : S_IFREG) | file->mode;
 }
 
 bool file_readable(const struct file *file)
@@ -363,7 +372,7 @@ ssize_t file_read(struct request *request)
 	int error = 0;
 	if (request->offset == 0 || !handle->text.data)
 		error = make_text(handle);
-	return error < 0 ? error : give(request, handle->text.data, handle->text.size);
+	return error < 0 ? error : file_give(request, handle->text.data, handle->text.size);
 }
 
 ssize_t file_write(struct request *request)

@@ -31,6 +31,7 @@ struct file {
 	uint64_t (*size)(const struct dir *dir, const struct handle *handle);
 	/* POLLIN and so on, as it is now (NULL: always ready). */
 	unsigned (*poll)(struct handle *handle);
+	bool directory; /* of questions, see question.h; it has nothing else */
 	const char *(*link)(const struct dir *dir); /* where it leads now; NULL: nowhere */
 	bool (*there)(const struct dir *dir);       /* whether it is there (NULL: always) */
 };
@@ -44,6 +45,9 @@ bool file_there(const struct file *file, const struct dir *dir);
 mode_t file_mode(const struct file *file);
 bool file_readable(const struct file *file);
 bool file_writable(const struct file *file);
+
+/* For workers: as much of `text` as is asked for. */
+ssize_t file_give(struct request *request, const char *text, size_t size);
 
 /* The workers of every read and write. */
 ssize_t file_read(struct request *request);

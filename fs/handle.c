@@ -7,6 +7,7 @@
 
 #include "dir.h"
 #include "files.h"
+#include "node.h"
 #include "server.h"
 
 #define FUSE_USE_VERSION 314
@@ -26,9 +27,10 @@ static int check_access(const struct file *file, int flags)
 	return 0;
 }
 
-int handle_open(struct server *server, struct dir *dir, const struct file *file, int flags,
+int handle_open(struct server *server, const struct node *node, uid_t opener, int flags,
 		struct handle **out)
 {
+	const struct file *file = node->file;
 	int error = check_access(file, flags);
 	if (error < 0)
 		return error;
@@ -36,7 +38,10 @@ int handle_open(struct server *server, struct dir *dir, const struct file *file,
 	if (!handle)
 		return -ENOMEM;
 	handle->server = server;
-	handle->dir = dir ? dir_ref(dir) : NULL;
+	handle->dir = node->dir ? dir_ref(node->dir) : NULL;
+	handle->question = node->question;
+	handle->opener = opener;
+	link_init(&handle->listener);
 	handle->file = file;
 	link_append(&server->handles, &handle->link);
 	link_init(&handle->watch);
@@ -45,6 +50,7 @@ int handle_open(struct server *server, struct dir *dir, const struct file *file,
 		handle_close(handle);
 		return error;
 	}
+	handle->question = NULL; /* the kernel may forget the name before the file is closed */
 	*out = handle;
 	return 0;
 }
@@ -54,6 +60,8 @@ void handle_close(struct handle *handle)
 	handle_watch(handle, NULL);
 	if (handle->reader)
 		mimobox_reader_close(handle->reader);
+	mimobox_wait_close(handle->wait);
+	link_remove(&handle->listener);
 	link_remove(&handle->link);
 	dir_unref(handle->dir);
 	free(handle->text.data);
@@ -69,12 +77,14 @@ void handle_watch(struct handle *handle, struct fuse_pollhandle *poll)
 	handle->poll = NULL;
 	if (!poll)
 		return;
-	if (!handle->dir || !handle->file->poll) { /* always ready: there is nothing to tell */
+	if (!handle->file->poll) { /* always ready: there is nothing to tell */
 		fuse_pollhandle_destroy(poll);
 		return;
 	}
 	handle->poll = poll;
-	link_append(&handle->dir->watched[dir_index(handle->file->event)], &handle->watch);
+	link_append(handle->dir ? &handle->dir->watched[dir_index(handle->file->event)]
+				: &handle->server->feed.watched,
+		    &handle->watch);
 }
 
 void handle_wake(struct handle *handle)

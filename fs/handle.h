@@ -7,11 +7,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct dir;
 struct file;
 struct fuse_pollhandle;
 struct mimobox_reader;
+struct mimobox_wait;
+struct node;
+struct question;
 struct server;
 
 struct text {
@@ -24,19 +28,24 @@ struct handle {
 	struct server *server;
 	struct dir *dir; /* a reference; NULL: a file of the root */
 	const struct file *file;
-	struct link link;  /* in the server's list of all of them */
-	struct text text;  /* what a `show` said */
+	const struct question *question; /* while it is being opened; NULL: it is none */
+	struct mimobox_wait *wait;       /* of a question */
+	uid_t opener;                    /* of `events` */
+	struct link listener;            /* of `events`: in the feed's list */
+	struct link link;                /* in the server's list of all of them */
+	struct text text;                /* what a `show` said */
 	struct text carry; /* the beginning of a line whose rest is still to be written */
 	struct mimobox_reader *reader; /* of `output` */
 	uint64_t next;                 /* of `output`: where the last read ended */
 	bool stale;                    /* of `output`: the next read gets ESTALE */
-	uint64_t base;                 /* of `transcript`: what its offset 0 stands for */
+	uint64_t base;                 /* of `transcript`: what its offset 0 stands for; of
+					  `events`: the offset of `text` */
 	struct fuse_pollhandle *poll;  /* whom to tell; NULL: nobody */
 	struct link watch;             /* in the directory's list, while there is `poll` */
 };
 
 /* 0 or -errno: EACCES where the file cannot be read or written as `flags` ask. */
-int handle_open(struct server *server, struct dir *dir, const struct file *file, int flags,
+int handle_open(struct server *server, const struct node *node, uid_t opener, int flags,
 		struct handle **out);
 void handle_close(struct handle *handle);
 

@@ -48,7 +48,7 @@ static bool add_files(struct listing *listing, const struct node *directory, uin
 	const struct file *table = node_files(directory);
 	for (const struct file *file = table; file->name; file++) {
 		uint64_t next = DOTS + 1 + (uint64_t)(file - table);
-		struct node node = { directory->dir, file };
+		struct node node = { .dir = directory->dir, .file = file };
 		if (next > offset && file_there(file, directory->dir) &&
 		    !add(listing, file->name, &node, next))
 			return false;
@@ -73,8 +73,11 @@ size_t listing_fill(struct server *server, fuse_req_t req, const struct node *di
 	struct listing listing = { .server = server, .req = req, .to = to, .size = size };
 	if (directory->dir && mimobox_session_removed(directory->dir->session))
 		return 0;
-	if (offset < FIRST_SESSION &&
-	    (!add_dots(&listing, directory, offset) || !add_files(&listing, directory, offset)))
+	if (offset < FIRST_SESSION && !add_dots(&listing, directory, offset))
+		return listing.used;
+	if (directory->file) /* questions are asked, not listed */
+		return listing.used;
+	if (offset < FIRST_SESSION && !add_files(&listing, directory, offset))
 		return listing.used;
 	if (!directory->dir)
 		add_sessions(&listing, offset >> ID_SHIFT);

@@ -4,19 +4,22 @@
  * a file plus 1. The root is as the session 0 would be, moved up by one, since FUSE has it as 1.
  *
  * Ids are never used again, so neither are the numbers, and no table of what the kernel
- * remembers is needed: a number whose session is gone is simply not found.
+ * remembers is needed: a number whose session is gone is simply not found. Questions have a
+ * half of the numbers to themselves, by session and, in the low bits, in the order of asking.
  */
 #include "node.h"
 
 #include "dir.h"
 #include "files.h"
 #include "handle.h"
+#include "question.h"
 #include "server.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { BITS = 8, ROOT_FIRST_FILE = 2 };
+enum { BITS = 8, ROOT_FIRST_FILE = 2, QUESTION_BITS = 24 };
+#define QUESTION (UINT64_C(1) << 63)
 
 const struct file *node_files(const struct node *directory)
 {
@@ -27,6 +30,9 @@ uint64_t node_number(const struct node *node)
 {
 	if (!node->dir)
 		return node->file ? (uint64_t)(node->file - root_files) + ROOT_FIRST_FILE : 1;
+	if (node->question)
+		return QUESTION | mimobox_session_id(node->dir->session) << QUESTION_BITS |
+		       node->question->index;
 	uint64_t row = node->file ? (uint64_t)(node->file - session_files) + 1 : 0;
 	return mimobox_session_id(node->dir->session) << BITS | row;
 }
@@ -41,16 +47,40 @@ static int find_row(const struct file *table, uint64_t row, const struct file **
 	return -ENOENT;
 }
 
+static struct dir *find_dir(struct server *server, uint64_t id)
+{
+	struct mimobox_session *session = mimobox_session_by_id(server->box, id);
+	return session ? dir_of(session) : NULL;
+}
+
+static int find_question(struct server *server, uint64_t number, struct node *out)
+{
+	out->dir = find_dir(server, (number & ~QUESTION) >> QUESTION_BITS);
+	out->file = &question_file;
+	if (out->dir)
+		out->question = question_find(out->dir, number & ((1u << QUESTION_BITS) - 1));
+	return out->question ? 0 : -ENOENT;
+}
+
+void node_forget(struct server *server, uint64_t number, uint64_t lookups)
+{
+	struct dir *dir =
+		number & QUESTION ? find_dir(server, (number & ~QUESTION) >> QUESTION_BITS) : NULL;
+	if (dir)
+		question_forget(dir, number & ((1u << QUESTION_BITS) - 1), lookups);
+}
+
 int node_find(struct server *server, uint64_t number, struct node *out)
 {
 	*out = (struct node){ 0 };
+	if (number & QUESTION)
+		return find_question(server, number, out);
 	if (number == 1)
 		return 0;
 	uint64_t id = number >> BITS, row = number & ((1u << BITS) - 1);
 	if (id == 0)
 		return find_row(root_files, row - ROOT_FIRST_FILE, &out->file);
-	struct mimobox_session *session = mimobox_session_by_id(server->box, id);
-	out->dir = session ? dir_of(session) : NULL;
+	out->dir = find_dir(server, id);
 	if (!out->dir)
 		return -ENOENT;
 	return row == 0 ? 0 : find_row(session_files, row - 1, &out->file);
@@ -60,10 +90,15 @@ int node_lookup(struct server *server, const struct node *parent, const char *na
 		struct node *out)
 {
 	*out = (struct node){ .dir = parent->dir };
-	if (parent->file)
+	if (parent->file && !parent->file->directory)
 		return -ENOTDIR;
 	if (parent->dir && mimobox_session_removed(parent->dir->session))
 		return -ENOENT;
+	if (parent->file) {
+		out->file = &question_file;
+		out->question = question_look_up(parent->dir, name);
+		return out->question ? 0 : -ENOENT;
+	}
 	out->file = file_find(node_files(parent), name);
 	if (out->file)
 		return file_there(out->file, parent->dir) ? 0 : -ENOENT;
@@ -95,7 +130,7 @@ static void session_attributes(const struct node *node, struct stat *out)
 	out->st_ctim = out->st_mtim;
 	if (!node->file)
 		out->st_mode = S_IFDIR | node->dir->mode;
-	out->st_nlink = removed ? 0 : node->file ? 1 : 2;
+	out->st_nlink = removed ? 0 : S_ISDIR(out->st_mode) ? 2 : 1;
 }
 
 void node_attributes(struct server *server, const struct node *node, const struct handle *handle,

@@ -9,12 +9,17 @@
 struct dir;
 struct file;
 struct handle;
+struct question;
 struct server;
 
-/* What an inode number stands for: the root (both NULL), a session, or a file of either. */
+/*
+ * What an inode number stands for: the root (all NULL), a session, a file of either, or a
+ * question, whose file is question_file.
+ */
 struct node {
 	struct dir *dir;
 	const struct file *file;
+	struct question *question;
 };
 
 uint64_t node_number(const struct node *node);
@@ -25,6 +30,9 @@ int node_find(struct server *server, uint64_t number, struct node *out);
 /* By its name in a directory. 0, -ENOENT or -ENOTDIR. */
 int node_lookup(struct server *server, const struct node *parent, const char *name,
 		struct node *out);
+
+/* The kernel has forgotten so many of the look-ups that gave it this number. */
+void node_forget(struct server *server, uint64_t number, uint64_t lookups);
 
 /* What is listed in a directory besides its sessions. */
 const struct file *node_files(const struct node *directory);

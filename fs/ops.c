@@ -70,6 +70,19 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		reply_entry(req, &node);
 }
 
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
+{
+	node_forget(server_of(req), ino, lookups);
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		node_forget(server_of(req), forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node node;
@@ -122,13 +135,6 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *to, int to_s
 		op_getattr(req, ino, fi);
 }
 
-/* Names that the root has, or will have, for files of its own. */
-static bool is_reserved(const char *name)
-{
-	return file_find(root_files, name) || strcmp(name, "events") == 0 ||
-	       strcmp(name, "stats") == 0;
-}
-
 static int do_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		    struct node *out)
 {
@@ -138,7 +144,7 @@ static int do_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 		return -EPERM;
 	if (server->stopping)
 		return -ESHUTDOWN;
-	if (is_reserved(name))
+	if (file_find(root_files, name))
 		return -EEXIST;
 	/* Without root's privilege, a session can be nobody's but ours. */
 	if (geteuid() != 0 && client->uid != geteuid())
@@ -179,21 +185,22 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	fuse_reply_err(req, -do_rmdir(server_of(req), parent, name));
 }
 
-static int do_open(struct server *server, fuse_ino_t ino, int flags, struct handle **out)
+static int do_open(fuse_req_t req, fuse_ino_t ino, int flags, struct handle **out)
 {
+	struct server *server = server_of(req);
 	struct node node;
 	int error = node_find(server, ino, &node);
 	if (error < 0)
 		return error;
-	if (!node.file)
+	if (!node.file || node.file->directory)
 		return -EISDIR;
-	return handle_open(server, node.dir, node.file, flags, out);
+	return handle_open(server, &node, fuse_req_ctx(req)->uid, flags, out);
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct handle *handle;
-	int error = do_open(server_of(req), ino, fi->flags, &handle);
+	int error = do_open(req, ino, fi->flags, &handle);
 	if (error < 0) {
 		fuse_reply_err(req, -error);
 		return;
@@ -366,6 +373,8 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 const struct fuse_lowlevel_ops ops = {
 	.init = op_init,
 	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
 	.getattr = op_getattr,
 	.setattr = op_setattr,
 	.mkdir = op_mkdir,

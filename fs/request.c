@@ -64,8 +64,11 @@ static void patience_over(void *data)
 
 static void enlist(struct request *request)
 {
-	assert(request->handle->dir && request->event);
-	link_append(&request->handle->dir->parked[dir_index(request->event)], &request->link);
+	struct dir *dir = request->handle->dir;
+	assert(!dir || request->event);
+	link_append(dir ? &dir->parked[dir_index(request->event)]
+			: &request->handle->server->feed.parked,
+		    &request->link);
 }
 
 /* The copy that is kept; NULL without memory. */

@@ -41,8 +41,8 @@ struct request {
 	uint64_t patience; /* ns it will wait; 0: for ever */
 
 	/* While it waits. */
-	unsigned event;
-	char *copy; /* of `data` */
+	unsigned event; /* of its session's; 0: of any, for a file of the root */
+	char *copy;     /* of `data` */
 	struct link link;
 	struct loop_timer timer;
 };

@@ -41,6 +41,7 @@ int server_init(struct server *server)
 	link_init(&server->dirs);
 	link_init(&server->handles);
 	link_init(&server->ready);
+	feed_init(&server->feed);
 	server->uid = geteuid();
 	server->gid = getegid();
 	/* Root serves everybody, and as in /tmp each has what is their own; others serve
@@ -93,6 +94,7 @@ void server_dir_ended(struct server *server, struct dir *dir)
 static void stop(struct server *server)
 {
 	server->stopping = true;
+	link_splice(&server->ready, &server->feed.parked);
 	loop_timer_init(&server->stop_timer, server->loop, stop_over, server);
 	if (loop_timer_arm(&server->stop_timer, STOP_PATIENCE) < 0)
 		server->ended = true;
@@ -179,6 +181,7 @@ static void answer_all(struct link *requests)
 static void free_files(struct server *server)
 {
 	answer_all(&server->ready);
+	answer_all(&server->feed.parked);
 	for (struct link *link = server->dirs.next; link != &server->dirs; link = link->next)
 		for (int i = 0; i < EVENTS; i++)
 			answer_all(&link_owner(link, struct dir, link)->parked[i]);

@@ -2,6 +2,7 @@
 #ifndef SERVER_H
 #define SERVER_H
 
+#include "feed.h"
 #include "link.h"
 
 #include <loop.h>
@@ -34,7 +35,8 @@ struct server {
 	char *answer;        /* SERVER_ANSWER_MAX bytes that answers are made in */
 	struct link dirs;    /* every struct dir */
 	struct link handles; /* every struct handle */
-	struct link ready;   /* parked requests that are to be tried again */
+	struct feed feed;
+	struct link ready; /* parked requests that are to be tried again */
 
 	uid_t uid; /* of the root directory */
 	gid_t gid;

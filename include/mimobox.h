@@ -100,6 +100,9 @@ int mimobox_dispatch(struct mimobox *box, int timeout_ms);
 ssize_t mimobox_defaults_configure(struct mimobox *box, const char *text, size_t size);
 void mimobox_defaults_print(const struct mimobox *box, FILE *to);
 
+/* Counters over all sessions since the set was made, one `key value` a line. */
+void mimobox_print_stats(const struct mimobox *box, FILE *to);
+
 /*
  * Makes a session, not started. name: [A-Za-z0-9._-]{1,64}, not starting with a dot; EINVAL or
  * ENAMETOOLONG where it is not, EEXIST where it is taken, EAGAIN at max_sessions. `uid` and
@@ -131,6 +134,7 @@ uid_t mimobox_session_uid(const struct mimobox_session *session);
 gid_t mimobox_session_gid(const struct mimobox_session *session);
 /* The directory that it has as /workspace; NULL where there is none (any more). */
 const char *mimobox_session_workspace(const struct mimobox_session *session);
+pid_t mimobox_session_pid(const struct mimobox_session *session); /* of the command; 0: not yet */
 bool mimobox_session_has_terminal(const struct mimobox_session *session);
 bool mimobox_session_removed(const struct mimobox_session *session);
 enum mimobox_state mimobox_session_state(const struct mimobox_session *session);
@@ -209,6 +213,21 @@ ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t si
 /* Reads what is kept at the absolute `offset`, which must not be below `start`; never EAGAIN. */
 ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_stream stream, void *data,
                              size_t size, uint64_t offset);
+
+/*
+ * A question about a session: `exit`, `idle:DURATION` (nothing was printed for that long, from
+ * when it was asked on), `match:REGEX` (POSIX extended, over what is printed from now on) or
+ * `match@OFFSET:REGEX` (from there on). -EINVAL or -ERANGE with a line in the log, -ENOMEM.
+ */
+struct mimobox_wait;
+int mimobox_wait_open(struct mimobox_session *session, const char *text, struct mimobox_wait **out);
+void mimobox_wait_close(struct mimobox_wait *wait);
+/*
+ * Looks for the answer: 0, with `reason` (exit, idle, match; also where the end came before what
+ * was asked for) and the offset of the output's end, or behind the match. -EAGAIN: look again at
+ * the next MIMOBOX_OUTPUT or MIMOBOX_ENDED.
+ */
+int mimobox_wait_answer(struct mimobox_wait *wait, const char **reason, uint64_t *offset);
 
 #ifdef __cplusplus
 }

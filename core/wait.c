@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Questions about a session, each asked by one who waits for its answer.
+ *
+ * Nothing is done for a question but when its owner looks for the answer: that is told by
+ * MIMOBOX_OUTPUT, by MIMOBOX_ENDED, and, where time is what it waits for, by a timer of its own
+ * that tells MIMOBOX_OUTPUT as well. One look goes through a bounded piece of the output, and has
+ * itself called again for the rest, so that a flood and a costly pattern hold nobody up.
+ */
+#include "pattern.h"
+#include "session.h"
+#include "units.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOOK_STEPS = 1 << 20, LOOK_BYTES = 1 << 16 };
+
+enum question { ASK_EXIT, ASK_IDLE, ASK_MATCH };
+
+struct mimobox_wait {
+	struct mimobox_session *session; /* a reference */
+	enum question question;
+	struct loop_timer timer;
+	uint64_t asked; /* ns, on the loop's clock */
+	uint64_t idle;  /* ASK_IDLE: ns */
+	struct pattern *pattern;
+	size_t look;        /* ASK_MATCH: bytes that one look may go through */
+	uint64_t offset;    /* ASK_MATCH: where to go on */
+	const char *reason; /* the answer, once there is one */
+	uint64_t answer;
+};
+
+static void on_timer(void *data)
+{
+	struct mimobox_wait *wait = data;
+	session_notify(wait->session, MIMOBOX_OUTPUT);
+}
+
+static uint64_t output_end(const struct mimobox_wait *wait)
+{
+	return wait->session->streams[MIMOBOX_STDOUT].output.spool.end;
+}
+
+/* `match:REGEX`, from what is printed from now on, or `match@OFFSET:REGEX`. */
+static int parse_match(struct mimobox_wait *wait, const char *text, const char **why)
+{
+	char number[24];
+	wait->question = ASK_MATCH;
+	wait->offset = output_end(wait);
+	if (*text == '@') {
+		size_t length = strcspn(++text, ":");
+		*why = "not match@OFFSET:REGEX";
+		if (length >= sizeof(number) || text[length] != ':')
+			return -EINVAL;
+		memcpy(number, text, length);
+		number[length] = '\0';
+		if (units_parse_count(number, 0, INT64_MAX, &wait->offset) < 0)
+			return -EINVAL;
+		text += length;
+	}
+	int error = pattern_compile(text + 1, &wait->pattern, why);
+	if (error == 0)
+		wait->look = LOOK_STEPS / (1 + pattern_size(wait->pattern));
+	return error;
+}
+
+static int parse(struct mimobox_wait *wait, const char *text, const char **why)
+{
+	if (strcmp(text, "exit") == 0)
+		return 0;
+	if (strncmp(text, "idle:", 5) == 0) {
+		wait->question = ASK_IDLE;
+		*why = "not idle:DURATION";
+		return units_parse_duration(text + 5, &wait->idle);
+	}
+	if (strncmp(text, "match:", 6) == 0 || strncmp(text, "match@", 6) == 0)
+		return parse_match(wait, text + 5, why);
+	*why = "neither exit, idle:DURATION, match:REGEX nor match@OFFSET:REGEX";
+	return -EINVAL;
+}
+
+int mimobox_wait_open(struct mimobox_session *session, const char *text, struct mimobox_wait **out)
+{
+	struct mimobox_wait *wait = calloc(1, sizeof(*wait));
+	const char *why = "out of memory";
+	if (!wait)
+		return -ENOMEM;
+	wait->session = mimobox_session_ref(session);
+	wait->asked = loop_now();
+	loop_timer_init(&wait->timer, session->box->loop, on_timer, wait);
+	int error = parse(wait, text, &why);
+	if (error < 0) {
+		mimobox_session_log(session, "wait: '%.100s': %s", text, why);
+		mimobox_wait_close(wait);
+		return error;
+	}
+	*out = wait;
+	return 0;
+}
+
+void mimobox_wait_close(struct mimobox_wait *wait)
+{
+	if (!wait)
+		return;
+	loop_timer_disarm(&wait->timer);
+	pattern_free(wait->pattern);
+	mimobox_session_unref(wait->session);
+	free(wait);
+}
+
+static void answer(struct mimobox_wait *wait, const char *reason, uint64_t offset)
+{
+	loop_timer_disarm(&wait->timer);
+	wait->reason = reason;
+	wait->answer = offset;
+}
+
+/* Quiet since it was asked, at the earliest: what was typed just before has had its time. */
+static void look_idle(struct mimobox_wait *wait)
+{
+	uint64_t last = wait->session->last_output, now = loop_now();
+	uint64_t since = last > wait->asked ? last : wait->asked;
+	if (now - since >= wait->idle)
+		answer(wait, "idle", output_end(wait));
+	else if (!loop_timer_armed(&wait->timer))
+		loop_timer_arm(&wait->timer, wait->idle - (now - since));
+}
+
+/* One piece; false when there was nothing more to look at. */
+static bool look_at_piece(struct mimobox_wait *wait)
+{
+	const struct spool *spool = &wait->session->streams[MIMOBOX_STDOUT].output.spool;
+	char piece[4096];
+	size_t used;
+	if (wait->offset < spool->start)
+		wait->offset = spool->start; /* the rest is gone */
+	if (wait->offset >= spool->end)
+		return false;
+	ssize_t size = spool_read(spool, piece, sizeof(piece), wait->offset);
+	if (size <= 0)
+		return false;
+	bool matched = pattern_feed(wait->pattern, piece, (size_t)size, &used);
+	wait->offset += used;
+	if (matched)
+		answer(wait, "match", wait->offset);
+	return !matched;
+}
+
+static void look_for_match(struct mimobox_wait *wait)
+{
+	uint64_t until = wait->offset + (wait->look < LOOK_BYTES ? wait->look : LOOK_BYTES);
+	while (look_at_piece(wait))
+		if (wait->offset >= until) {
+			loop_timer_arm(&wait->timer, 0);
+			return;
+		}
+	if (!wait->reason && wait->offset >= output_end(wait) && pattern_at_end(wait->pattern))
+		answer(wait, "match", wait->offset);
+}
+
+int mimobox_wait_answer(struct mimobox_wait *wait, const char **reason, uint64_t *offset)
+{
+	if (!wait->reason && wait->question == ASK_MATCH)
+		look_for_match(wait);
+	if (!wait->reason && wait->question == ASK_IDLE && wait->session->state < MIMOBOX_DRAINING)
+		look_idle(wait);
+	/* The end answers every question that the output has not; all of it was looked at. */
+	if (!wait->reason && wait->session->state == MIMOBOX_EXITED &&
+	    (wait->question != ASK_MATCH || wait->offset >= output_end(wait)))
+		answer(wait, "exit", output_end(wait));
+	if (!wait->reason)
+		return -EAGAIN;
+	*reason = wait->reason;
+	*offset = wait->answer;
+	return 0;
+}

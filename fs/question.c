@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The names in `wait`. They are whatever a client asks, so they cannot be rows of a table: a name
+ * is kept from the look-up on until the kernel forgets it.
+ */
+#include "question.h"
+
+#include "dir.h"
+#include "files.h"
+#include "handle.h"
+#include "request.h"
+#include "server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool asks(const char *text)
+{
+	static const char *const beginnings[] = { "idle:", "match:", "match@" };
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+		if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0)
+			return true;
+	return strcmp(text, "exit") == 0;
+}
+
+static struct question *find_text(struct dir *dir, const char *text)
+{
+	for (struct link *link = dir->questions.next; link != &dir->questions; link = link->next) {
+		struct question *question = link_owner(link, struct question, link);
+		if (strcmp(question->text, text) == 0)
+			return question;
+	}
+	return NULL;
+}
+
+struct question *question_look_up(struct dir *dir, const char *text)
+{
+	struct question *question = find_text(dir, text);
+	size_t size = strlen(text) + 1;
+	if (!question) {
+		question = asks(text) ? malloc(sizeof(*question) + size) : NULL;
+		if (!question)
+			return NULL;
+		question->lookups = 0;
+		question->index = dir->next_question++;
+		memcpy(question->text, text, size);
+		link_append(&dir->questions, &question->link);
+	}
+	question->lookups++;
+	return question;
+}
+
+struct question *question_find(struct dir *dir, uint64_t index)
+{
+	for (struct link *link = dir->questions.next; link != &dir->questions; link = link->next) {
+		struct question *question = link_owner(link, struct question, link);
+		if (question->index == index)
+			return question;
+	}
+	return NULL;
+}
+
+void question_forget(struct dir *dir, uint64_t index, uint64_t lookups)
+{
+	struct question *question = question_find(dir, index);
+	if (!question)
+		return;
+	question->lookups -= lookups < question->lookups ? lookups : question->lookups;
+	if (question->lookups)
+		return;
+	link_remove(&question->link);
+	free(question);
+}
+
+void questions_finish(struct dir *dir)
+{
+	while (!link_empty(&dir->questions)) {
+		struct question *question = link_owner(dir->questions.next, struct question, link);
+		link_remove(&question->link);
+		free(question);
+	}
+}
+
+/* The file */
+
+static int open_question(struct handle *handle)
+{
+	return mimobox_wait_open(handle->dir->session, handle->question->text, &handle->wait);
+}
+
+static ssize_t read_question(struct request *request)
+{
+	struct handle *handle = request->handle;
+	const char *reason;
+	uint64_t offset;
+	if (mimobox_wait_answer(handle->wait, &reason, &offset) < 0) {
+		if (dir_ended(handle->dir))
+			return 0; /* removed without having run: there is no answer */
+		return request->nonblock ? -EAGAIN : request_wait(request, MIMOBOX_OUTPUT);
+	}
+	int size = snprintf(handle->server->answer, SERVER_ANSWER_MAX, "%s %llu\n", reason,
+			    (unsigned long long)offset);
+	return file_give(request, handle->server->answer, (size_t)size);
+}
+
+static unsigned poll_question(struct handle *handle)
+{
+	const char *reason;
+	uint64_t offset;
+	if (mimobox_wait_answer(handle->wait, &reason, &offset) < 0 && !dir_ended(handle->dir))
+		return 0;
+	return POLLIN | POLLHUP;
+}
+
+const struct file question_file = {
+	.name = "question",
+	.mode = 0400,
+	.event = MIMOBOX_OUTPUT,
+	.open = open_question,
+	.read = read_question,
+	.poll = poll_question,
+};

@@ -139,9 +139,9 @@ static void finish_namespaces(const struct sandbox_plan *plan)
 static void open_paths(struct sandbox_plan *plan, bool after)
 {
 	const char *what = NULL;
-	unsigned count = plan->owner_is_root ? plan->path_count : plan->own_paths;
-	int error = after ? paths_open(plan->paths + count, plan->path_count - count, &what)
-			  : paths_open(plan->paths, count, &what);
+	unsigned early = plan->owner_is_root ? plan->path_count : plan->own_paths;
+	int error = after ? paths_open(plan->paths + early, plan->path_count - early, 0, &what)
+			  : paths_open(plan->paths, early, plan->own_paths, &what);
 	if (error < 0)
 		fail(STAGE_PATHS, error, what);
 }

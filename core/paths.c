@@ -90,7 +90,16 @@ static void unescape(char *path)
 	*to = '\0';
 }
 
-static int cover_if_session_filesystem(char *line)
+static bool is_at_or_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+	if (length == 1)
+		return true;
+	return strncmp(path, directory, length) == 0 &&
+	       (path[length] == '/' || path[length] == '\0');
+}
+
+static int guard_line(char *line, const char *path)
 {
 	if (!strstr(line, " - fuse.mimoboxfs "))
 		return 0;
@@ -102,15 +111,20 @@ static int cover_if_session_filesystem(char *line)
 	}
 	line[strcspn(line, " ")] = '\0';
 	unescape(line);
-	return cover(line);
+	if (is_at_or_below(path, line))
+		return -EPERM;
+	return is_at_or_below(line, path) ? cover(line) : 0;
 }
 
 /*
  * A sandbox that could open its own control files could start another with more rights. So that
- * none does by a path that it asked for, every session filesystem is covered before any path is
- * cloned. The list is this mount namespace's own, and private: nothing is added to it meanwhile.
+ * none does by a path that it asked for, a session filesystem is refused as a path, and is covered
+ * where it is below one. Others are left alone: to mount on one takes a lock that is held while
+ * its daemon answers a request, and a daemon that doesn't is no business of this session's.
+ *
+ * The list is this mount namespace's own, and private: nothing is added to it meanwhile.
  */
-static int cover_session_filesystems(void)
+static int guard_session_filesystems(const char *path)
 {
 	char text[3 * PATH_MAX];
 	size_t size = 0;
@@ -127,7 +141,7 @@ static int cover_session_filesystems(void)
 		char *line = text, *end;
 		while (error == 0 && (end = strchr(line, '\n'))) {
 			*end = '\0';
-			error = cover_if_session_filesystem(line);
+			error = guard_line(line, path);
 			line = end + 1;
 		}
 		size -= (size_t)(line - text);
@@ -148,23 +162,48 @@ static int open_path(const char *outside)
 	return fd < 0 ? -errno : fd;
 }
 
-int paths_open(struct sandbox_path *paths, unsigned count, const char **what)
+/* The guard goes by the name that the kernel has for what was opened. */
+static int guard(int fd)
 {
-	*what = "session filesystems";
-	if (count == 0)
-		return 0;
-	if (mount_make_private() < 0)
+	char name[32], path[PATH_MAX];
+	strcpy(name, "/proc/self/fd/");
+	size_t length = strlen(name), digits = 1;
+	for (int rest = fd; rest >= 10; rest /= 10)
+		digits++;
+	name[length + digits] = '\0';
+	for (; digits > 0; digits--, fd /= 10)
+		name[length + digits - 1] = (char)('0' + fd % 10);
+	ssize_t size = readlink(name, path, sizeof(path) - 1);
+	if (size < 0)
 		return -errno;
-	int error = cover_session_filesystems();
+	path[size] = '\0';
+	return path[0] == '/' ? guard_session_filesystems(path) : -ENOENT;
+}
+
+static int open_one(struct sandbox_path *path, bool guarded)
+{
+	int fd = open_path(path->outside);
+	if (fd < 0)
+		return fd;
+	int error = guarded ? guard(fd) : 0;
+	if (error == 0) {
+		path->mount = mount_clone(
+			fd, "", MOUNT_LOCKED_DOWN | (path->writable ? 0 : MOUNT_ATTR_RDONLY));
+		error = path->mount < 0 ? path->mount : 0;
+	}
+	close(fd);
+	return error;
+}
+
+int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, const char **what)
+{
+	int error = 0;
+	*what = "private";
+	if (count && mount_make_private() < 0)
+		return -errno;
 	for (unsigned i = 0; error == 0 && i < count; i++) {
 		*what = paths[i].outside;
-		int fd = open_path(paths[i].outside);
-		if (fd < 0)
-			return fd;
-		paths[i].mount = mount_clone(
-			fd, "", MOUNT_LOCKED_DOWN | (paths[i].writable ? 0 : MOUNT_ATTR_RDONLY));
-		error = paths[i].mount < 0 ? paths[i].mount : 0;
-		close(fd);
+		error = open_one(&paths[i], i >= trusted);
 	}
 	return error;
 }

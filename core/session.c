@@ -28,6 +28,8 @@
 
 /* How long init may take to carry out a SIGKILL before it gets one itself. */
 #define PATIENCE_NS UINT64_C(200000000)
+/* A path that is asked for may be on a filesystem whose server doesn't answer. */
+#define START_PATIENCE_NS UINT64_C(10000000000)
 #define DRAIN_PATIENCE_NS UINT64_C(2000000000)
 /* A cgroup can be busy for a moment after its last process has gone. */
 #define BUSY_RETRY_NS UINT64_C(10000000)
@@ -95,6 +97,8 @@ static const char *advice(const struct start_report *report)
 		return " (is the limit within what this machine's cgroups take?)";
 	if (report->stage == STAGE_LANDLOCK && !report->what[0])
 		return " (Landlock of Linux 6.12 is needed, and to be in the boot parameter lsm=)";
+	if (report->stage == STAGE_PATHS && report->error == EPERM)
+		return " (a session filesystem is no part of a sandbox)";
 	if (report->stage == STAGE_PATHS && report->error == EACCES)
 		return " (the session's owner may not go there)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
@@ -185,6 +189,7 @@ static void started(struct mimobox_session *session)
 	session->start_source = NULL;
 	close(session->sandbox.start);
 	session->sandbox.start = -1;
+	loop_timer_disarm(&session->kill_timer);
 	clock_gettime(CLOCK_REALTIME, &session->started);
 	session->changed = session->started;
 	session->state = MIMOBOX_RUNNING;
@@ -388,6 +393,7 @@ int mimobox_session_start(struct mimobox_session *session)
 	session->reason = END_NONE;
 	session->box->live++;
 	mimobox_session_ref(session);
+	loop_timer_arm(&session->kill_timer, START_PATIENCE_NS);
 	return -EINPROGRESS;
 }
 
@@ -403,6 +409,12 @@ static void on_kill_timer(void *data)
 	struct mimobox_session *session = data;
 	if (session->state == MIMOBOX_DRAINING) {
 		session_drained(session);
+		return;
+	}
+	if (session->state == MIMOBOX_STARTING) {
+		fail_start(session, &(struct start_report){ .stage = STAGE_EXEC,
+							    .error = ETIMEDOUT,
+							    .what = "it was not reached" });
 		return;
 	}
 	if (session->kill_stage++ == 1) {

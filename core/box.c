@@ -338,8 +338,11 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 {
 	if (!directory)
 		return 0;
-	box->workspaces = strdup(directory);
-	int error = box->workspaces ? workspace_prepare(directory) : -ENOMEM;
+	int error = workspace_prepare(directory);
+	if (error == 0) {
+		box->workspaces = realpath(directory, NULL);
+		error = box->workspaces ? 0 : -errno;
+	}
 	if (error < 0)
 		explain(why, why_size, "workspaces directory %s: %s", directory,
 			error == -EPERM ? "it, or writing to it, is not this user's alone"
@@ -354,12 +357,13 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	box->notify = options->notify;
 	box->data = options->data;
 	box->max_sessions = options->max_sessions;
-	box->spool_dir = strdup(spool_dir);
 	box->no_capabilities = cap_init();
-	if (!box->spool_dir || !box->no_capabilities || make_tables(box, FIRST_BUCKETS) < 0)
+	if (!box->no_capabilities || make_tables(box, FIRST_BUCKETS) < 0)
 		return -ENOMEM;
+	/* As it is now, wherever a mount, a link or a change of directory would lead later. */
+	box->spool_dir = realpath(spool_dir, NULL);
 	struct spool spool;
-	int error = spool_open(&spool, spool_dir);
+	int error = box->spool_dir ? spool_open(&spool, box->spool_dir) : -errno;
 	if (error < 0) {
 		explain(why, why_size, "spool directory %s: %s", spool_dir, strerror(-error));
 		return error;

@@ -49,33 +49,41 @@ static char *read_defaults(const char *path)
 }
 
 /*
- * Absolute, the caller's to free. A user's own is where others can make names as well; that it
- * is nobody else's is checked by the library.
+ * Once more a path for the library, made here for want of one that was given. A user's own is
+ * where others can make names as well; that it is nobody else's is checked by the library.
  */
-static char *workspaces_directory(const struct options *options)
+static void default_workspaces(char *path, size_t size)
 {
-	char *path = NULL, here[PATH_MAX];
-	const char *given = options->workspaces;
-	if (given && *given != '/' && getcwd(here, sizeof(here)))
-		return asprintf(&path, "%s/%s", here, given) < 0 ? NULL : path;
-	if (given)
-		return strdup(given);
 	if (geteuid() == 0)
-		return strdup("/var/lib/mimobox/workspaces");
-	return asprintf(&path, "/var/tmp/mimobox-%u", (unsigned)geteuid()) < 0 ? NULL : path;
+		snprintf(path, size, "/var/lib/mimobox/workspaces");
+	else
+		snprintf(path, size, "/var/tmp/mimobox-%u", (unsigned)geteuid());
 }
 
-static int make_box(struct server *server, const struct options *options)
+/* What is below the mount would have the daemon wait for itself. */
+static bool is_in_mount(const struct mount *mount, const char *option, const char *path)
 {
+	char *real = realpath(path, NULL);
+	size_t length = strlen(mount->path);
+	bool inside = real && strncmp(real, mount->path, length) == 0 &&
+		      (real[length] == '/' || real[length] == '\0');
+	free(real);
+	if (inside)
+		report("the %s directory %s is in the mount point; name another: --%s DIR", option,
+		       path, option);
+	return inside;
+}
+
+static int make_box(struct server *server, const struct mount *mount, const struct options *options)
+{
+	char workspaces[64];
+	default_workspaces(workspaces, sizeof(workspaces));
 	char *defaults = NULL;
 	if (options->defaults && !(defaults = read_defaults(options->defaults)))
 		return 1;
-	/* Absolute, since the daemon leaves the directory it was started in. */
-	char *spool = options->spool ? realpath(options->spool, NULL) : NULL;
-	char *workspaces = workspaces_directory(options);
 	struct mimobox_options box = {
-		.spool_dir = spool ? spool : options->spool,
-		.workspaces = workspaces,
+		.spool_dir = options->spool ? options->spool : "/var/tmp",
+		.workspaces = options->workspaces ? options->workspaces : workspaces,
 		.defaults = defaults,
 		.max_sessions = options->max_sessions,
 		.notify = dir_notify,
@@ -84,8 +92,9 @@ static int make_box(struct server *server, const struct options *options)
 	char why[512] = "";
 	int error = mimobox_create(&box, &server->box, why, sizeof(why));
 	free(defaults);
-	free(spool);
-	free(workspaces);
+	if (error == 0 && (is_in_mount(mount, "spool", box.spool_dir) ||
+			   is_in_mount(mount, "workspaces", box.workspaces)))
+		return 2;
 	if (error == 0)
 		error = mimobox_probe(server->box, why, sizeof(why));
 	if (error < 0) {
@@ -116,7 +125,7 @@ static int prepare(struct server *server, struct mount *mount, const struct opti
 	status = mount_check_machine(mount, options->mountpoint);
 	if (status)
 		return status;
-	status = make_box(server, options);
+	status = make_box(server, mount, options);
 	if (status)
 		return status;
 	error = server_catch_signals(server);

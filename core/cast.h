@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session as an asciicast v2 recording, made while it is read.
+ *
+ * A cast is one reader's place in that text. It grows with the output, and what was read of it
+ * doesn't change: two readers get the same bytes at the same offset, for as long as the timeline
+ * wasn't thinned out and no output was dropped between their openings. Memory: at most 32 KiB, and
+ * nothing before the first read.
+ */
+#ifndef CAST_H
+#define CAST_H
+
+#include "spool.h"
+#include "timeline.h"
+#include "utf8.h"
+
+#include <time.h>
+
+struct cast_info {
+	const struct spool *spool;
+	struct timeline *timeline; /* is sealed by reading to its end */
+	struct timespec started;   /* CLOCK_REALTIME at time 0 of the timeline */
+	const char *shell, *term;  /* for the header; NULL: not in it */
+};
+
+struct cast {
+	struct cast_info info;
+	struct timeline_walk walk;
+	struct timeline_segment segment; /* `from` is the next byte to be read from the spool */
+	uint64_t epoch;                  /* timeline's time that is 0 in the recording */
+	uint16_t rows, cols;             /* that a player has by now */
+	struct utf8 decoder;
+	bool begun, finished;
+
+	char *text; /* made and not yet read: [text_read, text_size) */
+	size_t text_size, text_read;
+	uint64_t position; /* in the recording, of the next byte to be read */
+};
+
+/* The info's pointers must remain valid until cast_finish(). Allocates nothing. */
+void cast_init(struct cast *cast, const struct cast_info *info);
+void cast_finish(struct cast *cast);
+
+/*
+ * Reads at `offset` of the recording. Sequential reads cost what they read; one further on makes
+ * what is in between, one further back begins anew. `ended`: the spool will not grow any more.
+ * Returns the count, which is short only at the present end; 0 there; -EINPROGRESS where the way
+ * to `offset` is long and part of it was gone (call again; other things may be done between);
+ * -ENOMEM; or the error of reading the spool.
+ */
+ssize_t cast_read(struct cast *cast, void *data, size_t size, uint64_t offset, bool ended);
+
+#endif

@@ -29,12 +29,12 @@ size_t output_room(struct output *output)
 	return unread >= output->retain ? 0 : (size_t)(output->retain - unread);
 }
 
-int output_append(struct output *output, const void *data, size_t size)
+void output_commit(struct output *output, size_t size)
 {
-	int error = spool_append(&output->spool, data, size);
 	struct spool *spool = &output->spool;
+	spool_commit(spool, size);
 	if (spool->end - spool->start <= output->retain)
-		return error;
+		return;
 	uint64_t start = spool->end - output->retain;
 	if (output->overflow == OVERFLOW_WAIT && output->readers && output->floor < start) {
 		uint64_t floor = raise_floor(output);
@@ -42,7 +42,6 @@ int output_append(struct output *output, const void *data, size_t size)
 	}
 	if (start > spool->start)
 		spool_trim(spool, start);
-	return error;
 }
 
 void output_attach(struct output *output, struct mimobox_reader *reader)

@@ -36,8 +36,8 @@ void output_close(struct output *output);
 
 /* How many bytes may be appended now; SIZE_MAX where there is no bound. */
 size_t output_room(struct output *output);
-/* As spool_append(); forgets the oldest bytes past `retain`. */
-int output_append(struct output *output, const void *data, size_t size);
+/* As spool_commit(); forgets the oldest bytes past `retain`. */
+void output_commit(struct output *output, size_t size);
 
 void output_attach(struct output *output, struct mimobox_reader *reader);
 void output_detach(struct output *output, struct mimobox_reader *reader);

@@ -151,11 +151,7 @@ static void settle(struct mimobox_session *session)
 
 static void on_retry(void *data)
 {
-	struct mimobox_session *session = data;
-	if (session->sandbox.pidfd >= 0)
-		streams_flush(session);
-	else
-		settle(session);
+	settle(data);
 }
 
 static void on_timeout(void *data)

@@ -21,7 +21,7 @@
 
 #include <time.h>
 
-enum { SESSION_NAME_MAX = 64, SESSION_BATCH = 65536 };
+enum { SESSION_NAME_MAX = 64 };
 
 /* Why a session ended. */
 enum end_reason {
@@ -72,7 +72,7 @@ struct mimobox_session {
 	struct loop_source *start_source, *end_source;
 	struct loop_timer timeout;
 	struct loop_timer kill_timer;  /* the grace; after it, patience with init */
-	struct loop_timer retry_timer; /* a full disk; a cgroup that is still busy */
+	struct loop_timer retry_timer; /* a cgroup that is still busy */
 };
 
 struct mimobox {
@@ -98,8 +98,6 @@ struct mimobox {
 	struct mimobox_session **names, **ids; /* tables of `buckets` chains */
 	size_t buckets;
 	size_t referenced; /* sessions in the table of ids: also the removed ones */
-
-	char scratch[SESSION_BATCH]; /* one batch of one terminal */
 };
 
 /* session.c, for box.c: of a zeroed one whose box, id, names and ids are set. */

@@ -63,43 +63,59 @@ static size_t write_at(int fd, const char *data, size_t size, uint64_t offset, i
 	return done;
 }
 
-static int hold(struct spool *spool, const char *data, size_t size)
+/* By doubling, so that a session that prints little has little held for it. */
+static int grow(struct spool *spool)
 {
-	char *held = realloc(spool->held, spool->held_size + size);
+	size_t room = spool->held_room ? 2 * spool->held_room : 4096;
+	char *held = realloc(spool->held, room);
 	if (!held)
 		return -ENOMEM;
-	memcpy(held + spool->held_size, data, size);
 	spool->held = held;
-	spool->held_size += size;
-	spool->end += size;
+	spool->held_room = room;
 	return 0;
 }
 
-int spool_append(struct spool *spool, const void *data, size_t size)
-{
-	if (spool->held_size)
-		return hold(spool, data, size) < 0 ? -ENOMEM : spool_flush(spool);
-	int error = 0;
-	size_t done = write_at(spool->fd, data, size, spool->end, &error);
-	spool->end += done;
-	if (error < 0 && hold(spool, (const char *)data + done, size - done) < 0)
-		return -ENOMEM;
-	return error;
-}
-
-int spool_flush(struct spool *spool)
+static int write_held(struct spool *spool)
 {
 	int error = 0;
 	size_t done = write_at(spool->fd, spool->held, spool->held_size,
 			       spool->end - spool->held_size, &error);
-	if (done) /* held may be NULL where nothing was */
-		memmove(spool->held, spool->held + done, spool->held_size - done);
 	spool->held_size -= done;
-	if (spool->held_size == 0) {
-		free(spool->held);
-		spool->held = NULL;
-	}
+	if (done && spool->held_size)
+		memmove(spool->held, spool->held + done, spool->held_size);
 	return error;
+}
+
+int spool_room(struct spool *spool, bool force, char **at, size_t *room)
+{
+	int error = 0;
+	if (spool->held_size == spool->held_room && spool->held_room >= SPOOL_HELD_MAX)
+		error = write_held(spool);
+	if (error < 0 && !force)
+		return error;
+	if (spool->held_size == spool->held_room && grow(spool) < 0)
+		return -ENOMEM;
+	*at = spool->held + spool->held_size;
+	*room = spool->held_room - spool->held_size;
+	return 0;
+}
+
+void spool_commit(struct spool *spool, size_t size)
+{
+	assert(size <= spool->held_room - spool->held_size);
+	spool->held_size += size;
+	spool->end += size;
+}
+
+int spool_flush(struct spool *spool)
+{
+	int error = spool->held_size ? write_held(spool) : 0;
+	if (error < 0)
+		return error;
+	free(spool->held);
+	spool->held = NULL;
+	spool->held_room = 0;
+	return 0;
 }
 
 ssize_t spool_read(const struct spool *spool, void *data, size_t size, uint64_t offset)

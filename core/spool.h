@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a terminal printed, as an absolute log of bytes in an unlinked file: byte N is at offset N
- * of the file, and holes are punched behind what is kept. Bytes that the disk has no room for
- * wait in memory (one batch of the terminal at most, see session.c) and are read from there.
+ * of the file, and holes are punched behind what is kept. The newest bytes are in memory until
+ * they are worth a write, or for as long as the disk has no room for them; they are read from
+ * there.
  */
 #ifndef SPOOL_H
 #define SPOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+enum { SPOOL_HELD_MAX = 256 * 1024 };
 
 struct spool {
 	int fd;
 	uint64_t start;   /* oldest byte kept */
 	uint64_t end;     /* one past the newest */
 	uint64_t punched; /* the file has no blocks below this */
-	char *held;       /* the newest `held_size` bytes, where the file could not take them */
-	size_t held_size;
+	char *held;       /* the newest `held_size` bytes, which the file has not */
+	size_t held_size, held_room;
 };
 
 /* Makes the file in `directory`. 0 or -errno. */
@@ -25,11 +29,14 @@ int spool_open(struct spool *spool, const char *directory);
 void spool_close(struct spool *spool);
 
 /*
- * Appends all of `data`: 0, or the errno for which some of it is held in memory (ENOSPC, EDQUOT,
- * EFBIG, EIO); then call spool_flush() until it returns 0 before appending more. -ENOMEM: the
- * file took no more, and neither did memory; what is past `end` is lost.
+ * Where to put more bytes, *room of them at most, to be told by spool_commit(). -ENOMEM, or why
+ * the file does not take what is held already (ENOSPC, EDQUOT, EFBIG, EIO): then there is no room
+ * until spool_flush() returns 0. `force`: there is room in memory all the same.
  */
-int spool_append(struct spool *spool, const void *data, size_t size);
+int spool_room(struct spool *spool, bool force, char **at, size_t *room);
+void spool_commit(struct spool *spool, size_t size);
+
+/* Writes what is held, and gives its memory back. 0 or -errno. */
 int spool_flush(struct spool *spool);
 
 /* At an absolute offset in [start, end]; the count may be short; 0 only at `end`. */

@@ -20,6 +20,11 @@
 #include <unistd.h>
 
 #define DISK_RETRY_NS UINT64_C(250000000)
+/* Until what was printed is written to the spool's file. */
+#define FLUSH_NS UINT64_C(50000000)
+#define MOMENT_NS UINT64_C(1000000)
+
+enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, BATCHES = 8 };
 
 static void close_typing(struct mimobox_session *session);
 
@@ -44,68 +49,90 @@ static void close_stream(struct stream *stream)
 	stream->fd = -1;
 }
 
-/* The disk took not all of it: what it did not take is in memory, and no more is read now. */
+/* What is held stays in memory, and no more is read now. */
 static void disk_is_full(struct stream *stream, int error)
 {
-	struct mimobox_session *session = stream->session;
-	if (error == -ENOMEM)
-		mimobox_session_log(session, "output was lost: no room on disk, none in memory");
-	else if (!stream->paused)
-		mimobox_session_log(session, "output paused: spool: %s", strerror(-error));
-	if (session->state != MIMOBOX_RUNNING)
-		return; /* the little that is still to come is held in memory as well */
-	loop_timer_arm(&session->retry_timer, DISK_RETRY_NS);
+	if (!stream->disk_full)
+		mimobox_session_log(stream->session, "output paused: spool: %s", strerror(-error));
+	stream->disk_full = true;
+	loop_timer_arm(&stream->flush, DISK_RETRY_NS);
 	pause_stream(stream, true);
 }
 
-void streams_flush(struct mimobox_session *session)
+static void on_flush(void *data)
 {
-	for (int i = 0; i < STREAMS; i++) {
-		struct stream *stream = &session->streams[i];
-		if (!stream->output.spool.held_size)
-			continue;
-		if (spool_flush(&stream->output.spool) < 0) {
-			loop_timer_arm(&session->retry_timer, DISK_RETRY_NS);
-			continue;
-		}
-		mimobox_session_log(session, "output goes on: the spool has room");
-		pause_stream(stream, false);
+	struct stream *stream = data;
+	int error = spool_flush(&stream->output.spool);
+	if (error < 0) {
+		disk_is_full(stream, error);
+		return;
 	}
+	if (!stream->disk_full)
+		return;
+	mimobox_session_log(stream->session, "output goes on: the spool has room");
+	stream->disk_full = false;
+	pause_stream(stream, false);
 }
 
 static void reader_moved(struct output *output)
 {
 	struct stream *stream = (struct stream *)((char *)output - offsetof(struct stream, output));
-	if (stream->paused && !output->spool.held_size && output_room(output) > 0)
+	if (stream->paused && !stream->disk_full && output_room(output) > 0)
 		pause_stream(stream, false);
 }
 
-/* One batch. False where there is nothing more to be had now. */
+static void tell(void *data)
+{
+	struct stream *stream = data;
+	stream->untold = 0;
+	loop_timer_disarm(&stream->tell);
+	session_notify(stream->session, MIMOBOX_OUTPUT);
+}
+
+/*
+ * A little is told of at once: somebody is typing. In a flood, each answer to a reader is a pause
+ * for the program, whose terminal holds but a few kilobytes; so that is done when there is a good
+ * piece to give, or when a moment has passed.
+ */
+static void tell_in_time(struct stream *stream, size_t size)
+{
+	stream->untold += size;
+	bool flood = size >= FLOOD_BYTES || loop_timer_armed(&stream->tell);
+	if (!flood || stream->untold >= PIECE_BYTES || stream->fd < 0)
+		tell(stream);
+	else if (!loop_timer_armed(&stream->tell) && loop_timer_arm(&stream->tell, MOMENT_NS) < 0)
+		tell(stream);
+}
+
+/* One batch, straight to where it is kept. False where there is nothing more to be had now. */
 static bool drain_batch(struct stream *stream, bool final)
 {
 	struct mimobox_session *session = stream->session;
-	char *scratch = session->box->scratch;
-	size_t room = final ? SIZE_MAX : output_room(&stream->output);
+	size_t room, allowed = final ? SIZE_MAX : output_room(&stream->output);
+	char *at;
 	bool ended;
-	if (room == 0) {
+	if (allowed == 0) {
 		pause_stream(stream, true);
 		return false;
 	}
-	size_t size = terminal_drain(stream->fd, scratch,
-				     room < SESSION_BATCH ? room : SESSION_BATCH, &ended);
-	if (size) {
-		int error = output_append(&stream->output, scratch, size);
-		if (error < 0)
-			disk_is_full(stream, error);
+	int error = spool_room(&stream->output.spool, final, &at, &room);
+	if (error < 0) {
+		disk_is_full(stream, error);
+		return false;
 	}
+	room = room < allowed ? room : allowed;
+	size_t size = terminal_drain(stream->fd, at, room, &ended);
+	output_commit(&stream->output, size);
 	if (ended)
 		close_stream(stream);
-	if (size)
+	if (size) {
 		session->last_output = loop_now();
-	session->box->stats.bytes_out += size;
-	if (size)
-		session_notify(session, MIMOBOX_OUTPUT);
-	return size == SESSION_BATCH && !ended;
+		session->box->stats.bytes_out += size;
+		if (!loop_timer_armed(&stream->flush))
+			loop_timer_arm(&stream->flush, FLUSH_NS);
+		tell_in_time(stream, size);
+	}
+	return size == room && !ended;
 }
 
 /*
@@ -118,7 +145,7 @@ static void on_stream(void *data, uint32_t events)
 	struct mimobox_session *session = mimobox_session_ref(stream->session);
 	bool final = session->state == MIMOBOX_DRAINING;
 	if ((events & (EPOLLIN | EPOLLHUP)) && (final || !stream->paused)) {
-		while (drain_batch(stream, final) && final)
+		for (int i = 0; drain_batch(stream, final) && (final || i < BATCHES); i++)
 			;
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		/* Reported also when nothing is asked for: then the end will read the rest. */
@@ -266,6 +293,8 @@ void streams_init(struct mimobox_session *session)
 		stream->session = session;
 		stream->fd = -1;
 		stream->output = (struct output){ .spool.fd = -1, .retain = UINT64_MAX };
+		loop_timer_init(&stream->tell, session->box->loop, tell, stream);
+		loop_timer_init(&stream->flush, session->box->loop, on_flush, stream);
 	}
 	session->typing.fd = session->typing.watched = -1;
 }
@@ -302,8 +331,11 @@ void streams_end(struct mimobox_session *session)
 void streams_finish(struct mimobox_session *session)
 {
 	input_finish(&session->typing.input);
-	for (int i = 0; i < STREAMS; i++)
+	for (int i = 0; i < STREAMS; i++) {
+		loop_timer_disarm(&session->streams[i].tell);
+		loop_timer_disarm(&session->streams[i].flush);
 		output_close(&session->streams[i].output);
+	}
 }
 
 /* What the program had printed is read before: one batch is more than a terminal holds. */

@@ -21,6 +21,9 @@ struct stream {
 	int fd; /* the master, or a pipe; -1: there is none (any more) */
 	struct loop_source *source;
 	bool paused; /* it isn't read, for want of room */
+	bool disk_full;
+	size_t untold; /* bytes that nobody was told of yet */
+	struct loop_timer tell, flush;
 };
 
 /* The way in. */
@@ -41,8 +44,6 @@ void streams_close(struct mimobox_session *session);
 /* No more will come: readers get the end. */
 void streams_end(struct mimobox_session *session);
 void streams_finish(struct mimobox_session *session);
-/* Tries again what a full disk did not take. */
-void streams_flush(struct mimobox_session *session);
 /* The program's terminal, or its pipes, are taken away. */
 void streams_hang_up(struct mimobox_session *session);
 int streams_end_input(struct mimobox_session *session);

@@ -31,10 +31,28 @@ static void teardown(void)
 
 TestSuite(spool, .init = setup, .fini = teardown, .timeout = 60);
 
+/* As a stream does it; the first error, when the file takes no more. */
+static int append(const char *data, size_t size)
+{
+	while (size) {
+		char *at;
+		size_t room;
+		int error = spool_room(&output.spool, false, &at, &room);
+		if (error < 0)
+			return error;
+		room = room < size ? room : size;
+		memcpy(at, data, room);
+		output_commit(&output, room);
+		data += room;
+		size -= room;
+	}
+	return 0;
+}
+
 static void add(size_t blocks)
 {
 	while (blocks--)
-		cr_assert_eq(output_append(&output, block, sizeof(block)), 0);
+		cr_assert_eq(append(block, sizeof(block)), 0);
 }
 
 static uint64_t disk_used(void)
@@ -76,7 +94,7 @@ Test(spool, wait_keeps_what_an_open_reader_has_not_read)
 		cr_assert_lt(at, 4 * MIB, "it never said stop");
 		add(1);
 		cr_assert_eq(output_read(&output, &fast, got, sizeof(got), at),
-		             (ssize_t)sizeof(got));
+			     (ssize_t)sizeof(got));
 	}
 	cr_expect_eq(output.spool.end, MIB);
 	cr_expect_eq(output.spool.start, 0);
@@ -138,36 +156,65 @@ Test(spool, a_late_reader_starts_at_the_oldest_byte)
 		read += (uint64_t)count;
 	cr_expect_eq(read, MIB);
 	cr_expect_eq(output_read(&output, &reader, got, 10, output.spool.end - 4), 4,
-	             "an absolute offset is one still");
+		     "an absolute offset is one still");
 	output_detach(&output, &reader);
+}
+
+Test(spool, what_is_held_is_read_and_flushing_gives_its_memory_back)
+{
+	cr_assert_eq(append(block, 100), 0);
+	cr_expect_eq(output.spool.held_size, 100);
+	cr_expect_eq(spool_read(&output.spool, got, 1000, 40), 60);
+	cr_expect_arr_eq(got, block + 40, 60);
+	cr_expect_eq(spool_flush(&output.spool), 0);
+	cr_expect_null(output.spool.held);
+	cr_expect_eq(spool_read(&output.spool, got, 1000, 40), 60);
+	cr_expect_arr_eq(got, block + 40, 60);
+	add(64);
+	cr_expect_leq(output.spool.held_room, SPOOL_HELD_MAX);
+}
+
+static void limit_files(rlim_t size)
+{
+	/* RLIMIT_FSIZE stands for the disk. */
+	struct rlimit limit;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = size;
+	setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 Test(spool, a_full_disk_holds_the_rest_in_memory_until_it_has_room)
 {
-	/* RLIMIT_FSIZE stands for the disk. */
-	struct rlimit old, small = { .rlim_cur = 100000, .rlim_max = RLIM_INFINITY };
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &old);
-	small.rlim_max = old.rlim_max;
-	setrlimit(RLIMIT_FSIZE, &small);
-	cr_expect_eq(output_append(&output, block, sizeof(block)), 0);
-	cr_expect_eq(output_append(&output, block, sizeof(block)), -EFBIG);
-	cr_expect_eq(output.spool.end, 2 * sizeof(block));
-	cr_expect_eq(output.spool.held_size, 2 * sizeof(block) - 100000);
-	cr_expect_eq(spool_flush(&output.spool), -EFBIG);
 	struct mimobox_reader reader;
+	uint64_t stopped = 0;
+	int error;
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files(100000);
+	while ((error = append(block, sizeof(block))) == 0)
+		cr_assert_lt(output.spool.end, 4 * MIB, "it never said stop");
+	cr_expect_eq(error, -EFBIG);
+	stopped = output.spool.end;
+	cr_expect_leq(stopped, 100000 + SPOOL_HELD_MAX);
+	cr_expect_eq(spool_flush(&output.spool), -EFBIG);
+	/* The last of an ended program finds room all the same. */
+	char *at;
+	size_t room;
+	cr_assert_eq(spool_room(&output.spool, true, &at, &room), 0);
+	memset(at, 'z', 5);
+	output_commit(&output, 5);
 	output_attach(&output, &reader);
-	for (uint64_t at = 0; at < 2 * sizeof(block);) {
-		ssize_t count = output_read(&output, &reader, got, 3000, at);
+	for (uint64_t from = 0; from < stopped;) {
+		ssize_t count = output_read(&output, &reader, got, 3000, from);
 		cr_assert_gt(count, 0);
-		for (ssize_t i = 0; i < count; i++)
-			cr_assert_eq(got[i], block[(at + (uint64_t)i) % sizeof(block)]);
-		at += (uint64_t)count;
+		for (ssize_t i = 0; i < count && from + (uint64_t)i < stopped; i++)
+			cr_assert_eq(got[i], block[(from + (uint64_t)i) % sizeof(block)]);
+		from += (uint64_t)count;
 	}
-	setrlimit(RLIMIT_FSIZE, &old);
+	limit_files(RLIM_INFINITY);
 	cr_expect_eq(spool_flush(&output.spool), 0);
 	cr_expect_eq(output.spool.held_size, 0);
 	cr_expect_eq(spool_read(&output.spool, got, 50, 100000 - 25), 50);
 	cr_expect_arr_eq(got, block + 100000 - 25 - 65536, 50);
+	cr_expect_eq(spool_read(&output.spool, got, 50, stopped), 5);
 	output_detach(&output, &reader);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PORTS_MAX = 64 };
+enum { PORTS_MAX = 64, PATHS_MAX = 128 };
 
 /* Paths */
 
@@ -90,11 +90,12 @@ int access_add_path(struct access *access, const char *value, bool writable, con
 	if (outside && inside) {
 		tidy(outside);
 		tidy(inside);
-		*why = refuse_path(outside, inside);
+		bool full = access->path_count == PATHS_MAX;
+		*why = full ? "that is one path too many" : refuse_path(outside, inside);
 		if (*why) {
 			free(outside);
 			free(inside);
-			return -EINVAL;
+			return full ? -E2BIG : -EINVAL;
 		}
 	}
 	return put_path(access, outside, inside, writable);

@@ -38,7 +38,8 @@ struct access {
 
 /*
  * `PATH` or `OUTSIDE:INSIDE`; another path for the same place inside takes its place. 0, -ENOMEM,
- * or -EINVAL with *why: relative, `..` in it, or a place that is the sandbox's own.
+ * or with *why -E2BIG, too many, or -EINVAL: relative, `..` in it, or a place that is the sandbox's
+ * own.
  */
 int access_add_path(struct access *access, const char *value, bool writable, const char **why);
 

@@ -159,7 +159,7 @@ int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid
 		return error;
 	if (mimobox_session_find(box, name))
 		return -EEXIST;
-	if (box->max_sessions && box->count >= box->max_sessions)
+	if (box->max_sessions && box->count + box->lingering >= box->max_sessions)
 		return -EAGAIN;
 	if (box->referenced >= 2 * box->buckets)
 		make_tables(box, 2 * box->buckets); /* or longer chains, where memory is short */
@@ -206,6 +206,7 @@ void mimobox_session_remove(struct mimobox_session *session)
 	else
 		box->last = session->previous;
 	box->count--;
+	box->lingering += session->sandbox.pidfd >= 0 || session->has_cgroup;
 	if (session->state == MIMOBOX_CREATED)
 		session_end_unstarted(session);
 	else if (session->state == MIMOBOX_EXITED)
@@ -345,7 +346,8 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 	}
 	if (error < 0)
 		explain(why, why_size, "workspaces directory %s: %s", directory,
-			error == -EPERM ? "it, or writing to it, is not this user's alone"
+			error == -EPERM ? "it, or writing to it, is not this user's alone; name "
+					  "another: --workspaces DIR"
 					: strerror(-error));
 	return error;
 }
@@ -474,6 +476,9 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 		error = dispatch_until(box, has_exited, session, PROBE_MS * UINT64_C(1000000))
 				? session->start_result
 				: -ETIMEDOUT;
+	if (error == -ETIMEDOUT)
+		mimobox_session_log(session, "/bin/true in a sandbox has not ended in %d s",
+				    PROBE_MS / 1000);
 	if (error == 0 && session->status != 0)
 		error = -EIO;
 	if (error < 0)
@@ -492,15 +497,20 @@ static bool none_live(void *data)
 
 void mimobox_destroy(struct mimobox *box)
 {
-	uint64_t grace = 0;
 	if (!box)
 		return;
-	while (box->first) {
-		if (box->first->config.kill_grace_ns > grace)
-			grace = box->first->config.kill_grace_ns;
+	while (box->first)
 		mimobox_session_remove(box->first);
-	}
-	dispatch_until(box, none_live, box, grace + UINT64_C(2000000000));
+	dispatch_until(box, none_live, box, 2 * UINT64_C(2000000000));
+	for (size_t i = 0; i < box->buckets && box->live; i++)
+		for (struct mimobox_session *session = box->ids[i]; session;
+		     session = session->by_id)
+			session_kill_now(session);
+	dispatch_until(box, none_live, box, UINT64_C(2000000000));
+	for (size_t i = 0; i < box->buckets; i++)
+		for (struct mimobox_session *session = box->ids[i]; session;
+		     session = session->by_id)
+			session_orphan(session);
 	free_box(box);
 }
 

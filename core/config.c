@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More than execve(2) takes of one argument, and not much more. */
+enum { LINE_LENGTH_MAX = 196608 };
+
 struct key;
 typedef int (*parse_fn)(struct config *config, const struct key *key, const char *value,
 			struct reason *reason);
@@ -155,6 +158,10 @@ static int parse_env(struct config *config, const struct key *key, const char *v
 	if (strncmp(value, "PWD=", 4) == 0 && strcmp(value + 4, config->cwd) == 0)
 		return 0;
 	int error = environ_set(&config->environ, value);
+	if (error == -E2BIG) {
+		refuse(reason, "env: no more than 512 variables, and 128 KiB");
+		return error;
+	}
 	if (error == -EINVAL)
 		return refuse(reason,
 			      "env '%.*s': not NAME=VALUE, or a name that loaders or shells act on",
@@ -286,9 +293,11 @@ static int parse_path(struct config *config, const struct key *key, const char *
 {
 	const char *why;
 	int error = access_add_path(&config->access, value, key->name[1] == 'w', &why);
-	if (error == -EINVAL)
-		return refuse(reason, "%s '%.100s': %s", key->name, value, why);
-	return error < 0 ? out_of_memory(reason) : 0;
+	if (error == -ENOMEM)
+		return out_of_memory(reason);
+	if (error < 0)
+		refuse(reason, "%s '%.100s': %s", key->name, value, why);
+	return error;
 }
 
 static void print_paths(const struct config *config, const struct key *key, FILE *to)
@@ -399,7 +408,7 @@ static const struct key keys[] = {
 	{ "processes", parse_whole, print_whole, offsetof(struct config, processes), 1, 4194304,
 	  true },
 	{ "cpu", parse_cores, print_cores, offsetof(struct config, cpu_milli), 10, 1024000, true },
-	{ "open-files", parse_whole, print_whole, offsetof(struct config, open_files), 3, 1048576,
+	{ "open-files", parse_whole, print_whole, offsetof(struct config, open_files), 8, 1048576,
 	  false },
 	{ "file-size", parse_size, print_size, offsetof(struct config, file_size), 0,
 	  UNITS_NONE / 4, true },
@@ -536,8 +545,11 @@ size_t config_apply(struct config *config, const struct config *defaults, const 
 		const char *start = text + taken;
 		const char *end = memchr(start, '\n', size - taken);
 		size_t length = end ? (size_t)(end - start) : size - taken;
-		char *copy = strndup(start, length);
-		if (!copy)
+		char *copy = length <= LINE_LENGTH_MAX ? strndup(start, length) : NULL;
+		if (length > LINE_LENGTH_MAX) {
+			refuse(reason, "a line of more than %d bytes", LINE_LENGTH_MAX);
+			*error = -E2BIG;
+		} else if (!copy)
 			*error = out_of_memory(reason);
 		else if (strlen(copy) != length)
 			*error = refuse(reason, "a NUL byte");

@@ -50,7 +50,8 @@ void config_finish(struct config *config);
 /*
  * Takes `key value` lines over `config`; `reset` goes back to `defaults` (NULL: the built-in
  * ones). Returns the bytes taken. Where that is less than `size`, the line that begins there was
- * refused: *error is its errno, *line its number from 1, *reason why.
+ * refused: *error is its errno (EINVAL, ERANGE, E2BIG, ENOMEM), *line its number from 1, *reason
+ * why.
  */
 size_t config_apply(struct config *config, const struct config *defaults, const char *text,
 		    size_t size, int *error, unsigned *line, struct reason *reason);

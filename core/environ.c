@@ -20,6 +20,9 @@ static const char *const base[] = {
 	"TMPDIR=/tmp",
 };
 
+/* A client's words are kept by a daemon that serves others as well. */
+enum { COUNT_MAX = 512, SIZE_MAX_ALL = 131072 };
+
 #define BASE_COUNT (sizeof(base) / sizeof(base[0]))
 
 static bool valid_name(const char *name, size_t length)
@@ -60,10 +63,14 @@ int environ_set(struct environ *environ, const char *assignment)
 	if (assignment[length] != '=' || !valid_name(assignment, length) ||
 	    acted_on_early(assignment, length))
 		return -EINVAL;
+	char **place = find(environ, assignment);
+	size_t size = environ->size + strlen(assignment) - (place ? strlen(*place) : 0);
+	if (size > SIZE_MAX_ALL || (!place && environ->count == COUNT_MAX))
+		return -E2BIG;
 	char *copy = strdup(assignment);
 	if (!copy)
 		return -ENOMEM;
-	char **place = find(environ, assignment);
+	environ->size = size;
 	if (place) {
 		free(*place);
 		*place = copy;
@@ -71,6 +78,7 @@ int environ_set(struct environ *environ, const char *assignment)
 	}
 	char **set = realloc(environ->set, (environ->count + 1) * sizeof(*set));
 	if (!set) {
+		environ->size -= strlen(copy);
 		free(copy);
 		return -ENOMEM;
 	}

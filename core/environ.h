@@ -13,12 +13,13 @@
 struct environ {
 	char **set; /* NAME=VALUE, owned */
 	size_t count;
+	size_t size; /* bytes of all of them */
 };
 
 /*
  * `NAME=VALUE`; by name, a later one takes the place of an earlier one. -EINVAL: no name, or one
  * that loaders and shells act on before the program does (LD_*, DYLD_*, ENV, BASH_ENV, in any
- * case of letters). -ENOMEM.
+ * case of letters). -E2BIG: too many, or too much. -ENOMEM.
  */
 int environ_set(struct environ *environ, const char *assignment);
 int environ_copy(struct environ *to, const struct environ *from);

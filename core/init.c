@@ -34,6 +34,8 @@
 /* Where its descriptors are, once it has taken its place. */
 enum { START = 3, CONTROL = 4, MASTER = 5, SIGNALS = 6 };
 
+enum { MAX_COMMAND_LINE = 131072 };
+
 static void report(enum stage stage, int error, const char *what, const int *descriptors,
 		   size_t count)
 {
@@ -66,6 +68,14 @@ _Noreturn static void fail(enum stage stage, int error, const char *what)
 	_exit(1);
 }
 
+/* /proc/1/cmdline is read from here; what is written there is of this copy alone. */
+static void forget_command_line(void)
+{
+	char *start = program_invocation_name, *end = environ[0];
+	if (end && end > start && end - start < MAX_COMMAND_LINE)
+		memset(start, 0, (size_t)(end - start));
+}
+
 /* Its own copies of the daemon's descriptors go at once; 0, 1 and 2 when there is a terminal. */
 static void take_place(int start, int control)
 {
@@ -80,6 +90,7 @@ static void take_place(int start, int control)
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL); /* those that libraries had ignored, too */
 	prctl(PR_SET_NAME, "mimobox-init");
+	forget_command_line();
 }
 
 static void die_with_parent(void)
@@ -140,8 +151,9 @@ static void open_paths(struct sandbox_plan *plan, bool after)
 {
 	const char *what = NULL;
 	unsigned early = plan->owner_is_root ? plan->path_count : plan->own_paths;
-	int error = after ? paths_open(plan->paths + early, plan->path_count - early, 0, &what)
-			  : paths_open(plan->paths, early, plan->own_paths, &what);
+	int error = after ? paths_open(plan->paths + early, plan->path_count - early, 0, plan->uid,
+				       &what)
+			  : paths_open(plan->paths, early, plan->own_paths, plan->uid, &what);
 	if (error < 0)
 		fail(STAGE_PATHS, error, what);
 }
@@ -220,10 +232,13 @@ _Noreturn static void run_command(const struct sandbox_plan *plan)
 	apply_landlock(plan);
 	if (close_range(START + 1, ~0U, 0) < 0)
 		fail(STAGE_EXEC, -errno, "close_range");
+	int error = privileges_limit(plan->open_files, plan->file_size);
+	if (error < 0)
+		fail(STAGE_LIMITS, error, "rlimit");
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	report(STAGE_EXEC, 0, NULL, NULL, 0);
-	int error = sysfilter_load(plan->filter);
+	error = sysfilter_load(plan->filter);
 	if (error < 0)
 		fail(STAGE_SECCOMP, error, "filter");
 	error = -ENOENT;
@@ -354,9 +369,6 @@ _Noreturn void init_run(struct sandbox_plan *plan, int start, int control)
 		open_terminal(plan);
 	else
 		open_pipes();
-	error = privileges_limit(plan->open_files, plan->file_size);
-	if (error < 0)
-		fail(STAGE_LIMITS, error, "rlimit");
 	error = privileges_drop(plan->no_capabilities, &what);
 	if (error < 0)
 		fail(STAGE_PRIVILEGES, error, what);

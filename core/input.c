@@ -118,6 +118,8 @@ ssize_t input_put(struct input *input, const struct termios *modes, const void *
 
 int input_end(struct input *input)
 {
+	if (input->end_count == INPUT_ENDS_MAX)
+		return -EAGAIN;
 	uint64_t *ends = realloc(input->ends, (input->end_count + 1) * sizeof(*ends));
 	if (!ends)
 		return -ENOMEM;

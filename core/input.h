@@ -16,7 +16,7 @@
 #include <sys/types.h>
 #include <termios.h>
 
-enum { INPUT_MAX = 1 << 20, INPUT_LINE_MAX = 4095 };
+enum { INPUT_MAX = 1 << 20, INPUT_LINE_MAX = 4095, INPUT_ENDS_MAX = 64 };
 
 struct line {
 	size_t length; /* bytes since the line began */
@@ -47,7 +47,7 @@ void input_finish(struct input *input);
  * be cut (then nothing is queued), -ENOMEM.
  */
 ssize_t input_put(struct input *input, const struct termios *modes, const void *data, size_t size);
-/* Asks for end-of-file after what is queued now. 0 or -ENOMEM. */
+/* Asks for end-of-file after what is queued now. 0, -EAGAIN too many are queued, or -ENOMEM. */
 int input_end(struct input *input);
 
 /* Gives the terminal what it takes. 0 all, -EAGAIN it is full, or another errno of write(2). */

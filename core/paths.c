@@ -99,9 +99,22 @@ static bool is_at_or_below(const char *path, const char *directory)
 	       (path[length] == '/' || path[length] == '\0');
 }
 
-static int guard_line(char *line, const char *path)
+/* The kernel lets nobody in but the one who mounted it, unless it was mounted for all. */
+static bool lets_in(const char *options, uid_t uid)
 {
-	if (!strstr(line, " - fuse.mimoboxfs "))
+	const char *user = strstr(options, "user_id=");
+	uid_t owner = 0;
+	if (!user || strstr(options, "allow_other"))
+		return true;
+	for (user += strlen("user_id="); *user >= '0' && *user <= '9'; user++)
+		owner = 10 * owner + (uid_t)(*user - '0');
+	return owner == uid;
+}
+
+static int guard_line(char *line, const char *path, uid_t uid)
+{
+	const char *options = strstr(line, " - fuse.mimoboxfs ");
+	if (!options || !lets_in(options, uid))
 		return 0;
 	for (int field = 1; field < 5; field++) {
 		line = strchr(line, ' ');
@@ -124,9 +137,9 @@ static int guard_line(char *line, const char *path)
  *
  * The list is this mount namespace's own, and private: nothing is added to it meanwhile.
  */
-static int guard_session_filesystems(const char *path)
+static int guard_session_filesystems(const char *path, uid_t uid)
 {
-	char text[3 * PATH_MAX];
+	char text[10 * PATH_MAX]; /* a line has two paths, with four characters for a blank */
 	size_t size = 0;
 	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	int error = fd < 0 ? -errno : 0;
@@ -141,7 +154,7 @@ static int guard_session_filesystems(const char *path)
 		char *line = text, *end;
 		while (error == 0 && (end = strchr(line, '\n'))) {
 			*end = '\0';
-			error = guard_line(line, path);
+			error = guard_line(line, path, uid);
 			line = end + 1;
 		}
 		size -= (size_t)(line - text);
@@ -163,7 +176,7 @@ static int open_path(const char *outside)
 }
 
 /* The guard goes by the name that the kernel has for what was opened. */
-static int guard(int fd)
+static int guard(int fd, uid_t uid)
 {
 	char name[32], path[PATH_MAX];
 	strcpy(name, "/proc/self/fd/");
@@ -177,15 +190,15 @@ static int guard(int fd)
 	if (size < 0)
 		return -errno;
 	path[size] = '\0';
-	return path[0] == '/' ? guard_session_filesystems(path) : -ENOENT;
+	return path[0] == '/' ? guard_session_filesystems(path, uid) : -ENOENT;
 }
 
-static int open_one(struct sandbox_path *path, bool guarded)
+static int open_one(struct sandbox_path *path, bool guarded, uid_t uid)
 {
 	int fd = open_path(path->outside);
 	if (fd < 0)
 		return fd;
-	int error = guarded ? guard(fd) : 0;
+	int error = guarded ? guard(fd, uid) : 0;
 	if (error == 0) {
 		path->mount = mount_clone(
 			fd, "", MOUNT_LOCKED_DOWN | (path->writable ? 0 : MOUNT_ATTR_RDONLY));
@@ -195,7 +208,8 @@ static int open_one(struct sandbox_path *path, bool guarded)
 	return error;
 }
 
-int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, const char **what)
+int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid_t uid,
+	       const char **what)
 {
 	int error = 0;
 	*what = "private";
@@ -203,7 +217,7 @@ int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, con
 		return -errno;
 	for (unsigned i = 0; error == 0 && i < count; i++) {
 		*what = paths[i].outside;
-		error = open_one(&paths[i], i >= trusted);
+		error = open_one(&paths[i], i >= trusted, uid);
 	}
 	return error;
 }

@@ -4,6 +4,7 @@
 #define PATHS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct sandbox_path {
 	const char *outside, *inside; /* absolute; borrowed */
@@ -13,11 +14,12 @@ struct sandbox_path {
 
 /*
  * Looks the paths up, with the rights of the calling process, and clones what is there, each
- * session filesystem below it covered; the first `trusted` are known to have none. -EPERM where
- * the path is in one itself. For PID 1 of new user and mount namespaces, with all
- * capabilities there; async-signal-safe. 0, or -errno and *what.
+ * session filesystem below it that `uid` may enter covered; the first `trusted` are known to have
+ * none. -EPERM where the path is in one itself. For PID 1 of new user and mount namespaces, with
+ * all capabilities there; async-signal-safe. 0, or -errno and *what.
  */
-int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, const char **what);
+int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid_t uid,
+	       const char **what);
 
 /* Puts them where they are to be seen below `root`; likewise. */
 int paths_attach(int root, const struct sandbox_path *paths, unsigned count, const char **what);

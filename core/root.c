@@ -177,7 +177,7 @@ static int add_terminals(int root, const char **what)
 	static const struct mount_option options[] = {
 		{ "mode", "0620" },
 		{ "ptmxmode", "0666" },
-		{ "max", "64" }, /* all sandboxes share what the machine has */
+		{ "max", "16" }, /* all sandboxes share what the machine has */
 		{ NULL, NULL },
 	};
 	*what = "devpts";

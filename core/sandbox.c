@@ -305,11 +305,8 @@ int sandbox_launch(struct sandbox *sandbox, struct sandbox_plan *plan, struct cg
 	if (error == 0)
 		return 0;
 	*report = (struct start_report){ .stage = (int32_t)stage, .error = -error };
-	if (sandbox->init) {
-		/* It is waiting in recv(), so that this is over at once. */
-		sandbox_kill(sandbox);
-		waitid(P_PIDFD, (id_t)sandbox->pidfd, &(siginfo_t){ 0 }, WEXITED);
-	}
+	if (sandbox->init)
+		sandbox_abandon(sandbox);
 	sandbox_finish(sandbox);
 	return error;
 }
@@ -374,6 +371,13 @@ void sandbox_kill(const struct sandbox *sandbox)
 	syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0);
 }
 
+/* It has hardly begun, so that this is over at once. */
+void sandbox_abandon(const struct sandbox *sandbox)
+{
+	sandbox_kill(sandbox);
+	waitid(P_PIDFD, (id_t)sandbox->pidfd, &(siginfo_t){ 0 }, WEXITED);
+}
+
 void sandbox_reap(const struct sandbox *sandbox)
 {
 	waitid(P_PIDFD, (id_t)sandbox->pidfd, &(siginfo_t){ 0 }, WEXITED | WNOHANG);
@@ -383,6 +387,9 @@ bool sandbox_exit_status(const struct sandbox *sandbox, int *status)
 {
 	struct exit_report ended;
 	ssize_t size = recv(sandbox->control, &ended, sizeof(ended), MSG_DONTWAIT);
+	/* Where init left words of ours unread, that is told first, and only then what it said. */
+	if (size < 0 && errno == ECONNRESET)
+		size = recv(sandbox->control, &ended, sizeof(ended), MSG_DONTWAIT);
 	if (size != sizeof(ended))
 		return false;
 	*status = ended.status;

@@ -132,6 +132,9 @@ int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int s
 /* SIGKILL to init, and with it to all. */
 void sandbox_kill(const struct sandbox *sandbox);
 
+/* The same, and waits for its end: for one that nobody will watch. */
+void sandbox_abandon(const struct sandbox *sandbox);
+
 /* After pidfd is readable: takes init off the process table, if it is this process's to take. */
 void sandbox_reap(const struct sandbox *sandbox);
 /* The command's wait status, if init told it. */

@@ -91,6 +91,13 @@ static const VTermStateCallbacks callbacks = {
 
 /* What libvterm gets */
 
+static void control(struct screen *screen, uint32_t code)
+{
+	char byte = (char)code;
+	screen->has_base = false;
+	vterm_input_write(screen->vt, &byte, 1);
+}
+
 static void emit(struct screen *screen, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -299,7 +306,7 @@ static void take(struct screen *screen, uint32_t code)
 		print(screen, code);
 		break;
 	case SEQUENCE_CONTROL:
-		emit(screen, "%c", (int)code);
+		control(screen, code);
 		break;
 	case SEQUENCE_ESCAPE:
 		do_escape(screen, &screen->sequence);

@@ -30,6 +30,7 @@
 #define PATIENCE_NS UINT64_C(200000000)
 /* A path that is asked for may be on a filesystem whose server doesn't answer. */
 #define START_PATIENCE_NS UINT64_C(10000000000)
+#define REMOVED_GRACE_MAX_NS UINT64_C(2000000000)
 #define DRAIN_PATIENCE_NS UINT64_C(2000000000)
 /* A cgroup can be busy for a moment after its last process has gone. */
 #define BUSY_RETRY_NS UINT64_C(10000000)
@@ -44,7 +45,8 @@ void mimobox_session_unref(struct mimobox_session *session)
 {
 	assert(session->references > 0);
 	if (--session->references == 0) {
-		box_forget(session->box, session);
+		if (session->box)
+			box_forget(session->box, session);
 		session_free(session);
 	}
 }
@@ -108,9 +110,10 @@ static const char *advice(const struct start_report *report)
 
 static void log_failure(struct mimobox_session *session, const struct start_report *report)
 {
-	mimobox_session_log(session, "start failed: %s%s%s: %s%s", stage_name(report->stage),
-			    report->what[0] ? ": " : "", report->what, strerror(report->error),
-			    advice(report));
+	snprintf(session->failure, sizeof(session->failure), "%s%s%s: %s%s",
+		 stage_name(report->stage), report->what[0] ? ": " : "", report->what,
+		 strerror(report->error), advice(report));
+	mimobox_session_log(session, "start failed: %s", session->failure);
 }
 
 /* The sandbox is on its way out; on_end() completes the failure when nothing is left of it. */
@@ -142,6 +145,7 @@ static void settle(struct mimobox_session *session)
 		return;
 	}
 	session->box->live--;
+	session->box->lingering -= session->removed;
 	if (session->state == MIMOBOX_STARTING)
 		complete_failure(session);
 	else if (session->removed)
@@ -198,8 +202,6 @@ static void started(struct mimobox_session *session)
 	take_streams(session);
 	session_resize(session); /* it may have been asked for meanwhile */
 	session_notify(session, MIMOBOX_STARTED);
-	if (session->kill_on_start && session->state == MIMOBOX_RUNNING)
-		session_kill(session, END_KILL);
 }
 
 /* Takes what the sandbox has to say of its start. */
@@ -368,13 +370,15 @@ int mimobox_session_start(struct mimobox_session *session)
 		return -EBUSY;
 	}
 	session->start_begun = loop_now();
+	session->failure[0] = '\0';
 	int error = check_enforceable(session);
 	if (error == 0)
 		error = begin(session);
 	if (error == 0) {
 		error = watch_start(session);
 		if (error < 0) {
-			sandbox_kill(&session->sandbox);
+			mimobox_session_log(session, "start failed: loop: %s", strerror(-error));
+			sandbox_abandon(&session->sandbox);
 			drop_sandbox(session);
 			drop_cgroup(session);
 		}
@@ -385,7 +389,7 @@ int mimobox_session_start(struct mimobox_session *session)
 		return error;
 	session->state = MIMOBOX_STARTING;
 	session->start_result = -EINPROGRESS;
-	session->exec_seen = session->kill_on_start = false;
+	session->exec_seen = false;
 	session->reason = END_NONE;
 	session->box->live++;
 	mimobox_session_ref(session);
@@ -419,22 +423,38 @@ static void on_kill_timer(void *data)
 		loop_timer_arm(&session->kill_timer, PATIENCE_NS);
 		return;
 	}
-	cgroup_kill(session->box->cgroups, session->id);
-	sandbox_kill(&session->sandbox);
+	session_kill_now(session);
 }
 
 void session_kill(struct mimobox_session *session, enum end_reason reason)
 {
 	if (session->state == MIMOBOX_STARTING)
-		session->kill_on_start = true;
-	if (session->state != MIMOBOX_RUNNING || session->kill_stage)
+		fail_start(session, &(struct start_report){ .stage = STAGE_EXEC,
+							    .error = ECANCELED,
+							    .what = "it was killed before" });
+	if (session->state != MIMOBOX_RUNNING)
+		return;
+	/* Nobody sees, or can hurry, what has been removed. */
+	uint64_t grace = session->config.kill_grace_ns;
+	if (reason == END_REMOVED && grace > REMOVED_GRACE_MAX_NS)
+		grace = REMOVED_GRACE_MAX_NS;
+	else if (session->kill_stage)
 		return;
 	if (session->reason == END_NONE)
 		session->reason = reason;
+	if (session->kill_stage++ == 0)
+		sandbox_control(&session->sandbox, CONTROL_TERMINATE, 0);
 	session->kill_stage = 1;
-	sandbox_control(&session->sandbox, CONTROL_TERMINATE, 0);
-	if (loop_timer_arm(&session->kill_timer, session->config.kill_grace_ns) < 0)
+	if (loop_timer_arm(&session->kill_timer, grace) < 0)
 		sandbox_kill(&session->sandbox);
+}
+
+void session_kill_now(struct mimobox_session *session)
+{
+	if (session->sandbox.pidfd < 0)
+		return;
+	cgroup_kill(session->box->cgroups, session->id);
+	sandbox_kill(&session->sandbox);
 }
 
 /* End */
@@ -579,15 +599,22 @@ void session_init(struct mimobox_session *session)
 	session->changed = session->created;
 }
 
-void session_free(struct mimobox_session *session)
+/* Its box is about to go, and somebody still holds a reference. */
+void session_orphan(struct mimobox_session *session)
 {
-	loop_timer_disarm(&session->timeout);
-	loop_timer_disarm(&session->kill_timer);
 	loop_timer_disarm(&session->retry_timer);
+	drop_sandbox(session);
 	drop_cgroup(session);
-	config_finish(&session->config);
-	journal_finish(&session->journal);
 	streams_finish(session);
 	workspace_remove(session);
+	session->box = NULL;
+}
+
+void session_free(struct mimobox_session *session)
+{
+	if (session->box)
+		session_orphan(session);
+	config_finish(&session->config);
+	journal_finish(&session->journal);
 	free(session);
 }

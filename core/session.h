@@ -51,8 +51,8 @@ struct mimobox_session {
 	enum mimobox_state state;
 	int start_result;
 	bool exec_seen;      /* the start socket's end will mean success */
-	bool kill_on_start;  /* it was killed while starting */
 	unsigned kill_stage; /* 0: not; else how many signals of a kill were sent */
+	char failure[256];   /* of the last start: stage, thing, reason; "" */
 	enum end_reason reason;
 	int status; /* exit status, or minus the signal */
 	struct timespec created, changed, started, ended;
@@ -92,8 +92,9 @@ struct mimobox {
 
 	struct stats stats;
 	uint64_t last_id;
-	unsigned count; /* sessions in the set */
-	unsigned live;  /* sandboxes, and removals of workspaces, that have not come to their end */
+	unsigned count;     /* sessions in the set */
+	unsigned lingering; /* those removed whose sandboxes have not come to their end */
+	unsigned live; /* sandboxes, and removals of workspaces, that have not come to their end */
 	struct mimobox_session *first, *last;
 	struct mimobox_session **names, **ids; /* tables of `buckets` chains */
 	size_t buckets;
@@ -103,6 +104,8 @@ struct mimobox {
 /* session.c, for box.c: of a zeroed one whose box, id, names and ids are set. */
 void session_init(struct mimobox_session *session);
 void session_free(struct mimobox_session *session);
+void session_orphan(struct mimobox_session *session);
+void session_kill_now(struct mimobox_session *session);
 void session_end_unstarted(struct mimobox_session *session);
 void session_kill(struct mimobox_session *session, enum end_reason reason);
 

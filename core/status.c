@@ -148,6 +148,8 @@ static void print_stream(const struct mimobox_session *session, enum mimobox_str
 void mimobox_session_print_status(const struct mimobox_session *session, FILE *to)
 {
 	fprintf(to, "state %s\n", state_name(session->state));
+	if (session->failure[0])
+		fprintf(to, "start-failed %s\n", session->failure);
 	if (session->state == MIMOBOX_RUNNING)
 		fprintf(to, "pid %d\n", (int)session->sandbox.pid);
 	print_time(to, "created", &session->created);

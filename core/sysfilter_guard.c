@@ -184,6 +184,8 @@ static void guard_core_dumps(struct guard *guard)
 	const struct scmp_arg_cmp set_and_get[] = { IS_INT(1, RLIMIT_CORE), ISNT(2, 0),
 						    ISNT(3, 0) };
 
+	/* Init has the same identity: without descriptors it would lose sight of the command. */
+	refuse_if(guard, "prlimit64", EPERM, ISNT(0, 0));
 	refuse(guard, "setrlimit", SCMP_ACT_ERRNO(0), COUNT(set), set);
 	refuse(guard, "prlimit64", SCMP_ACT_ERRNO(0), COUNT(set_only), set_only);
 	/* An answer would be due in memory that a filter can't fill. */

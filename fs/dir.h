@@ -22,6 +22,7 @@ struct dir {
 	bool input_full;                 /* the queue had no room when last asked */
 	bool awaited;                    /* the server waits for its end, to stop */
 	struct link parked[EVENTS];      /* requests, by the event they wait for */
+	struct handle *carrier;          /* that has the beginning of a line; NULL: none */
 	struct link questions;           /* that the kernel knows, of its `wait` */
 	uint64_t next_question;
 	struct link watched[EVENTS]; /* handles that are polled, in the same way */

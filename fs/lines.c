@@ -14,13 +14,14 @@
 #include "files.h"
 #include "handle.h"
 #include "request.h"
+#include "server.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 4096, CARRY_MAX = 1 << 20 };
+enum { PIECE = 4096, CARRY_MAX = 256 * 1024 };
 
 ssize_t lines_each(struct request *request,
 		   int (*apply)(struct request *request, const char *line, size_t size))
@@ -40,10 +41,17 @@ ssize_t lines_each(struct request *request,
 	return (ssize_t)request->done;
 }
 
-static void clear(struct text *text)
+static struct handle **carrier_of(const struct handle *handle)
 {
-	free(text->data);
-	*text = (struct text){ 0 };
+	return handle->dir ? &handle->dir->carrier : &handle->server->carrier;
+}
+
+static void clear(struct handle *handle)
+{
+	free(handle->carry.data);
+	handle->carry = (struct text){ 0 };
+	if (*carrier_of(handle) == handle)
+		*carrier_of(handle) = NULL;
 }
 
 /* How many bytes of `text` are to wait for more. */
@@ -68,6 +76,7 @@ ssize_t lines_carry(struct handle *handle, lines_take_fn take, const char *data,
 	if (size == 0)
 		return 0;
 	struct text *text = &handle->carry;
+	struct handle **carrier = carrier_of(handle);
 	size_t before = text->size;
 	char *more = realloc(text->data, before + size);
 	if (!more)
@@ -80,8 +89,11 @@ ssize_t lines_carry(struct handle *handle, lines_take_fn take, const char *data,
 	ssize_t taken = whole ? take(handle, text->data, whole) : 0;
 	if (taken == (ssize_t)whole && keep > CARRY_MAX)
 		taken = refuse_long(handle);
-	if (taken < 0 || (size_t)taken < whole) {
-		clear(text);
+	/* One at a time: what is kept for many, who never go on, would be kept for ever. */
+	if (taken == (ssize_t)whole && keep && *carrier && *carrier != handle)
+		taken = whole > before ? (ssize_t)whole : -EBUSY;
+	if (taken < 0 || (size_t)taken < whole || (keep && *carrier && *carrier != handle)) {
+		clear(handle);
 		/* What was kept has no newline, so that a line taken reaches beyond it. */
 		assert(taken < 0 || (size_t)taken > before);
 		return taken < 0 ? taken : taken - (ssize_t)before;
@@ -89,7 +101,9 @@ ssize_t lines_carry(struct handle *handle, lines_take_fn take, const char *data,
 	memmove(text->data, text->data + whole, keep);
 	text->size = keep;
 	if (keep == 0)
-		clear(text);
+		clear(handle);
+	else
+		*carrier = handle;
 	return (ssize_t)size;
 }
 
@@ -97,6 +111,6 @@ int lines_flush(struct handle *handle, lines_take_fn take)
 {
 	struct text *text = &handle->carry;
 	ssize_t taken = text->size ? take(handle, text->data, text->size) : 0;
-	clear(text);
+	clear(handle);
 	return taken < 0 ? (int)taken : 0;
 }

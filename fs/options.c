@@ -136,6 +136,10 @@ static bool take_word(struct options *options, const char *word)
 		report("-o max_read is not to be had here");
 		return false;
 	}
+	if (strncmp(word, "subtype", 7) == 0) { /* sandboxes know it by that */
+		report("-o subtype is not to be had here");
+		return false;
+	}
 	if (strcmp(word, "debug") == 0) {
 		options->trace = options->foreground = true;
 		return true;

@@ -38,6 +38,8 @@ struct server {
 	struct feed feed;
 	struct link ready; /* parked requests that are to be tried again */
 
+	struct handle *carrier; /* of `defaults`: that has the beginning of a line; NULL: none */
+
 	uid_t uid; /* of the root directory */
 	gid_t gid;
 	mode_t mode;

@@ -83,7 +83,8 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size);
 
 /*
  * Ends every session (as mimobox_session_remove() does, all at once), waits for them, and frees
- * the set. Blocks for the longest kill-grace plus 2 s at most.
+ * the set. Blocks for 6 s at most. With sessions and readers that are still referenced, nothing
+ * may be done any more but giving them back.
  */
 void mimobox_destroy(struct mimobox *box);
 
@@ -147,7 +148,7 @@ void mimobox_session_times(const struct mimobox_session *session, struct timespe
 /*
  * Takes `key value` lines. The last line needs no newline. Returns the bytes taken, which are
  * all of them or those before the first line that is refused; when that is the very first, its
- * errno: EINVAL unknown or malformed, ERANGE out of bounds, EOPNOTSUPP not to be had here, EBUSY
+ * errno: EINVAL unknown or malformed, ERANGE out of bounds, E2BIG too long or too many, EBUSY
  * after the start. The reason goes to the log.
  */
 ssize_t mimobox_session_configure(struct mimobox_session *session, const char *text, size_t size);

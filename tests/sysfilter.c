@@ -87,8 +87,10 @@ static uint32_t answer_plain(const struct sysfilter *filter, int number)
 		return answer(filter, number, AF_UNIX, SOCK_STREAM, 0, 0);
 	if (number == SCMP_SYS(clone))
 		return answer(filter, number, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, 0, 0, 0);
-	if (number == SCMP_SYS(setrlimit) || number == SCMP_SYS(prlimit64))
-		return answer(filter, number, RLIMIT_NOFILE, RLIMIT_NOFILE, 1, 0);
+	if (number == SCMP_SYS(setrlimit))
+		return answer(filter, number, RLIMIT_NOFILE, 1, 0, 0);
+	if (number == SCMP_SYS(prlimit64))
+		return answer(filter, number, 0, RLIMIT_NOFILE, 1, 0);
 	return answer(filter, number, 0, 0, 0, 0);
 }
 
@@ -498,6 +500,7 @@ Test(sysfilter, the_core_limit_stays)
 	cr_assert_eq(answer_to(SYSFILTER_COMPAT, "prlimit64", 0, RLIMIT_CORE, 1, 1), ERROR(EPERM));
 	cr_assert_eq(answer_to(SYSFILTER_COMPAT, "prlimit64", 0, RLIMIT_CORE, 0, 1), ALLOW);
 	cr_assert_eq(answer_to(SYSFILTER_COMPAT, "prlimit64", 0, RLIMIT_CPU, 1, 1), ALLOW);
+	cr_assert_eq(answer_to(SYSFILTER_COMPAT, "prlimit64", 1, RLIMIT_NOFILE, 1, 0), ERROR(EPERM));
 }
 
 Test(sysfilter, fast_open_by_flag_is_refused)

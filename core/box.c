@@ -466,7 +466,9 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 	mimobox_notify_fn notify = box->notify;
 	int error = mimobox_session_create(box, "probe", geteuid(), getegid(), &session);
 	if (error < 0) {
-		explain(why, why_size, "%s", strerror(-error));
+		explain(why, why_size,
+			"cannot make a session: %s (workspaces in %s are for other ids than root's)",
+			strerror(-error), box->workspaces ? box->workspaces : "-");
 		return error;
 	}
 	box->notify = NULL;

@@ -506,10 +506,13 @@ static void on_end(void *data, uint32_t events)
 static void log_end(struct mimobox_session *session)
 {
 	mimobox_session_log(session, "exited %d", session->status);
-	uint64_t kills = session->usage.oom_kills;
+	uint64_t kills = session->usage.oom_kills, refused = session->usage.refused_forks;
 	if (kills != 0 && kills != UINT64_MAX)
 		mimobox_session_log(session, "memory: %llu processes were killed at the limit",
 				    (unsigned long long)kills);
+	if (refused != 0 && refused != UINT64_MAX)
+		mimobox_session_log(session, "processes: %llu forks were refused at the limit",
+				    (unsigned long long)refused);
 }
 
 void session_drained(struct mimobox_session *session)

@@ -2,8 +2,8 @@
 /*
  * The text is made a piece at a time: the header, a resize, or at most PIECE bytes of output of
  * one time. Where the pieces end depends only on the timeline and the spool, never on the reader:
- * a segment of the timeline is cut every PIECE bytes from its beginning, and reading up to the
- * present end seals the timeline, so that this end will be one for everybody.
+ * a segment of the timeline is cut every PIECE bytes from its beginning, and the timeline is
+ * sealed where a reader takes the present end for that of a segment, so that it is for everybody.
  *
  * A character whose bytes are in two pieces goes to the second. Bytes that aren't UTF-8 become
  * U+FFFD as utf8.h says, which is what a terminal shows for them.
@@ -142,7 +142,7 @@ static void skip_dropped(struct cast *cast)
 	timeline_walk_init(&cast->walk, start);
 }
 
-static ssize_t append_output(struct cast *cast)
+static int append_output(struct cast *cast)
 {
 	char data[PIECE];
 	struct timeline_segment *segment = &cast->segment;
@@ -152,12 +152,10 @@ static ssize_t append_output(struct cast *cast)
 		ssize_t count = spool_read(cast->info.spool, data + done, size - done,
 					   segment->from + done);
 		if (count <= 0)
-			return count < 0 ? count : -EIO;
+			return count < 0 ? (int)count : -EIO;
 		done += (size_t)count;
 	}
 	segment->from += size;
-	if (segment->from == cast->info.spool->end)
-		timeline_seal(cast->info.timeline);
 	size_t before = cast->text_size;
 	begin_event(cast, 'o');
 	size_t empty = cast->text_size;
@@ -180,6 +178,16 @@ static int append_end(struct cast *cast)
 	return 1;
 }
 
+/* The next segment as far as it is known, which is then settled. False: there is none. */
+static bool next_segment(struct cast *cast)
+{
+	uint64_t end = cast->info.spool->end;
+	bool more = timeline_walk_next(cast->info.timeline, &cast->walk, end, &cast->segment);
+	if (!more || cast->segment.to == end)
+		timeline_seal(cast->info.timeline);
+	return more;
+}
+
 /* Makes some text, maybe of no size. 1; 0 at the end of what there is; or -errno. */
 static int make_piece(struct cast *cast, bool ended)
 {
@@ -189,21 +197,18 @@ static int make_piece(struct cast *cast, bool ended)
 	cast->text_size = cast->text_read = 0;
 	if (!cast->begun) {
 		append_header(cast);
-		cast->segment.from = cast->segment.to = cast->info.spool->start;
+		segment->from = segment->to = cast->info.spool->start;
 		cast->begun = true;
 		return 1;
 	}
 	skip_dropped(cast);
-	if (segment->from == segment->to &&
-	    !timeline_walk_next(cast->info.timeline, &cast->walk, cast->info.spool->end, segment)) {
-		timeline_seal(cast->info.timeline);
+	if (segment->from == segment->to && !next_segment(cast))
 		return ended && !cast->finished ? append_end(cast) : 0;
-	}
 	if (segment->rows != cast->rows || segment->cols != cast->cols) {
 		append_resize(cast);
 		return 1;
 	}
-	int error = segment->from < segment->to ? (int)append_output(cast) : 0;
+	int error = segment->from < segment->to ? append_output(cast) : 0;
 	return error < 0 ? error : 1;
 }
 

@@ -246,16 +246,21 @@ void grid_scroll(struct grid *grid, VTermRect area, int up, int left)
 
 /* Text */
 
+static bool is_blank(const struct grid_line *line, int col)
+{
+	const struct cell *cell = &line->cells[col];
+	uint32_t code = cell->codes[0] & CODE;
+	if (cell->codes[0] & WIDE)
+		return col + 1 == line->used || !(cell[1].codes[0] & TAIL);
+	return code == 0 || (code == ' ' && !cell->codes[1]);
+}
+
 /* How many of its cells are to be printed. */
 static int extent(const struct grid_line *line)
 {
 	int end = line ? line->used : 0;
-	for (; end > 0; end--) {
-		const struct cell *cell = &line->cells[end - 1];
-		uint32_t code = cell->codes[0] & CODE;
-		if (code && (code != ' ' || cell->codes[1]))
-			break;
-	}
+	while (end > 0 && is_blank(line, end - 1))
+		end--;
 	return end;
 }
 
@@ -278,15 +283,13 @@ static void print_line(const struct grid_line *line, FILE *to)
 {
 	int end = extent(line);
 	for (int col = 0; col < end; col++) {
-		const struct cell *cell = &line->cells[col];
-		bool tail_follows = col + 1 < line->used && (cell[1].codes[0] & TAIL);
-		bool wide = cell->codes[0] & WIDE;
-		if (!(cell->codes[0] & CODE) || (wide && !tail_follows)) {
+		if (is_blank(line, col)) {
 			fputc(' ', to);
 			continue;
 		}
-		print_cell(cell, to);
-		col += wide;
+		print_cell(&line->cells[col], to);
+		if (line->cells[col].codes[0] & WIDE)
+			col++;
 	}
 }
 

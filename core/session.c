@@ -11,6 +11,8 @@
  */
 #include "session.h"
 
+#include "screen.h"
+
 #include "terminal.h"
 #include "units.h"
 #include "workspace.h"
@@ -168,6 +170,8 @@ static void on_timeout(void *data)
 static int session_resize(struct mimobox_session *session)
 {
 	int master = session->streams[MIMOBOX_STDOUT].fd;
+	timeline_resize(&session->timeline, session->streams[MIMOBOX_STDOUT].output.spool.end,
+			loop_now() - session->begun, session->rows, session->cols);
 	return session->config.terminal && master >= 0
 		       ? terminal_resize(master, session->rows, session->cols)
 		       : 0;
@@ -199,6 +203,8 @@ static void started(struct mimobox_session *session)
 	mimobox_session_log(session, "started %d", (int)session->sandbox.pid);
 	if (session->config.timeout_ns != UNITS_NONE)
 		loop_timer_arm(&session->timeout, session->config.timeout_ns);
+	session->begun = loop_now();
+	timeline_init(&session->timeline, session->rows, session->cols);
 	take_streams(session);
 	session_resize(session); /* it may have been asked for meanwhile */
 	session_notify(session, MIMOBOX_STARTED);
@@ -597,6 +603,7 @@ void session_init(struct mimobox_session *session)
 	streams_init(session);
 	session->rows = 24;
 	session->cols = 80;
+	timeline_init(&session->timeline, session->rows, session->cols);
 	session->references = 1;
 	clock_gettime(CLOCK_REALTIME, &session->created);
 	session->changed = session->created;
@@ -609,6 +616,9 @@ void session_orphan(struct mimobox_session *session)
 	drop_sandbox(session);
 	drop_cgroup(session);
 	streams_finish(session);
+	timeline_finish(&session->timeline);
+	screen_destroy(session->screen);
+	session->screen = NULL;
 	workspace_remove(session);
 	session->box = NULL;
 }

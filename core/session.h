@@ -18,6 +18,7 @@
 #include "sandbox.h"
 #include "stats.h"
 #include "stream.h"
+#include "timeline.h"
 
 #include <time.h>
 
@@ -34,6 +35,8 @@ enum end_reason {
 	END_OOM,
 	END_LOST
 };
+
+struct screen;
 
 struct mimobox_session {
 	struct mimobox *box;
@@ -56,13 +59,16 @@ struct mimobox_session {
 	enum end_reason reason;
 	int status; /* exit status, or minus the signal */
 	struct timespec created, changed, started, ended;
-	uint64_t start_begun, last_output; /* ns, on the loop's clock */
+	uint64_t start_begun, begun, last_output; /* ns, on the loop's clock */
 
 	struct config config;
 	char *workspace; /* on the host; NULL: none */
 	uint16_t rows, cols;
 	struct journal journal;
 	struct stream streams[STREAMS];
+	struct timeline timeline; /* of the first of them */
+	struct screen *screen;    /* NULL: nobody has looked yet */
+	struct timeline_walk screen_walk;
 	struct typing typing;
 
 	struct sandbox sandbox;

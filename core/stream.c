@@ -104,6 +104,18 @@ static void tell_in_time(struct stream *stream, size_t size)
 		tell(stream);
 }
 
+/* For the recording: when what comes now came. What was dropped is forgotten there as well. */
+static void note_time(struct stream *stream)
+{
+	struct mimobox_session *session = stream->session;
+	const struct spool *spool = &stream->output.spool;
+	if (stream != &session->streams[MIMOBOX_STDOUT])
+		return;
+	timeline_output(&session->timeline, spool->end, loop_now() - session->begun);
+	if (spool->start > 0)
+		timeline_trim(&session->timeline, spool->start);
+}
+
 /* One batch, straight to where it is kept. False where there is nothing more to be had now. */
 static bool drain_batch(struct stream *stream, bool final)
 {
@@ -122,6 +134,8 @@ static bool drain_batch(struct stream *stream, bool final)
 	}
 	room = room < allowed ? room : allowed;
 	size_t size = terminal_drain(stream->fd, at, room, &ended);
+	if (size)
+		note_time(stream);
 	output_commit(&stream->output, size);
 	if (ended)
 		close_stream(stream);

@@ -234,17 +234,18 @@ bool timeline_walk_next(const struct timeline *timeline, struct timeline_walk *w
 			struct timeline_segment *segment)
 {
 	size_t passed = passed_by(timeline, walk);
+	bool resize = false;
 	segment->from = walk->offset;
 	segment->to = next_offset(timeline, passed, end);
-	if (segment->to == walk->offset) { /* nothing of the mark before is left */
-		if (passed == timeline->count || mark_at(timeline, passed)->offset > walk->offset)
-			return false;
-		bool resize = is_resize(timeline, passed++);
+	/* nothing of the mark before is left; and a mark may be there for nothing */
+	while (segment->to == walk->offset && !resize && passed < timeline->count &&
+	       mark_at(timeline, passed)->offset <= walk->offset) {
+		resize = is_resize(timeline, passed);
+		walk->time = mark_at(timeline, passed++)->time;
 		segment->to = next_offset(timeline, passed, end);
-		if (segment->to == walk->offset && !resize)
-			return false;
-		walk->time = mark_at(timeline, passed - 1)->time;
 	}
+	if (segment->to == walk->offset && !resize)
+		return false;
 	fill(timeline, passed, segment);
 	walk->offset = segment->to;
 	return true;

@@ -138,7 +138,8 @@ static bool look_at_piece(struct mimobox_wait *wait)
 		wait->offset = spool->start; /* the rest is gone */
 	if (wait->offset >= spool->end)
 		return false;
-	ssize_t size = spool_read(spool, piece, sizeof(piece), wait->offset);
+	size_t wanted = wait->look < sizeof(piece) ? wait->look : sizeof(piece);
+	ssize_t size = spool_read(spool, piece, wanted, wait->offset);
 	if (size <= 0)
 		return false;
 	bool matched = pattern_feed(wait->pattern, piece, (size_t)size, &used);
@@ -168,8 +169,11 @@ int mimobox_wait_answer(struct mimobox_wait *wait, const char **reason, uint64_t
 		look_idle(wait);
 	/* The end answers every question that the output has not; all of it was looked at. */
 	if (!wait->reason && wait->session->state == MIMOBOX_EXITED &&
-	    (wait->question != ASK_MATCH || wait->offset >= output_end(wait)))
+	    (wait->question != ASK_MATCH || wait->offset >= output_end(wait))) {
+		if (wait->session->started.tv_sec == 0)
+			return -ESRCH;
 		answer(wait, "exit", output_end(wait));
+	}
 	if (!wait->reason)
 		return -EAGAIN;
 	*reason = wait->reason;

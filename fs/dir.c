@@ -95,7 +95,9 @@ static void tell(struct dir *dir, unsigned events)
 	int status;
 	if ((events & MIMOBOX_STARTED) && mimobox_session_start_result(session) == 0)
 		feed_tell(dir->server, dir, "started %d", (int)mimobox_session_pid(session));
-	if ((events & MIMOBOX_ENDED) && mimobox_session_exit(session, &status) == 0)
+	/* Once it is removed, its name may be another's: no more is told of it. */
+	if ((events & MIMOBOX_ENDED) && !mimobox_session_removed(session) &&
+	    mimobox_session_exit(session, &status) == 0)
 		feed_tell(dir->server, dir, "exited %d", status);
 }
 

@@ -196,14 +196,38 @@ static ssize_t read_transcript(struct request *request)
 				    size, at);
 }
 
+/* screen, cast */
+
+static int show_screen(const struct handle *handle, FILE *to)
+{
+	return mimobox_session_print_screen(session_of(handle), to);
+}
+
+static int open_cast(struct handle *handle)
+{
+	return mimobox_cast_open(session_of(handle), &handle->cast);
+}
+
+static ssize_t read_cast(struct request *request)
+{
+	char *to = request->handle->server->answer;
+	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
+	ssize_t count = mimobox_cast_read(request->handle->cast, to, size, request->offset);
+	if (count == -EINPROGRESS)
+		return request_wait(request, REQUEST_AGAIN);
+	request->answer = to;
+	return count;
+}
+
 /* ctl */
 
 static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\n";
 
-static void show_ctl(const struct handle *handle, FILE *to)
+static int show_ctl(const struct handle *handle, FILE *to)
 {
 	(void)handle;
 	(void)fputs(verbs, to);
+	return 0;
 }
 
 static int apply_verb(struct request *request, const char *verb, size_t size)
@@ -233,9 +257,10 @@ static ssize_t write_ctl(struct request *request)
 
 /* size, config, status, log, defaults */
 
-static void show_size(const struct handle *handle, FILE *to)
+static int show_size(const struct handle *handle, FILE *to)
 {
 	mimobox_session_print_size(session_of(handle), to);
+	return 0;
 }
 
 static int apply_size(struct request *request, const char *line, size_t size)
@@ -250,9 +275,10 @@ static ssize_t write_size(struct request *request)
 	return lines_each(request, apply_size);
 }
 
-static void show_config(const struct handle *handle, FILE *to)
+static int show_config(const struct handle *handle, FILE *to)
 {
 	mimobox_session_print_config(session_of(handle), to);
+	return 0;
 }
 
 static ssize_t take_config(struct handle *handle, const char *text, size_t size)
@@ -262,24 +288,28 @@ static ssize_t take_config(struct handle *handle, const char *text, size_t size)
 	return mimobox_session_configure(session_of(handle), text, size);
 }
 
-static void show_status(const struct handle *handle, FILE *to)
+static int show_status(const struct handle *handle, FILE *to)
 {
 	mimobox_session_print_status(session_of(handle), to);
+	return 0;
 }
 
-static void show_log(const struct handle *handle, FILE *to)
+static int show_log(const struct handle *handle, FILE *to)
 {
 	mimobox_session_print_log(session_of(handle), to);
+	return 0;
 }
 
-static void show_defaults(const struct handle *handle, FILE *to)
+static int show_defaults(const struct handle *handle, FILE *to)
 {
 	mimobox_defaults_print(handle->server->box, to);
+	return 0;
 }
 
-static void show_stats(const struct handle *handle, FILE *to)
+static int show_stats(const struct handle *handle, FILE *to)
 {
 	mimobox_print_stats(handle->server->box, to);
+	return 0;
 }
 
 static ssize_t take_defaults(struct handle *handle, const char *text, size_t size)
@@ -311,6 +341,8 @@ const struct file session_files[] = {
 	{ "config", 0600, .show = show_config, .take = take_config },
 	{ "status", 0400, .show = show_status },
 	{ "log", 0400, .show = show_log },
+	{ "screen", 0400, .show = show_screen },
+	{ "cast", 0400, .open = open_cast, .read = read_cast },
 	{ "transcript", 0400, .open = open_transcript, .read = read_transcript, .size = size_transcript },
 	{ "stderr", 0400, .open = open_stderr, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT, .there = has_stderr },
 	{ "wait", 0500, .directory = true },
@@ -353,11 +385,14 @@ static int make_text(struct handle *handle)
 	FILE *to = open_memstream(&text.data, &text.size);
 	if (!to)
 		return -errno;
-	handle->file->show(handle, to);
-	bool failed = ferror(to);
-	if (fclose(to) != 0 || failed) {
+	int error = handle->file->show(handle, to);
+	if (error == 0 && ferror(to))
+		error = -ENOMEM;
+	if (fclose(to) != 0 && error == 0)
+		error = -ENOMEM;
+	if (error < 0) {
 		free(text.data);
-		return -ENOMEM;
+		return error;
 	}
 	free(handle->text.data);
 	handle->text = text;
@@ -372,6 +407,8 @@ ssize_t file_read(struct request *request)
 	int error = 0;
 	if (request->offset == 0 || !handle->text.data)
 		error = make_text(handle);
+	if (error == -EINPROGRESS)
+		return request_wait(request, REQUEST_AGAIN);
 	return error < 0 ? error : file_give(request, handle->text.data, handle->text.size);
 }
 

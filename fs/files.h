@@ -22,7 +22,8 @@ struct file {
 	mode_t mode;
 	unsigned event; /* that may change what `poll` says */
 	/* The whole text, made anew for each read from offset 0. */
-	void (*show)(const struct handle *handle, FILE *to);
+	/* 0, -errno, or -EINPROGRESS: a piece of the work was done, call again. */
+	int (*show)(const struct handle *handle, FILE *to);
 	ssize_t (*read)(struct request *request); /* a worker, see request.h */
 	lines_take_fn take;                       /* lines that may come in pieces */
 	ssize_t (*write)(struct request *request);

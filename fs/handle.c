@@ -61,6 +61,7 @@ void handle_close(struct handle *handle)
 	if (handle->reader)
 		mimobox_reader_close(handle->reader);
 	mimobox_wait_close(handle->wait);
+	mimobox_cast_close(handle->cast);
 	link_remove(&handle->listener);
 	link_remove(&handle->link);
 	dir_unref(handle->dir);

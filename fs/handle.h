@@ -13,6 +13,7 @@ struct dir;
 struct file;
 struct fuse_pollhandle;
 struct mimobox_reader;
+struct mimobox_cast;
 struct mimobox_wait;
 struct node;
 struct question;
@@ -29,6 +30,7 @@ struct handle {
 	struct dir *dir; /* a reference; NULL: a file of the root */
 	const struct file *file;
 	const struct question *question; /* while it is being opened; NULL: it is none */
+	struct mimobox_cast *cast;       /* of `cast` */
 	struct mimobox_wait *wait;       /* of a question */
 	uid_t opener;                    /* of `events` */
 	struct link listener;            /* of `events`: in the feed's list */

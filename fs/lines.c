@@ -71,6 +71,15 @@ static ssize_t refuse_long(struct handle *handle)
 	return -EMSGSIZE;
 }
 
+static ssize_t refuse_second(struct handle *handle)
+{
+	if (handle->dir)
+		mimobox_session_log(handle->dir->session,
+				    "%s refused: another writer has not finished its line",
+				    handle->file->name);
+	return -EBUSY;
+}
+
 ssize_t lines_carry(struct handle *handle, lines_take_fn take, const char *data, size_t size)
 {
 	if (size == 0)
@@ -91,7 +100,7 @@ ssize_t lines_carry(struct handle *handle, lines_take_fn take, const char *data,
 		taken = refuse_long(handle);
 	/* One at a time: what is kept for many, who never go on, would be kept for ever. */
 	if (taken == (ssize_t)whole && keep && *carrier && *carrier != handle)
-		taken = whole > before ? (ssize_t)whole : -EBUSY;
+		taken = whole > before ? (ssize_t)whole : refuse_second(handle);
 	if (taken < 0 || (size_t)taken < whole || (keep && *carrier && *carrier != handle)) {
 		clear(handle);
 		/* What was kept has no newline, so that a line taken reaches beyond it. */

@@ -95,11 +95,11 @@ static ssize_t read_question(struct request *request)
 	struct handle *handle = request->handle;
 	const char *reason;
 	uint64_t offset;
-	if (mimobox_wait_answer(handle->wait, &reason, &offset) < 0) {
-		if (dir_ended(handle->dir))
-			return 0; /* removed without having run: there is no answer */
+	int error = mimobox_wait_answer(handle->wait, &reason, &offset);
+	if (error == -ESRCH)
+		return 0; /* there is no answer */
+	if (error < 0)
 		return request->nonblock ? -EAGAIN : request_wait(request, MIMOBOX_OUTPUT);
-	}
 	int size = snprintf(handle->server->answer, SERVER_ANSWER_MAX, "%s %llu\n", reason,
 			    (unsigned long long)offset);
 	return file_give(request, handle->server->answer, (size_t)size);
@@ -109,9 +109,8 @@ static unsigned poll_question(struct handle *handle)
 {
 	const char *reason;
 	uint64_t offset;
-	if (mimobox_wait_answer(handle->wait, &reason, &offset) < 0 && !dir_ended(handle->dir))
-		return 0;
-	return POLLIN | POLLHUP;
+	bool waits = mimobox_wait_answer(handle->wait, &reason, &offset) == -EAGAIN;
+	return waits ? 0 : POLLIN | POLLHUP;
 }
 
 const struct file question_file = {

@@ -65,6 +65,10 @@ static void patience_over(void *data)
 static void enlist(struct request *request)
 {
 	struct dir *dir = request->handle->dir;
+	if (request->event == REQUEST_AGAIN) {
+		link_append(&request->handle->server->ready, &request->link);
+		return;
+	}
 	assert(!dir || request->event);
 	link_append(dir ? &dir->parked[dir_index(request->event)]
 			: &request->handle->server->feed.parked,

@@ -17,6 +17,8 @@ struct handle;
 
 /* A worker's way to say that the answer has to wait. No file answers with this errno. */
 #define REQUEST_WAITS (-EINPROGRESS)
+/* An event for request_wait(): the next round. The work is long, and a piece of it was done. */
+#define REQUEST_AGAIN (1u << 31)
 
 /* A read or a write that is being answered. */
 struct request {

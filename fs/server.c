@@ -154,8 +154,14 @@ static int add_sources(struct server *server)
 
 static void retry_ready(struct server *server)
 {
-	for (int i = 0; i < RETRIES_A_ROUND && !link_empty(&server->ready); i++)
-		request_retry(link_owner(server->ready.next, struct request, link));
+	/* One that has more to do goes behind those that wait, for the next round. */
+	struct link now;
+	link_init(&now);
+	link_splice(&now, &server->ready);
+	for (int i = 0; i < RETRIES_A_ROUND && !link_empty(&now); i++)
+		request_retry(link_owner(now.next, struct request, link));
+	link_splice(&now, &server->ready);
+	link_splice(&server->ready, &now);
 }
 
 int server_run(struct server *server, struct daemon *daemon)

@@ -32,10 +32,10 @@ struct mimobox_reader;
 
 /* What happened to a session, as bits: the second argument of mimobox_notify_fn. */
 enum mimobox_event {
-	MIMOBOX_OUTPUT = 1u << 0, /* there is more to read, or output has ended */
-	MIMOBOX_ROOM = 1u << 1,   /* the input queue has room again, or input has ended */
+	MIMOBOX_OUTPUT = 1u << 0,  /* there is more to read, or output has ended */
+	MIMOBOX_ROOM = 1u << 1,    /* the input queue has room again, or input has ended */
 	MIMOBOX_STARTED = 1u << 2, /* a start came to its end: see mimobox_session_start_result() */
-	MIMOBOX_ENDED = 1u << 3,  /* exit status known, output drained, no process left */
+	MIMOBOX_ENDED = 1u << 3,   /* exit status known, output drained, no process left */
 };
 
 /* What a session prints. */
@@ -59,10 +59,11 @@ enum mimobox_state {
 typedef void (*mimobox_notify_fn)(struct mimobox_session *session, unsigned events, void *data);
 
 struct mimobox_options {
-	const char *spool_dir; /* where output is kept, in unlinked files; NULL: /var/tmp */
-	const char *workspaces; /* made where missing; /workspace of each session; NULL: there is none */
-	const char *defaults;  /* config text over the built-in defaults; NULL: none */
-	unsigned max_sessions; /* 0: no limit but the machine's */
+	const char *spool_dir;    /* where output is kept, in unlinked files; NULL: /var/tmp */
+	const char *workspaces;   /* made where missing; /workspace of each session; NULL: there is
+				     none */
+	const char *defaults;     /* config text over the built-in defaults; NULL: none */
+	unsigned max_sessions;    /* 0: no limit but the machine's */
 	mimobox_notify_fn notify; /* NULL: nobody is told */
 	void *data;
 };
@@ -73,7 +74,7 @@ struct mimobox_options {
  * that says what to do. Both may be NULL/0.
  */
 int mimobox_create(const struct mimobox_options *options, struct mimobox **out, char *why,
-                   size_t why_size);
+		   size_t why_size);
 
 /*
  * Starts a sandbox of /bin/true with the defaults and waits for its end: 0 when this machine can
@@ -111,7 +112,7 @@ void mimobox_print_stats(const struct mimobox *box, FILE *to);
  * session's own takes its place. The reference that `out` gets is the caller's.
  */
 int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid_t gid,
-                           struct mimobox_session **out);
+			   struct mimobox_session **out);
 
 struct mimobox_session *mimobox_session_ref(struct mimobox_session *session);
 void mimobox_session_unref(struct mimobox_session *session);
@@ -143,7 +144,7 @@ enum mimobox_state mimobox_session_state(const struct mimobox_session *session);
 void **mimobox_session_data(struct mimobox_session *session);
 struct timespec;
 void mimobox_session_times(const struct mimobox_session *session, struct timespec *created,
-                           struct timespec *changed); /* CLOCK_REALTIME */
+			   struct timespec *changed); /* CLOCK_REALTIME */
 
 /*
  * Takes `key value` lines. The last line needs no newline. Returns the bytes taken, which are
@@ -186,7 +187,7 @@ int mimobox_session_exit(const struct mimobox_session *session, int *status);
 
 /* A line of the caller's own in the session's log, printf-style, without newline. */
 void mimobox_session_log(struct mimobox_session *session, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3)));
 
 /* The texts of the files of the same names. */
 void mimobox_session_print_config(const struct mimobox_session *session, FILE *to);
@@ -199,9 +200,9 @@ void mimobox_session_print_size(const struct mimobox_session *session, FILE *to)
  * printed) to `end`. While a reader is open, `overflow wait` keeps what it has not read.
  */
 void mimobox_session_output_range(const struct mimobox_session *session, enum mimobox_stream stream,
-                                  uint64_t *start, uint64_t *end);
+				  uint64_t *start, uint64_t *end);
 int mimobox_reader_open(struct mimobox_session *session, enum mimobox_stream stream,
-                        struct mimobox_reader **out);
+			struct mimobox_reader **out);
 void mimobox_reader_close(struct mimobox_reader *reader);
 /*
  * Reads at `offset`; one below `start` begins at `start`, and the reader that goes on from
@@ -210,10 +211,27 @@ void mimobox_reader_close(struct mimobox_reader *reader);
  * dropped what the reader would have got next.
  */
 ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t size,
-                            uint64_t offset);
+			    uint64_t offset);
 /* Reads what is kept at the absolute `offset`, which must not be below `start`; never EAGAIN. */
-ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_stream stream, void *data,
-                             size_t size, uint64_t offset);
+ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_stream stream,
+			     void *data, size_t size, uint64_t offset);
+
+/*
+ * The terminal as a person would see it now: as many lines as it has rows. Reads what was printed
+ * since the last look. 0; -EINPROGRESS, and nothing is printed: there is much to go through, and
+ * a piece of it was done, so call again; -ENOMEM.
+ */
+int mimobox_session_print_screen(struct mimobox_session *session, FILE *to);
+
+/*
+ * The session as an asciicast v2 recording: a text that grows with the output, and of which what
+ * was once read does not change. Reads at `offset` of it: the count; 0 at its present end;
+ * -EINPROGRESS call again; -ENOMEM.
+ */
+struct mimobox_cast;
+int mimobox_cast_open(struct mimobox_session *session, struct mimobox_cast **out);
+void mimobox_cast_close(struct mimobox_cast *cast);
+ssize_t mimobox_cast_read(struct mimobox_cast *cast, void *data, size_t size, uint64_t offset);
 
 /*
  * A question about a session: `exit`, `idle:DURATION` (nothing was printed for that long, from
@@ -226,7 +244,8 @@ void mimobox_wait_close(struct mimobox_wait *wait);
 /*
  * Looks for the answer: 0, with `reason` (exit, idle, match; also where the end came before what
  * was asked for) and the offset of the output's end, or behind the match. -EAGAIN: look again at
- * the next MIMOBOX_OUTPUT or MIMOBOX_ENDED.
+ * the next MIMOBOX_OUTPUT or MIMOBOX_ENDED. -ESRCH where the session was removed without ever
+ * having been started.
  */
 int mimobox_wait_answer(struct mimobox_wait *wait, const char **reason, uint64_t *offset);
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two ways to look at what was printed: as the screen that it makes, and as a recording. Both are
+ * made from the spool and the timeline when somebody looks, so that a session that nobody looks at
+ * pays for neither. A look that has much to go through does a piece of it at a time.
+ */
+#include "cast.h"
+#include "screen.h"
+#include "session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { LOOK_BYTES = 1 << 20, PIECE_BYTES = 16384 };
+
+struct mimobox_cast {
+	struct mimobox_session *session; /* a reference */
+	struct cast cast;
+};
+
+static const struct spool *spool_of(const struct mimobox_session *session)
+{
+	return &session->streams[MIMOBOX_STDOUT].output.spool;
+}
+
+/* Screen */
+
+static int make_screen(struct mimobox_session *session)
+{
+	uint64_t start = spool_of(session)->start;
+	uint16_t rows, cols;
+	timeline_size(&session->timeline, start, &rows, &cols);
+	timeline_walk_init(&session->screen_walk, start);
+	return screen_create(rows, cols, &session->screen);
+}
+
+/* The count that was fed; what had to go before anybody looked is missing on the screen. */
+static int feed_segment(struct mimobox_session *session, struct timeline_segment *segment)
+{
+	const struct spool *spool = spool_of(session);
+	char piece[PIECE_BYTES];
+	if (segment->from < spool->start)
+		segment->from = segment->to < spool->start ? segment->to : spool->start;
+	uint64_t left = segment->to - segment->from;
+	if (left == 0)
+		return 0;
+	ssize_t size = spool_read(spool, piece, left < sizeof(piece) ? (size_t)left : sizeof(piece),
+				  segment->from);
+	if (size > 0)
+		screen_feed(session->screen, piece, (size_t)size);
+	segment->from += size > 0 ? (uint64_t)size : left;
+	return size < 0 ? (int)size : 0;
+}
+
+/* 0 when it shows all; -EINPROGRESS when a piece was done. */
+static int update_screen(struct mimobox_session *session)
+{
+	struct timeline_segment segment;
+	uint64_t done = 0;
+	while (timeline_walk_next(&session->timeline, &session->screen_walk, spool_of(session)->end,
+				  &segment)) {
+		int error = screen_resize(session->screen, segment.rows, segment.cols);
+		uint64_t from = segment.from;
+		while (error == 0 && segment.from < segment.to && done < LOOK_BYTES) {
+			error = feed_segment(session, &segment);
+			done += segment.from - from;
+			from = segment.from;
+		}
+		if (segment.from < segment.to)
+			timeline_walk_back(&session->screen_walk, segment.from);
+		if (error < 0)
+			return error;
+		if (done >= LOOK_BYTES)
+			return -EINPROGRESS;
+	}
+	if (session->state == MIMOBOX_EXITED)
+		screen_end(session->screen);
+	return 0;
+}
+
+int mimobox_session_print_screen(struct mimobox_session *session, FILE *to)
+{
+	int error = session->screen ? 0 : make_screen(session);
+	if (error == 0)
+		error = update_screen(session);
+	if (error < 0)
+		return error;
+	/* A resize since the last output is seen as well. */
+	error = screen_resize(session->screen, session->rows, session->cols);
+	if (error == 0)
+		screen_print(session->screen, to);
+	return error;
+}
+
+/* Cast */
+
+int mimobox_cast_open(struct mimobox_session *session, struct mimobox_cast **out)
+{
+	struct mimobox_cast *cast = calloc(1, sizeof(*cast));
+	if (!cast)
+		return -ENOMEM;
+	cast->session = mimobox_session_ref(session);
+	const struct cast_info info = {
+		.spool = spool_of(session),
+		.timeline = &session->timeline,
+		.started = session->started.tv_sec ? session->started : session->created,
+		.shell = "/bin/sh",
+		.term = "xterm-256color",
+	};
+	cast_init(&cast->cast, &info);
+	*out = cast;
+	return 0;
+}
+
+void mimobox_cast_close(struct mimobox_cast *cast)
+{
+	if (!cast)
+		return;
+	cast_finish(&cast->cast);
+	mimobox_session_unref(cast->session);
+	free(cast);
+}
+
+ssize_t mimobox_cast_read(struct mimobox_cast *cast, void *data, size_t size, uint64_t offset)
+{
+	return cast_read(&cast->cast, data, size, offset, cast->session->state == MIMOBOX_EXITED);
+}

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# Sourced by contrib/run and contrib/test: packages, the build.
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+
+# The packages of the kinds given (build, run, test) that are not installed.
+missing_packages() {
+	for kind; do
+		sed -n "s/^$kind //p" "$here/contrib/packages"
+	done | while read -r package; do
+		case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+		'install ok installed') ;;
+		*) echo "$package" ;;
+		esac
+	done
+}
+
+# Installs them, as root; otherwise says what to install, and ends.
+need_packages() {
+	missing=$(missing_packages "$@" | tr '\n' ' ')
+	[ -n "$missing" ] || return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "Missing packages. As root: apt-get install $missing" >&2
+		exit 1
+	fi
+	echo "Installing: $missing"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -q >/dev/null
+	# shellcheck disable=SC2086
+	apt-get install -q -y --no-install-recommends $missing >/dev/null
+}
+
+# build DIR MESON-OPTIONS...: configures DIR where it is new, and builds.
+build() {
+	dir=$1
+	shift
+	if [ -f "$dir/build.ninja" ]; then
+		meson configure "$dir" "$@"
+	else
+		meson setup "$dir" "$here" "$@"
+	fi >"$dir.log" 2>&1 && ninja -C "$dir" >>"$dir.log" 2>&1 || {
+		cat "$dir.log" >&2
+		return 1
+	}
+	rm -f "$dir.log"
+}

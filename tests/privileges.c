@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* What privileges.c takes away, from a process that had all of it: each set by itself. */
+#include "privileges.h"
+
+#include <errno.h>
+#include <linux/securebits.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "child.h"
+#include "units.h"
+
+TestSuite(privileges, .timeout = 30);
+
+static const cap_value_t some[] = { CAP_CHOWN, CAP_NET_RAW, CAP_SYS_ADMIN };
+
+/* Three capabilities in every set that there is. */
+static void have_all(void)
+{
+	cap_t caps = cap_get_proc();
+
+	CHECK(caps != NULL);
+	CHECK(cap_set_flag(caps, CAP_INHERITABLE, 3, some, CAP_SET) == 0);
+	CHECK(cap_set_proc(caps) == 0);
+	cap_free(caps);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(cap_set_ambient(some[i], CAP_SET) == 0);
+		CHECK(cap_get_ambient(some[i]) == 1);
+		CHECK(cap_get_bound(some[i]) == 1);
+	}
+}
+
+static void check_none(void)
+{
+	cap_t caps = cap_get_proc(), none = cap_init();
+
+	CHECK(caps != NULL && none != NULL);
+	CHECK(cap_compare(caps, none) == 0);
+	cap_free(caps);
+	cap_free(none);
+	for (cap_value_t capability = 0; capability < cap_max_bits(); capability++) {
+		CHECK(cap_get_bound(capability) == 0);
+		CHECK(cap_get_ambient(capability) == 0);
+	}
+}
+
+static void drop(const void *data)
+{
+	const unsigned locked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+				SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+				SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+	const char *what = "";
+	cap_t none = cap_init();
+
+	(void)data;
+	have_all();
+	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
+	CHECK(privileges_drop(none, &what) == 0);
+	cap_free(none);
+	check_none();
+	CHECK(prctl(PR_GET_SECUREBITS) == (int)locked);
+	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+	/* nor is there a way back */
+	CHECK_ERROR(cap_set_secbits(0), EPERM);
+	CHECK_ERROR(cap_set_ambient(CAP_CHOWN, CAP_SET), EPERM);
+}
+
+Test(privileges, all_are_dropped)
+{
+	child_passes(drop, NULL);
+}
+
+static void limit(const void *data)
+{
+	const struct rlimit *wanted = data;
+	static const int resources[] = { RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_CORE };
+	struct rlimit limits;
+
+	CHECK(privileges_limit(wanted[0].rlim_cur, wanted[1].rlim_cur == RLIM_INFINITY
+							   ? UNITS_NONE
+							   : wanted[1].rlim_cur) == 0);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(getrlimit(resources[i], &limits) == 0);
+		CHECK(limits.rlim_cur == wanted[i].rlim_cur &&
+		      limits.rlim_max == wanted[i].rlim_max);
+	}
+}
+
+Test(privileges, limits_are_hard)
+{
+	child_passes(limit, &(struct rlimit[]){ { 77, 77 }, { 12345, 12345 }, { 1, 1 } });
+	child_passes(limit, &(struct rlimit[]){
+				    { 1024, 1024 }, { RLIM_INFINITY, RLIM_INFINITY }, { 1, 1 } });
+}

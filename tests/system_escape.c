@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hostile program (hostile.c), in sessions of every kind. Nothing that it tries may succeed
+ * there but what the session's config has asked for, which must succeed. The oracle is the same
+ * program without a sandbox: a probe that fails there as well proves nothing.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fixture.h"
+#include "outside.h"
+
+TestSuite(escape, .init = outside_start, .fini = outside_stop, .timeout = 120);
+
+static const uid_t users[] = { ROOT, ANN };
+static const char *const profiles[] = { "essential", "network", "compat" };
+
+/* What hostile says of itself with --list. */
+struct probe {
+	char name[48], need[24], object[32];
+};
+static struct probe probes[256];
+static unsigned probe_count;
+
+static void list_probes(const struct lures *lures)
+{
+	char *line, *rest = sh(text("%s/hostile --list", lures->directory));
+
+	probe_count = 0;
+	while ((line = strsep(&rest, "\n")) && *line) {
+		struct probe *probe = &probes[probe_count++];
+
+		cr_assert_lt(probe_count, sizeof(probes) / sizeof(*probes));
+		cr_assert_eq(
+			sscanf(line, "%47s %23s %31s", probe->name, probe->need, probe->object), 3);
+	}
+	cr_assert_gt(probe_count, 130, "%u probes", probe_count);
+}
+
+/* What it said of a probe: "denied EPERM", or NULL. */
+static const char *finding(const char *output, const char *name)
+{
+	const char *start = text("\n%s: ", name);
+	const char *found = strstr(text("\n%s", output), start);
+
+	return found ? text("%.*s", (int)strcspn(found + strlen(start), "\n"),
+			    found + strlen(start))
+		     : NULL;
+}
+
+static bool starts(const char *whole, const char *part)
+{
+	return strncmp(whole, part, strlen(part)) == 0;
+}
+
+/* Is `word` one of those in `list`, which has spaces between? */
+static bool is_in(const char *word, const char *list)
+{
+	return has(text(" %s ", list), text(" %s ", word));
+}
+
+static char *config_of(const struct lures *lures, const char *more)
+{
+	return text("tmp-size 8M\nro %s/hostile:/srv/hostile\nro %s/suid:/srv/suid\n%s%s",
+		    lures->directory, lures->directory, lures_environment(lures, "env ", true),
+		    more);
+}
+
+/* Everything is refused but what is in `allowed`, and all of that is got. */
+static void assert_contained(const char *output, const char *allowed, const char *context)
+{
+	for (unsigned i = 0; i < probe_count; i++) {
+		const char *found = finding(output, probes[i].name);
+
+		if (has(probes[i].need, "alone"))
+			continue;
+		cr_expect(found != NULL, "%s: nothing of %s", context, probes[i].name);
+		if (!found)
+			continue;
+		if (is_in(probes[i].name, allowed))
+			cr_expect(starts(found, "ESCAPED"), "%s: %s was asked for: %s", context,
+				  probes[i].name, found);
+		else
+			cr_expect(starts(found, "denied") || starts(found, "killed"), "%s: %s: %s",
+				  context, probes[i].name, found);
+	}
+}
+
+static void attack(const struct lures *lures, const char *name, const char *more,
+		   const char *allowed)
+{
+	int status;
+	char *output = session_run_as(
+		lures->owner, name,
+		config_of(lures, text("%s\ncommand stty -opost; exec /srv/hostile\n", more)),
+		&status);
+
+	cr_expect_eq(status, *allowed != '\0', "%s: status %d", more, status);
+	assert_contained(output, allowed, text("user %u, %s", lures->owner, more));
+	lures_unchanged(lures);
+	session_remove(name);
+}
+
+/* The oracle */
+
+static char *attack_outside(const struct lures *lures, const char *names)
+{
+	char *line, *rest = lures_environment(lures, "", false);
+
+	outside_directory(outside("scratch"), lures->owner, 0755);
+	setenv("HOSTILE_DIR", outside("scratch"), 1);
+	while ((line = strsep(&rest, "\n")) && *line) {
+		char *equals = strchr(line, '=');
+
+		*equals = '\0';
+		setenv(line, equals + 1, 1);
+	}
+	return run_as(lures->owner, text("exec %s/hostile %s", lures->directory, names)).out;
+}
+
+/* Whom a probe must get through to. */
+static bool must_escape(const struct probe *probe, uid_t user)
+{
+	return starts(probe->need, "anyone") || starts(probe->need, "object") ||
+	       (starts(probe->need, "root") && user == ROOT);
+}
+
+static void assert_oracle(uid_t user, const char *except)
+{
+	char *names = text("%s", ""), *output;
+	struct lures lures;
+
+	lures_lay(&lures, user);
+	list_probes(&lures);
+	for (unsigned i = 0; i < probe_count; i++)
+		if (must_escape(&probes[i], user) && !has(probes[i].need, "alone") &&
+		    !is_in(probes[i].name, except))
+			names = text("%s %s", names, probes[i].name);
+	output = attack_outside(&lures, names);
+	for (unsigned i = 0; i < probe_count; i++) {
+		const char *found;
+
+		if (!is_in(probes[i].name, names + 1))
+			continue;
+		found = finding(output, probes[i].name);
+		cr_expect(found && starts(found, "ESCAPED"), "user %u outside: %s: %s", user,
+			  probes[i].name, found ? found : "nothing");
+	}
+	lures_unchanged(&lures);
+}
+
+/* There is nothing in a set-user-ID program of root's for root. */
+Test(escape, oracle_of_root)
+{
+	assert_oracle(ROOT, "suid-exec");
+}
+
+Test(escape, oracle_of_a_user)
+{
+	assert_oracle(ANN, "");
+}
+
+/* Sessions */
+
+Test(escape, no_way_out_of_any_profile)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct lures lures;
+
+		lures_lay(&lures, users[i]);
+		list_probes(&lures);
+		for (unsigned p = 0; p < 3; p++)
+			attack(&lures, "a", text("seccomp %s", profiles[p]), "");
+		process_finish();
+	}
+}
+
+/* The host's network is there; one port is reached, and nothing else of it. */
+Test(escape, network_tcp)
+{
+	struct lures lures;
+
+	for (unsigned i = 0; i < 2; i++) {
+		lures_lay(&lures, users[i]);
+		list_probes(&lures);
+		for (unsigned p = 0; p < 3; p++) {
+			attack(&lures, "a",
+			       text("network tcp %u\nseccomp %s", lures.other_tcp, profiles[p]),
+			       "namespaces interfaces connections");
+			attack(&lures, "b",
+			       text("network tcp %u\nseccomp %s", lures.tcp, profiles[p]),
+			       "namespaces interfaces connections tcp tcp-ipv6");
+		}
+		process_finish();
+	}
+}
+
+Test(escape, network_host)
+{
+	struct lures lures;
+
+	for (unsigned i = 0; i < 2; i++) {
+		lures_lay(&lures, users[i]);
+		list_probes(&lures);
+		for (unsigned p = 0; p < 3; p++)
+			attack(&lures, "a", text("network host\nseccomp %s", profiles[p]),
+			       "namespaces interfaces connections tcp tcp-ipv6 udp");
+		process_finish();
+	}
+}
+
+/* Those that need a child, or would take the process with them: they are run apart, or above. */
+#define NOT_IN_ONE_PROCESS                                                                   \
+	"ptrace-traceme ptrace-child process-vm-read process-vm-write pidfd-getfd i386 x32 " \
+	"suid-exec huge-arguments core-dump fork-bomb thread-bomb descriptors terminals "    \
+	"memory-bomb "                                                                       \
+	"survivor flood tcp-listen personality"
+
+static char *names_for_one_process(void)
+{
+	char *names = text("%s", "");
+
+	for (unsigned i = 0; i < probe_count; i++)
+		if (!is_in(probes[i].name, NOT_IN_ONE_PROCESS))
+			names = text("%s%s\"%s\"", names, *names ? "," : "", probes[i].name);
+	return names;
+}
+
+Test(escape, fork_no)
+{
+	struct lures lures;
+	int status;
+	char *output;
+
+	lures_lay(&lures, ANN);
+	list_probes(&lures);
+	for (unsigned p = 0; p < 3; p++) {
+		output = session_run_as(
+			ANN, "a",
+			config_of(&lures, text("fork no\nseccomp %s\nargv "
+					       "[\"/srv/hostile\",%s]\n",
+					       profiles[p], names_for_one_process())),
+			&status);
+		cr_expect_eq(status, 0, "%s", output);
+		for (unsigned i = 0; i < probe_count; i++) {
+			const char *found = finding(output, probes[i].name);
+
+			if (is_in(probes[i].name, NOT_IN_ONE_PROCESS))
+				continue;
+			cr_expect(found && starts(found, "denied"), "fork no, %s: %s: %s",
+				  profiles[p], probes[i].name, found ? found : "nothing");
+		}
+		cr_expect_str_eq(finding(output, "fork"), "denied EPERM");
+		session_remove("a");
+		/* by the other ways to make one, too; and a thread is none */
+		output = session_run_as(
+			ANN, "b",
+			text("fork no\nseccomp %s\nargv [\"/usr/bin/python3\",\"-c\",\"import "
+			     "threading,subprocess\\nt=threading.Thread(target=print,args=('thread'"
+			     ",))"
+			     "\\nt.start()\\nt.join()\\nsubprocess.run(['/bin/true'])\"]\n",
+			     profiles[p]),
+			&status);
+		cr_expect(has(output, "thread\n") && has(output, "PermissionError"), "%s", output);
+		session_remove("b");
+	}
+	/* the control */
+	output = session_run_as(ANN, "c", config_of(&lures, "argv [\"/srv/hostile\",\"fork\"]\n"),
+				&status);
+	cr_expect(has(output, "fork: ESCAPED"), "%s", output);
+}
+
+/* Another architecture's calls end the process at once. */
+Test(escape, other_architectures_are_killed)
+{
+	static const char *const names[] = { "i386", "x32" };
+	struct lures lures;
+
+	lures_lay(&lures, ANN);
+	for (unsigned i = 0; i < 2; i++) {
+		int status;
+
+		session_run_as(ANN, names[i],
+			       config_of(&lures, text("fork no\nargv [\"/srv/hostile\",\"%s\"]\n",
+						      names[i])),
+			       &status);
+		cr_expect_eq(status, -SIGSYS, "%s: %d", names[i], status);
+	}
+}
+
+Test(escape, nothing_outlives_the_session)
+{
+	struct lures lures;
+	const char *program = text("/srv/h%u", marker());
+
+	lures_lay(&lures, ANN);
+	for (unsigned p = 0; p < 3; p++) {
+		session_start_as(ANN, "a",
+				 text("ro %s/hostile:%s\nseccomp %s\ncommand %s survivor; read x\n",
+				      lures.directory, program, profiles[p], program));
+		/* the control: it lives as long as the session */
+		cr_assert(await(any_with, program, 20000));
+		put_all("a/input", "\n");
+		session_exit("a");
+		cr_expect(none_with(program), "%s", profiles[p]);
+		session_remove("a");
+	}
+}
+
+/* What bubblewrap lets through of all this, to compare with; it is asserted only that it ran. */
+Test(escape, bubblewrap_for_comparison)
+{
+	struct lures lures;
+	char *line, *rest, *environment, *output;
+	unsigned count = 0;
+
+	lures_lay(&lures, ANN);
+	list_probes(&lures);
+	environment = text("%s", "");
+	rest = lures_environment(&lures, "", true);
+	while ((line = strsep(&rest, "\n")) && *line) {
+		char *equals = strchr(line, '=');
+
+		*equals = '\0';
+		environment = text("%s --setenv %s '%s'", environment, line, equals + 1);
+	}
+	output = run_as(ANN,
+			text("exec bwrap --unshare-all --clearenv %s --ro-bind /usr /usr --symlink "
+			     "usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64 "
+			     "--ro-bind /etc /etc --proc /proc --dev /dev --tmpfs /tmp "
+			     "--ro-bind %s/hostile /srv/hostile --ro-bind %s/suid /srv/suid "
+			     "/srv/hostile",
+			     environment, lures.directory, lures.directory))
+			 .out;
+	cr_assert(finding(output, "mount") != NULL, "bwrap: %s", output);
+	fprintf(stderr, "bwrap --unshare-all lets through:");
+	for (unsigned i = 0; i < probe_count; i++) {
+		const char *found = finding(output, probes[i].name);
+
+		if (found && starts(found, "ESCAPED")) {
+			fprintf(stderr, " %s", probes[i].name);
+			count++;
+		}
+	}
+	fprintf(stderr, " (%u of %u)\n", count, probe_count);
+}
+
+/* Other sessions */
+
+/* Not by its path, nor by what is above its path. */
+Test(escape, the_session_filesystem)
+{
+	struct lures lures;
+	int status;
+	char *output;
+
+	lures_lay(&lures, ANN);
+	for (unsigned i = 0; i < 2; i++) {
+		static const char *const keys[] = { "ro", "rw" };
+
+		output = session_run_as(
+			users[i], "a",
+			config_of(&lures,
+				  text("%s %s\ncommand stty -opost; /srv/hostile session-fs; "
+				       "cat %s/read; ls -A %s | wc -l; mkdir %s/x\n",
+				       keys[i], fixture.dir, lures.directory, fixture.mount,
+				       fixture.mount)),
+			&status);
+		cr_expect(has(output, "session-fs: denied"), "%s", output);
+		cr_expect(has(output, "\n0\n"), "%s", output);
+		if (users[i] == ANN) /* the control: what is beside it is seen */
+			cr_expect(has(output, "secret\n"), "%s", output);
+		session_remove("a");
+	}
+	cr_expect_neq(access(at("x"), F_OK), 0);
+}
+
+/* Nor by a name of its own for it, nor a part of it. */
+Test(escape, the_session_filesystem_itself)
+{
+	session_make("x");
+	start_refused(ROOT, "a", text("rw %s:/srv/m\n", fixture.mount), EPERM,
+		      "session filesystem");
+	start_refused(ROOT, "b", text("ro %s:/srv/x\n", at("x")), EPERM, "session filesystem");
+	start_refused(ROOT, "c", text("rw %s:/srv/x\n", at("x/input")), EPERM,
+		      "session filesystem");
+}
+
+/* The workspace of another user's session is nowhere, and asking for it gives no rights to it. */
+Test(escape, another_sessions_workspace)
+{
+	char path[512] = "";
+	char *output;
+	int status;
+
+	session_start_as(BOB, "bob", "command echo secret > /workspace/f; echo READY; read x\n");
+	cr_assert_gt(readlink(at("bob/workspace"), path, sizeof(path) - 1), 0);
+	cr_assert(await(any_with, "READY", 20000)); /* sh -c has it */
+	output = session_run_as(
+		ANN, "a", text("command cat %s/f /workspace/f; ls -A /workspace | wc -l\n", path),
+		&status);
+	cr_expect(!has(output, "secret") && has(output, "\n0\n"), "%s", output);
+	output = session_run_as(ANN, "b", text("rw %s:/srv/w\ncommand cat /srv/w/f\n", path),
+				&status);
+	cr_expect(!has(output, "secret") && has(output, "Permission denied"), "%s", output);
+	/* the control: it is there, for its owner */
+	output = session_run_as(BOB, "c", text("ro %s:/srv/w\ncommand cat /srv/w/f\n", path),
+				&status);
+	cr_expect_str_eq(output, "secret\n");
+	put_all("bob/input", "\n");
+	session_exit("bob");
+}

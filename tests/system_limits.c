@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Limits: each with the same program under a limit that is wide enough. */
+#include <criterion/criterion.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fixture.h"
+
+TestSuite(limits, .init = fixture_start, .fini = fixture_stop, .timeout = 90);
+
+static const struct {
+	const char *command;
+	const char *narrow, *wide;
+	const char *shows; /* printed under the wide limit, and not under the narrow one */
+} limits[] = {
+	{ "python3 -c 'x = bytearray(256<<20); print(\"sur\" + \"vived\")'", "memory 32M",
+	  "memory 400M", "survived" },
+	/* of all processes together, not of each */
+	{ "for i in 1 2 3 4; do python3 -c 'import time; x = bytearray(b\"1\")*(60<<20); "
+	  "print(\"sur\" + \"vived\"); time.sleep(1)' & done; wait; dmesg >/dev/null 2>&1; : ",
+	  "memory 20M", "memory 400M", "survived\nsurvived\nsurvived\nsurvived" },
+	/* the private /tmp is memory too, and bounded by both */
+	{ "head -c 8M /dev/zero > /tmp/f && echo fits", "tmp-size 4M", "tmp-size 16M", "fits" },
+	{ "head -c 8M /dev/zero > /tmp/f && echo fits", "file-size 4M", "file-size 16M", "fits" },
+	{ "test $(ulimit -n) = 77 && echo equal", "open-files 78", "open-files 77", "equal" },
+	{ "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done && echo all", "processes 5",
+	  "processes 50", "all" },
+	{ "python3 -c 'import threading, time; [threading.Thread(target=time.sleep, "
+	  "args=(1,)).start() for i in range(30)]; print(\"every one\")'",
+	  "processes 10", "processes 50", "every one" },
+};
+
+Test(limits, hold)
+{
+	for (unsigned i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		int status;
+		char *out = session_run(text("w%u", i),
+					text("%s\ncommand %s\n", limits[i].wide, limits[i].command),
+					&status);
+
+		cr_expect(has(out, limits[i].shows), "%s, %s: %s", limits[i].wide,
+			  limits[i].command, out);
+		out = session_run(text("n%u", i),
+				  text("%s\ncommand %s\n", limits[i].narrow, limits[i].command),
+				  &status);
+		cr_expect(!has(out, limits[i].shows), "%s, %s: %s", limits[i].narrow,
+			  limits[i].command, out);
+		cr_expect_eq(rmdir(at("w%u", i)), 0);
+		cr_expect_eq(rmdir(at("n%u", i)), 0);
+	}
+}
+
+Test(limits, memory_kills)
+{
+	int status;
+
+	session_run("a", "memory 32M\nargv [\"python3\",\"-c\",\"x = b'1' * (256<<20)\"]\n",
+		    &status);
+	cr_assert(status == -SIGKILL || status == 1, "%d", status); /* or MemoryError */
+	session_run("b", "memory 32M\ncommand exit 3\n", &status);  /* others are not touched */
+	cr_assert_eq(status, 3);
+}
+
+static unsigned long fact(const char *key)
+{
+	const char *value = get_value("a/status", key);
+
+	cr_assert(value != NULL, "no '%s' in status:\n%s", key, get("a/status", NULL));
+	return strtoul(value, NULL, 10);
+}
+
+Test(limits, fork_bomb)
+{
+	char *sleeper = text("%u", marker());
+
+	session_start("a", text("processes 20\nargv [\"python3\",\"-c\","
+				"\"import os, time, sys\\nwhile True:\\n try: os.fork()\\n except "
+				"OSError: time.sleep(0.05)\",\"%s\"]\n",
+				sleeper));
+	for (int i = 0; i < 500 && processes_with(sleeper) < 15; i++)
+		pause_ms(10);
+	for (int i = 0; i < 20; i++) {
+		unsigned count = processes_with(sleeper);
+
+		cr_assert(count >= 10 && count <= 20, "%u", count);
+		pause_ms(10);
+	}
+	cr_assert_leq(fact("processes"), 20);
+	put_all("a/ctl", "kill\n");
+	session_exit("a");
+	cr_assert(none_with(sleeper));
+}
+
+/* How long half a second of work takes: with 0.3 of a core, more than a second, always. */
+static long burn(const char *name, const char *cpu)
+{
+	int status;
+	char *out = session_run(name,
+				text("cpu %s\nargv [\"python3\",\"-c\",\"import time\\na=time."
+				     "monotonic()\\nwhile time.process_time() < 0.5: "
+				     "pass\\nprint(int((time.monotonic()-a)*1000))\"]\n",
+				     cpu),
+				&status);
+
+	cr_assert_eq(status, 0, "%s", out);
+	return strtol(out, NULL, 10);
+}
+
+Test(limits, cpu)
+{
+	long narrow = burn("narrow", "0.3"), wide = LONG_MAX;
+
+	cr_assert_gt(narrow, 1000, "%ld ms", narrow);
+	/* others may be at work on the machine */
+	for (unsigned i = 0; i < 10 && wide >= 1000; i++)
+		wide = burn(text("wide%u", i), "1");
+	cr_assert_lt(wide, 1000, "%ld ms", wide);
+}
+
+Test(limits, status_shows_the_use)
+{
+	struct stream output;
+
+	session_start("a", "argv [\"python3\",\"-c\",\"x = bytearray(b'1') * (50<<20)\\n"
+			   "for i in range(10**6): pass\\nprint('READY')\\ninput()\\ndel x\"]\n");
+	stream_open(&output, "a/output");
+	stream_until(&output, "READY");
+	cr_assert(fact("memory") > 50u << 20 && fact("memory") < 200u << 20, "%lu", fact("memory"));
+	cr_assert_geq(fact("memory-peak"), fact("memory"));
+	cr_assert(fact("processes") >= 1 && fact("processes") <= 3, "%lu", fact("processes"));
+	cr_assert_gt(fact("readers"), 0);
+	put_all("a/input", "\n");
+	session_exit("a");
+	cr_assert_gt(fact("memory-peak"), 50u << 20);
+	stream_close(&output);
+}
+
+Test(limits, no_core_is_written)
+{
+	int status;
+	char *out = session_run("a",
+				"command ulimit -c; ulimit -Hc; cd /tmp; sh -c 'kill -SEGV $$'; "
+				"ls /tmp | wc -l\n",
+				&status);
+
+	cr_assert(has(out, "0\n0\n"), "%s", out);
+	cr_assert_str_eq(strrchr(text("%.*s", (int)strlen(out) - 1, out), '\n'), "\n0", "%s", out);
+}

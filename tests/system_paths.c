@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `ro`, `rw` and the workspace: what is given is there, and nothing else; nobody reaches through
+ * a session what they could not reach without it.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fixture.h"
+#include "outside.h"
+
+TestSuite(paths, .init = outside_start, .fini = outside_stop, .timeout = 120);
+
+static const uid_t users[] = { ROOT, ANN };
+
+/* A directory d of the owner's with two files and a directory, beside one that nobody asks for. */
+static void lay(uid_t owner)
+{
+	outside_directory(outside("d"), owner, 0755);
+	outside_directory(outside("d/sub"), owner, 0755);
+	outside_file(outside("d/f"), "inside\n", owner, 0644);
+	outside_file(outside("d/sub/g"), "below\n", owner, 0644);
+	outside_file(outside("other"), "other\n", owner, 0644);
+}
+
+static bool file_there(const void *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0;
+}
+
+static bool file_gone(const void *path)
+{
+	return !file_there(path);
+}
+
+struct look {
+	const char *config; /* $D: the directory */
+	const char *command, *output;
+};
+
+static char *fill_in(const char *config)
+{
+	char *whole = text("%s", "");
+
+	for (const char *at; (at = strstr(config, "$D")); config = at + 2)
+		whole = text("%s%.*s%s", whole, (int)(at - config), config, outside("d"));
+	return text("%s%s", whole, config);
+}
+
+static void look_all(uid_t user, const struct look *looks, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		int status;
+		char *config = fill_in(text("%s\ncommand %s\n", looks[i].config, looks[i].command));
+		char *output = session_run_as(user, "a", config, &status);
+
+		cr_expect_str_eq(output, looks[i].output, "user %u, %s: '%s'\n%s", user, config,
+				 output, get("a/log", NULL));
+		session_remove("a");
+	}
+}
+
+Test(paths, read_only)
+{
+	static const struct look looks[] = {
+		{ "ro $D", "cat $D/f $D/sub/g", "inside\nbelow\n" },
+		{ "ro $D:/srv/x", "cat /srv/x/f /srv/x/sub/g; ls /srv", "inside\nbelow\nx\n" },
+		{ "ro $D/f:/srv/y/z/file", "cat /srv/y/z/file; ls -R /srv",
+		  "inside\n/srv:\ny\n\n/srv/y:\nz\n\n/srv/y/z:\nfile\n" },
+		{ "ro $D//sub/:/srv//x/", "cat /srv/x/g", "below\n" },
+		/* by none of the ways to write */
+		{ "ro $D:/x",
+		  "(echo n > /x/f) 2>&1 | grep -o 'Read-only.*\\|Perm.*'; touch /x/new 2>/dev/null "
+		  "|| "
+		  "echo 1; chmod 600 /x/f 2>/dev/null || echo 2; touch -d 2001-01-01 /x/f "
+		  "2>/dev/null "
+		  "|| echo 3; mv /x/f /x/h 2>/dev/null || echo 4; rm -f /x/f 2>/dev/null || echo "
+		  "5; "
+		  "ln /x/f /tmp/l 2>/dev/null || echo 6; ln /x/f /x/l 2>/dev/null || echo 7; "
+		  "/usr/bin/python3 -c \"import os; os.setxattr('/x/f', 'user.a', b'b')\" "
+		  "2>/dev/null || echo 8; mkdir /x/m 2>/dev/null || echo 9; "
+		  "truncate -s 0 /x/f 2>/dev/null || echo 10; cat /x/f",
+		  "Read-only file system\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\ninside\n" },
+		/* the parent and what is beside it are not there */
+		{ "ro $D/sub", "ls $D; cat $D/f $D/../other 2>/dev/null || echo none",
+		  "sub\nnone\n" },
+		{ "ro $D:/x", "cat /x/../other /x/sub/../../other 2>/dev/null || echo none",
+		  "none\n" },
+	};
+
+	for (unsigned i = 0; i < 2; i++) {
+		lay(users[i]);
+		look_all(users[i], looks, sizeof(looks) / sizeof(*looks));
+		cr_expect_str_eq(outside_read(outside("d/f")), "inside\n");
+		sh("rm -r $M/../d $M/../other");
+	}
+}
+
+/* rw for root's own sessions: an id of its own has no rights to root's files but others' rights. */
+Test(paths, read_write)
+{
+	static const struct look looks[] = {
+		{ "rw $D:/x",
+		  "echo new > /x/n && chmod 600 /x/n && mv /x/n /x/sub/m && cat /x/sub/m",
+		  "new\n" },
+		{ "rw $D/f:/x", "echo changed >> /x && cat /x", "inside\nchanged\n" },
+		{ "rw $D:/x\nro $D/sub:/x/sub",
+		  "echo n > /x/n && (echo n > /x/sub/n) 2>/dev/null || echo no; cat /x/sub/g",
+		  "no\nbelow\n" },
+		{ "ro $D:/x\nrw $D/sub:/x/sub",
+		  "(echo n > /x/q) 2>/dev/null || echo no; echo n > /x/sub/n && cat /x/sub/n",
+		  "no\nn\n" },
+		/* no device, and no set-user-ID file, comes of it */
+		{ "rw $D:/x", "mknod /x/null c 1 3 2>/dev/null || echo no; mkfifo /x/p && echo yes",
+		  "no\nyes\n" },
+		{ "rw $D:/x", "cp /bin/true /x/t; chmod 4755 /x/t 2>/dev/null || echo no", "no\n" },
+	};
+	struct stat status;
+
+	lay(ANN);
+	look_all(ANN, looks, sizeof(looks) / sizeof(*looks));
+	cr_expect_str_eq(outside_read(outside("d/sub/m")), "new\n");
+	cr_expect_str_eq(outside_read(outside("d/f")), "inside\nchanged\n");
+	cr_assert_eq(stat(outside("d/sub/m"), &status), 0);
+	cr_expect(status.st_uid == ANN && status.st_gid == ANN, "%u", status.st_uid);
+}
+
+/* root's files are not its sessions' to change, not even by rw: they run as somebody else. */
+Test(paths, root_is_not_root_inside)
+{
+	static const struct look looks[] = {
+		{ "rw $D:/x", "(echo n > /x/f) 2>/dev/null || echo no; cat /x/f", "no\ninside\n" },
+		{ "rw $D:/x", "cat /x/closed 2>/dev/null || echo no", "no\n" },
+		{ "rw $D:/x", "echo n > /x/open && cat /x/open", "n\n" },
+	};
+
+	lay(ROOT);
+	outside_file(outside("d/closed"), "secret\n", ROOT, 0600);
+	outside_file(outside("d/open"), "", ROOT, 0666);
+	look_all(ROOT, looks, 3);
+}
+
+/* A set-user-ID program of root's in a path gives nothing. */
+Test(paths, set_user_id)
+{
+	static const struct look looks[] = {
+		{ "rw $D:/x", "/x/id -u; /x/id -ur", "1000\n1000\n" },
+		{ "ro $D:/x\nseccomp compat", "/x/id -u", "1000\n" },
+	};
+
+	lay(ANN);
+	sh("cp /usr/bin/id $M/../d/id; chown root $M/../d/id; chmod 4755 $M/../d/id");
+	look_all(ANN, looks, 2);
+	/* the control */
+	cr_expect_str_eq(run_as(ANN, text("%s -u", outside("d/id"))).out, "0\n");
+}
+
+/* Refused, and nothing is left; then mended, and started. */
+static void refused_and_mended(uid_t user, const char *config, int error)
+{
+	int status = -1;
+	char *output;
+
+	start_refused(user, "a", text("%s:/srv/x\ncommand cat /srv/x\n", config), error,
+		      strchr(config, ' ') + 1);
+	cr_expect_str_eq(get_value("a/status", "pid") ? get_value("a/status", "pid") : "none",
+			 "none");
+	put_all("a/config", text("reset\nro %s:/srv/x\ncommand cat /srv/x\n", outside("d/f")));
+	put_all("a/ctl", "start\n");
+	output = plain(get("a/output", NULL));
+	status = session_exit("a");
+	cr_expect(status == 0 && !strcmp(output, "inside\n"), "%d %s", status, output);
+	session_remove("a");
+}
+
+Test(paths, missing)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		lay(users[i]);
+		refused_and_mended(users[i], text("ro %s", outside("d/none")), ENOENT);
+		refused_and_mended(users[i], text("rw %s", outside("none/none")), ENOENT);
+		refused_and_mended(users[i], text("ro %s", outside("d/f/x")), ENOTDIR);
+		sh("rm -r $M/../d $M/../other");
+	}
+}
+
+/* A directory closed to ann, with something that would be open to her. */
+Test(paths, owner_may_not_enter)
+{
+	int status;
+	char *output;
+
+	lay(ANN);
+	outside_directory(outside("closed"), BOB, 0700);
+	outside_directory(outside("closed/sub"), BOB, 0755);
+	outside_file(outside("closed/sub/f"), "secret\n", BOB, 0644);
+	sh(text("ln -s ../closed/sub/f %s; ln -s ../closed/sub %s; chown -h %d %s %s",
+		outside("d/link"), outside("d/dirlink"), ANN, outside("d/link"),
+		outside("d/dirlink")));
+	refused_and_mended(ANN, text("ro %s", outside("closed/sub/f")), EACCES);
+	refused_and_mended(ANN, text("rw %s", outside("closed/sub")), EACCES);
+	refused_and_mended(ANN, text("ro %s", outside("d/link")), EACCES);
+	refused_and_mended(ANN, text("ro %s", outside("d/dirlink")), EACCES);
+	refused_and_mended(ANN, text("ro %s", outside("d/dirlink/f")), EACCES);
+	/* the control: its owner may, also by the symlink */
+	output = session_run_as(BOB, "b",
+				text("ro %s:/srv/x\nro %s:/srv/y\ncommand cat /srv/x /srv/y\n",
+				     outside("closed/sub/f"), outside("d/link")),
+				&status);
+	cr_expect_str_eq(output, "secret\nsecret\n");
+	/* root's own are open to root's sessions; those of others need a capability, and it has
+	 * none */
+	outside_directory(outside("roots"), ROOT, 0700);
+	outside_file(outside("roots/f"), "secret\n", ROOT, 0644);
+	output = session_run("c", text("ro %s:/srv/x\ncommand cat /srv/x\n", outside("roots/f")),
+			     &status);
+	cr_expect_str_eq(output, "secret\n");
+	refused_and_mended(ANN, text("ro %s", outside("roots/f")), EACCES);
+	refused_and_mended(ROOT, text("ro %s", outside("closed/sub/f")), EACCES);
+}
+
+/* Links of /proc lead elsewhere than their text says: past the rights of whoever follows them. */
+Test(paths, magic_links)
+{
+	static const char *const links[] = { "/proc/self/root", "/proc/1/root", "/proc/self/cwd",
+					     "/proc/thread-self/root", "/proc/self/fd/3" };
+	static const char *const ordinary[] = { "/proc/self/root", "/proc/self/cwd" };
+
+	lay(ANN);
+	for (unsigned i = 0; i < sizeof(links) / sizeof(*links); i++)
+		for (unsigned u = 0; u < 2; u++) {
+			char *name = text("m%u-%u", i, u);
+			ssize_t result;
+
+			act_as(users[u]);
+			session_make(name);
+			put_all(text("%s/config", name),
+				text("ro %s%s:/srv/x\n", links[i], i == 4 ? "" : outside("other")));
+			result = put(text("%s/ctl", name), "start\n");
+			act_as(ROOT);
+			cr_expect(result == -ELOOP || result == -EACCES || result == -ENOENT,
+				  "%s: %zd", links[i], result);
+			if (i == 0 || i == 2 || i == 3)
+				cr_expect_eq(result, -ELOOP, "%s: %zd", links[i], result);
+			session_remove(name);
+		}
+	/* the control: outside they are followed */
+	for (unsigned i = 0; i < 2; i++)
+		cr_expect_eq(access(text("%s/%s", ordinary[i], i ? "." : outside("other")), F_OK),
+			     0);
+}
+
+/* What is mounted outside after the start is not seen inside, nor the other way round. */
+Test(paths, mounts_do_not_propagate)
+{
+	struct stream output;
+
+	lay(ROOT);
+	outside_directory(outside("d/late"), ROOT, 0755);
+	sh("mount --bind $M/../d $M/../d && mount --make-shared $M/../d");
+	session_start("a", text("ro %s:/x\ncommand echo READY; read x; ls -A /x/late | wc -l; echo "
+				"END; read x\n",
+				outside("d")));
+	stream_open(&output, "a/output");
+	stream_until(&output, "READY");
+	sh("mount -t tmpfs none $M/../d/late && echo > $M/../d/late/seen");
+	put_all("a/input", "\n");
+	stream_until(&output, "END");
+	cr_expect(has(output.data, "\n0\r\n"), "%s", output.data);
+	/* the control */
+	cr_expect_eq(access(outside("d/late/seen"), F_OK), 0);
+	cr_expect(!has(sh("cat /proc/self/mounts"), " /x "));
+	put_all("a/input", "\n");
+	session_exit("a");
+	stream_close(&output);
+	sh("umount $M/../d/late; umount $M/../d");
+}
+
+/* A sandbox's own places are no place for a path. */
+Test(paths, own_places)
+{
+	static const char *const places[] = { "/",         "/proc", "/proc/x",    "/dev",
+					      "/dev/null", "/../x", "/x/../../y", "x" };
+
+	lay(ROOT);
+	session_make("a");
+	for (unsigned i = 0; i < sizeof(places) / sizeof(*places); i++)
+		put_refused("a/config", text("ro %s:%s\n", outside("d"), places[i]), EINVAL);
+	/* nor one in a read-only directory that has no such place */
+	start_refused(ROOT, "b", text("ro %s:/usr/none/x\n", outside("d")), ENOENT, "/usr/none/x");
+	cr_expect_neq(access("/usr/none", F_OK), 0);
+}
+
+/* The workspace */
+
+Test(paths, workspace)
+{
+	char path[512] = "", other[512] = "";
+	struct stat status;
+	int result;
+	char *output;
+
+	session_start_as(ANN, "a",
+			 "command cd /workspace; echo of a > f; ln -s /etc/shadow shadow; "
+			 "ln -s ../../../../../../etc/hostname up; echo READY; read x; ls\n");
+	session_start_as(ANN, "b", "command read x; ls -A /workspace; cat /workspace/f\n");
+	cr_assert_gt(readlink(at("a/workspace"), path, sizeof(path) - 1), 0);
+	cr_assert_gt(readlink(at("b/workspace"), other, sizeof(other) - 1), 0);
+	cr_assert_str_neq(path, other);
+	cr_assert(await(file_there, text("%s/up", path), 20000));
+	cr_assert_eq(stat(path, &status), 0);
+	cr_expect(status.st_uid == ANN && (status.st_mode & 07777) == 0700, "%o", status.st_mode);
+	cr_expect_str_eq(outside_read(text("%s/f", path)), "of a\n");
+	/* from outside to the inside, at once */
+	outside_file(text("%s/g", other), "from outside\n", ANN, 0644);
+	put_all("b/input", "\n");
+	output = plain(get("b/output", NULL));
+	cr_expect(has(output, "g\n") && !has(output, "of a"), "%s", output);
+	put_all("a/input", "\n");
+	session_exit("a");
+	/* what was made is there until the session is removed, and goes with it */
+	cr_expect_eq(access(text("%s/f", path), F_OK), 0);
+	session_remove("a");
+	cr_assert(await(file_gone, path, 20000), "%s is left", path);
+	session_remove("b");
+	cr_assert(await(file_gone, other, 20000), "%s is left", other);
+	/* symlinks in it lead nowhere but inside: the /etc there */
+	output = session_run_as(
+		ANN, "c",
+		"command cd /workspace; ln -s /root r; ln -s /proc/1/root p; ls r/ p/; "
+		"cat p/etc/shadow; ln -s / s; ls s | grep -c workspace\n",
+		&result);
+	cr_expect(has(output, "'r/': No such file") && has(output, "\n1\n") &&
+			  !has(output, "root:"),
+		  "%s", output);
+}
+
+/* A symlink that a sandbox made is not followed when its workspace is removed. */
+Test(paths, removal_follows_no_link)
+{
+	char path[512] = "";
+	int status;
+
+	lay(ANN);
+	session_start_as(
+		ANN, "a",
+		text("command cd /workspace; ln -s %s d; ln -s %s/f f; mkdir -p x/y; chmod 0 "
+		     "x\n",
+		     outside("d"), outside("d")));
+	status = session_exit("a");
+	cr_assert_eq(status, 0);
+	cr_assert_gt(readlink(at("a/workspace"), path, sizeof(path) - 1), 0);
+	session_remove("a");
+	cr_assert(await(file_gone, path, 20000), "%s is left", path);
+	cr_expect_str_eq(outside_read(outside("d/sub/g")), "below\n");
+	cr_expect_str_eq(outside_read(outside("d/f")), "inside\n");
+}

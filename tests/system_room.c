@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* When the machine has no room: no descriptors, no space for output. It recovers. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fixture.h"
+
+TestSuite(room, .fini = fixture_stop, .timeout = 90);
+
+Test(room, few_descriptors)
+{
+	unsigned made = 0, before;
+	int status, error = 0;
+
+	fixture_prepare();
+	setenv("FS", mimoboxfs(), 1);
+	setenv("D", fixture.dir, 1);
+	sh("cd $D; echo 'open-files 60' > defaults; ulimit -n 80;"
+	   "exec \"$FS\" --defaults $M/../defaults --spool $M/../spool --workspaces "
+	   "$M/../workspaces $M");
+	fixture_adopt();
+	session_run("first", "command exit 7\n", &status);
+	rmdir(at("first"));
+	before = fixture_descriptors();
+	while (made < 100 && !error) {
+		char *name = text("s%u", made);
+		ssize_t result;
+
+		if (mkdir(at("%s", name), 0755)) {
+			error = errno;
+			break;
+		}
+		made++;
+		put(text("%s/config", name), "command read x\n");
+		result = put(text("%s/ctl", name), "start\n");
+		if (result < 0)
+			error = (int)-result;
+	}
+	cr_assert(error == EMFILE || error == ENFILE || error == EAGAIN, "%s", strerror(error));
+	cr_assert_gt(made, 3, "%u", made);
+	get("s0/status", NULL); /* and it serves on */
+	for (unsigned i = 0; i < made; i++)
+		cr_assert_eq(rmdir(at("s%u", i)), 0);
+	for (int i = 0; i < 500 && fixture_descriptors() != before; i++)
+		pause_ms(10);
+	cr_assert_eq(fixture_descriptors(), before);
+	session_run("last", "command exit 7\n", &status);
+	cr_assert_eq(status, 7);
+}
+
+static unsigned long output_end(const char *name)
+{
+	return strtoul(get_value(text("%s/status", name), "output-end"), NULL, 10);
+}
+
+static bool log_tells(const void *path)
+{
+	const char *log = get(path, NULL);
+
+	return has(log, "pool") || has(log, "space") || has(log, "room");
+}
+
+/* A full disk under the spool pauses those who print, until there is room. */
+Test(room, full_spool)
+{
+	struct stream output;
+	size_t size;
+
+	fixture_private_mounts();
+	fixture_prepare();
+	sh("mount -t tmpfs -o size=4M,mode=1777 none $M/../spool");
+	fixture_daemon(NULL);
+	session_start("first", "command stty raw; head -c 2M /dev/zero; exit 5\n");
+	cr_assert_eq(session_exit("first"), 5);
+	session_start("a", "command stty raw; head -c 3M /dev/zero; exit 6\n");
+	cr_assert(await(log_tells, "a/log", 10000), "%s", get("a/log", NULL));
+	cr_assert_lt(output_end("a"), 3u << 20);
+	cr_assert_str_eq(get_value("a/status", "state"), "running");
+	stream_open(&output, "a/output"); /* what is there can be read */
+	cr_assert_eq(rmdir(at("first")), 0);
+	cr_assert_eq(session_exit("a"), 6);
+	stream_rest(&output);
+	cr_assert_eq(output.size, 3u << 20, "%zu", output.size);
+	stream_close(&output);
+	get("a/transcript", &size);
+	cr_assert_eq(size, 3u << 20);
+}

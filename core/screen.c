@@ -373,7 +373,8 @@ int screen_create(uint16_t asked_rows, uint16_t asked_cols, struct screen **out)
 	bound(&rows, &cols);
 	struct screen *screen = calloc(1, sizeof(*screen));
 	struct grid_line **primary = grid_lines(rows), **alternate = grid_lines(rows);
-	VTerm *vt = screen && primary && alternate ? vterm_new(rows, cols) : NULL;
+	/* 0.3 never makes room for more rows than it began with, unless it resizes a screen too */
+	VTerm *vt = screen && primary && alternate ? vterm_new(SCREEN_ROWS_MAX, cols) : NULL;
 	if (!vt) {
 		free(screen);
 		free(primary);
@@ -387,6 +388,7 @@ int screen_create(uint16_t asked_rows, uint16_t asked_cols, struct screen **out)
 	screen->vt = vt;
 	vterm_set_utf8(vt, 1);
 	screen->state = vterm_obtain_state(vt);
+	vterm_set_size(vt, rows, cols);
 	vterm_state_set_callbacks(screen->state, &callbacks, screen);
 	vterm_state_reset(screen->state, 1);
 	*out = screen;

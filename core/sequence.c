@@ -76,16 +76,14 @@ static enum sequence_kind in_csi(struct sequence *sequence, uint32_t code)
 		return SEQUENCE_NONE;
 	if (code >= '@')
 		return end(sequence, code < DEL ? SEQUENCE_CSI : SEQUENCE_NONE, code);
-	if (sequence->intermediate || code == ':') /* sub-parameters: of colours only */
-		sequence->malformed = true;
-	else if (code <= '9')
+	if (code <= '9' && !sequence->intermediate)
 		digit(sequence, code - '0');
-	else if (code == ';')
+	else if (code == ';' && !sequence->intermediate)
 		separator(sequence);
-	else if (sequence->count || sequence->leader)
-		sequence->malformed = true;
-	else
+	else if (code > ';' && !sequence->intermediate && !sequence->count && !sequence->leader)
 		sequence->leader = (char)code;
+	else /* ':' too: sub-parameters are of colours only */
+		sequence->malformed = true;
 	return SEQUENCE_NONE;
 }
 

@@ -84,9 +84,10 @@ static void thin(struct timeline *timeline, bool resizes)
 
 static void compact(struct timeline *timeline)
 {
-	if (timeline->first && timeline->count)
-		memmove(timeline->marks, mark_at(timeline, 0),
-			timeline->count * sizeof(*timeline->marks));
+	if (timeline->first == 0)
+		return;
+	assert(timeline->marks);
+	memmove(timeline->marks, mark_at(timeline, 0), timeline->count * sizeof(*timeline->marks));
 	timeline->first = 0;
 }
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_STEPS = 1 << 20, LOOK_BYTES = 1 << 16 };
+enum { LOOK_STEPS = 1 << 18, LOOK_BYTES = 1 << 16 };
 
 enum question { ASK_EXIT, ASK_IDLE, ASK_MATCH };
 

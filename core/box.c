@@ -467,7 +467,8 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 	int error = mimobox_session_create(box, "probe", geteuid(), getegid(), &session);
 	if (error < 0) {
 		explain(why, why_size,
-			"cannot make a session: %s (workspaces in %s are for other ids than root's)",
+			"cannot make a session: %s (workspaces in %s are for other ids than "
+			"root's)",
 			strerror(-error), box->workspaces ? box->workspaces : "-");
 		return error;
 	}

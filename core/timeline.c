@@ -74,6 +74,7 @@ static void thin(struct timeline *timeline, bool resizes)
 {
 	size_t half = timeline->count / 2, kept = 1;
 	bool drop = false;
+	assert(timeline->marks);
 	for (size_t i = 1; i < timeline->count; i++) {
 		drop = !drop && i < half && (resizes || !is_resize(timeline, i));
 		if (!drop)

@@ -309,8 +309,9 @@ static void something_happens(struct screen *direct)
 	}
 	while (random_below(10) && size < 400) {
 		const char *word = words[random_below(sizeof(words) / sizeof(*words))];
-		memcpy(batch + size, word, strlen(word));
-		size += strlen(word);
+		size_t length = strlen(word);
+		memcpy(batch + size, word, length);
+		size += length;
 		if (random_below(4) == 0)
 			batch[size++] = (char)random_below(256);
 	}

@@ -44,12 +44,26 @@ static char *listing(const struct config *of)
 Test(config, defaults_are_those_of_the_contract)
 {
 	static const char *const lines[] = {
-		"argv [\"/bin/sh\"]\n", "cwd /tmp\n",    "timeout none\n",   "kill-grace 150ms\n",
-		"memory 512M\n",        "processes 128\n", "cpu 1\n",          "open-files 1024\n",
-		"file-size none\n",     "tmp-size 64M\n", "retain 64M\n",     "overflow wait\n",
-		"env HOME=/tmp\n",      "env TERM=xterm-256color\n",
-		"env USER=sandbox\n",   "env LOGNAME=sandbox\n", "env SHELL=/bin/sh\n",
-		"env LANG=C\n",         "env TMPDIR=/tmp\n", "env PWD=/tmp\n",
+		"argv [\"/bin/sh\"]\n",
+		"cwd /tmp\n",
+		"timeout none\n",
+		"kill-grace 150ms\n",
+		"memory 512M\n",
+		"processes 128\n",
+		"cpu 1\n",
+		"open-files 1024\n",
+		"file-size none\n",
+		"tmp-size 64M\n",
+		"retain 64M\n",
+		"overflow wait\n",
+		"env HOME=/tmp\n",
+		"env TERM=xterm-256color\n",
+		"env USER=sandbox\n",
+		"env LOGNAME=sandbox\n",
+		"env SHELL=/bin/sh\n",
+		"env LANG=C\n",
+		"env TMPDIR=/tmp\n",
+		"env PWD=/tmp\n",
 	};
 	char *text = listing(&config);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -59,7 +73,8 @@ Test(config, defaults_are_those_of_the_contract)
 
 Test(config, a_listing_reads_back_to_itself)
 {
-	apply("command printf '%s' \"a  b\"; exit 3\nenv A=1\nenv PATH=/bin\ncwd /usr\ntimeout 1.5s\n"
+	apply("command printf '%s' \"a  b\"; exit 3\nenv A=1\nenv PATH=/bin\ncwd /usr\ntimeout "
+	      "1.5s\n"
 	      "memory none\ncpu 0.25\nretain 1M\noverflow drop\nfile-size 3K\n");
 	cr_assert_eq(error, 0, "%s", reason.text);
 	char *first = listing(&config);
@@ -134,7 +149,7 @@ Test(config, refused_lines_change_nothing_and_say_why)
 		cr_expect_eq(apply(rows[i].text), 0, "'%s' was taken", rows[i].text);
 		cr_expect_eq(error, rows[i].error, "'%s' gives %d", rows[i].text, error);
 		cr_expect(strstr(reason.text, rows[i].why), "'%s' says '%s'", rows[i].text,
-		          reason.text);
+			  reason.text);
 	}
 	char *after = listing(&config);
 	cr_expect_str_eq(before, after);

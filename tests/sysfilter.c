@@ -500,7 +500,8 @@ Test(sysfilter, the_core_limit_stays)
 	cr_assert_eq(answer_to(SYSFILTER_COMPAT, "prlimit64", 0, RLIMIT_CORE, 1, 1), ERROR(EPERM));
 	cr_assert_eq(answer_to(SYSFILTER_COMPAT, "prlimit64", 0, RLIMIT_CORE, 0, 1), ALLOW);
 	cr_assert_eq(answer_to(SYSFILTER_COMPAT, "prlimit64", 0, RLIMIT_CPU, 1, 1), ALLOW);
-	cr_assert_eq(answer_to(SYSFILTER_COMPAT, "prlimit64", 1, RLIMIT_NOFILE, 1, 0), ERROR(EPERM));
+	cr_assert_eq(answer_to(SYSFILTER_COMPAT, "prlimit64", 1, RLIMIT_NOFILE, 1, 0),
+		     ERROR(EPERM));
 }
 
 Test(sysfilter, fast_open_by_flag_is_refused)

@@ -409,6 +409,25 @@ Test(identity, limits_are_in_force)
 	look_all(looks, sizeof(looks) / sizeof(*looks));
 }
 
+/* As its group has them: a busy machine would make a program slow as well. */
+Test(identity, limits_of_the_whole_are_in_force)
+{
+	char *limits;
+
+	start_waiting(ANN, "a", "cpu 0.3\nmemory 64M\nprocesses 50");
+	limits = sh(
+		text("for f in $(grep -lsx %d $(find /sys/fs/cgroup -path '*/mimobox-%d/*' -name "
+		     "cgroup.procs)); do cd ${f%%/*}; grep -s . cpu.cfs_quota_us cpu.max pids.max "
+		     "memory.limit_in_bytes memory.max memory.memsw.limit_in_bytes; done; :",
+		     session_pid("a"), fixture.daemon));
+	cr_expect(has(limits, "cpu.cfs_quota_us:30000\n") || has(limits, "cpu.max:30000 100000\n"),
+		  "%s", limits);
+	cr_expect(has(limits, "memory.limit_in_bytes:67108864\n") ||
+			  has(limits, "memory.max:67108864\n"),
+		  "%s", limits);
+	cr_expect(has(limits, "pids.max:50\n") || has(limits, "pids.max:51\n"), "%s", limits);
+}
+
 Test(identity, no_core_dump)
 {
 	static const struct look looks[] = {

@@ -301,6 +301,20 @@ Test(paths, own_places)
 	cr_expect_neq(access("/usr/none", F_OK), 0);
 }
 
+/* Nothing is mounted by way of a symlink that whoever writes there may have made. */
+Test(paths, no_place_behind_a_symlink)
+{
+	static const struct look looks[] = {
+		{ "rw $D:/x\nro $D/f:/x/sub/g", "cat /x/sub/g", "inside\n" },
+	};
+
+	lay(ANN);
+	sh(text("ln -s sub %s; chown -h %d %s", outside("d/way"), ANN, outside("d/way")));
+	start_refused(ANN, "b", fill_in("rw $D:/x\nro $D/f:/x/way/g\n"), ELOOP, "/x/way/g");
+	start_refused(ROOT, "c", fill_in("rw $D:/x\nro $D/f:/x/way\n"), ELOOP, "/x/way");
+	look_all(ANN, looks, 1); /* the control */
+}
+
 /* The workspace */
 
 Test(paths, workspace)

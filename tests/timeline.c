@@ -234,7 +234,7 @@ Test(timeline, a_walk_survives_thinning_and_trimming)
 {
 	uint64_t end = 0, read = 0;
 	srand(1);
-	for (unsigned i = 0; i < 200000; i++) {
+	for (uint64_t i = 0; i < 200000; i++) {
 		timeline_output(&timeline, end, i * 5 * MS);
 		end += (uint64_t)(rand() % 50);
 		if (rand() % 4 == 0)

@@ -24,7 +24,7 @@ static void check(parse_fn parse, const struct row *rows, size_t count)
 		cr_expect_eq(error, rows[i].error, "'%s' gives %d", rows[i].text, error);
 		if (error == 0)
 			cr_expect_eq(value, rows[i].value, "'%s' is %llu", rows[i].text,
-			             (unsigned long long)value);
+				     (unsigned long long)value);
 	}
 }
 
@@ -79,7 +79,7 @@ Test(units, durations)
 Test(units, cores)
 {
 	static const struct row rows[] = {
-		{ "0.5", 0, 500 }, { "1", 0, 1000 }, { "2.25", 0, 2250 },
+		{ "0.5", 0, 500 },    { "1", 0, 1000 },   { "2.25", 0, 2250 },
 		{ "1M", -EINVAL, 0 }, { "", -EINVAL, 0 }, { "a", -EINVAL, 0 },
 	};
 	check(units_parse_milli, rows, COUNT(rows));
@@ -100,9 +100,20 @@ static void reads_back(parse_fn parse, void (*print)(FILE *, uint64_t), uint64_t
 
 Test(units, what_is_printed_reads_back)
 {
-	static const uint64_t values[] = { 0, 1, 999, 1000, 1024, 1536, 500, 250, 1001, 65536,
-		                           1000000, 150000000, UINT64_C(3600000000000),
-		                           UINT64_C(123456789012345) };
+	static const uint64_t values[] = { 0,
+					   1,
+					   999,
+					   1000,
+					   1024,
+					   1536,
+					   500,
+					   250,
+					   1001,
+					   65536,
+					   1000000,
+					   150000000,
+					   UINT64_C(3600000000000),
+					   UINT64_C(123456789012345) };
 	for (size_t i = 0; i < COUNT(values); i++) {
 		reads_back(units_parse_size, units_print_size, values[i]);
 		reads_back(units_parse_duration, units_print_duration, values[i]);
@@ -127,8 +138,8 @@ Test(units, signals)
 	static const struct {
 		const char *text;
 		int number;
-	} rows[] = { { "INT", SIGINT },  { "SIGUSR1", SIGUSR1 }, { "10", 10 }, { "term", SIGTERM },
-		     { "Winch", SIGWINCH }, { "SIGRTMIN", 0 } };
+	} rows[] = { { "INT", SIGINT },   { "SIGUSR1", SIGUSR1 }, { "10", 10 },
+		     { "term", SIGTERM }, { "Winch", SIGWINCH },  { "SIGRTMIN", 0 } };
 	int number = 0;
 	for (size_t i = 0; i + 1 < COUNT(rows); i++) {
 		cr_expect_eq(units_parse_signal(rows[i].text, &number), 0, "%s", rows[i].text);
@@ -136,7 +147,9 @@ Test(units, signals)
 	}
 	cr_expect_eq(units_parse_signal("SIGRTMIN+2", &number), 0);
 	cr_expect_eq(number, SIGRTMIN + 2);
-	static const char *const refused[] = { "", "0", "65", "-1", "NOPE", "SIG", "RTMIN+99", "9x" };
+	static const char *const refused[] = {
+		"", "0", "65", "-1", "NOPE", "SIG", "RTMIN+99", "9x"
+	};
 	for (size_t i = 0; i < COUNT(refused); i++)
 		cr_expect_eq(units_parse_signal(refused[i], &number), -EINVAL, "'%s'", refused[i]);
 }

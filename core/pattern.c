@@ -511,6 +511,13 @@ void pattern_free(struct pattern *pattern)
 	free(pattern);
 }
 
+void pattern_reset(struct pattern *pattern)
+{
+	pattern->now.count = 0;
+	pattern->before = '\n';
+	pattern->round++;
+}
+
 size_t pattern_size(const struct pattern *pattern)
 {
 	return pattern->length;

@@ -20,6 +20,9 @@ struct pattern;
 int pattern_compile(const char *text, struct pattern **out, const char **why);
 void pattern_free(struct pattern *pattern);
 
+/* Begins anew, behind a gap. */
+void pattern_reset(struct pattern *pattern);
+
 /* How many steps a byte may cost. */
 size_t pattern_size(const struct pattern *pattern);
 

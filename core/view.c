@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { LOOK_BYTES = 1 << 20, PIECE_BYTES = 16384 };
+/* What one look may take of the time of all: hostile output can be slow to draw. */
+#define LOOK_NS UINT64_C(5000000)
+
+enum { PIECE_BYTES = 4096 };
 
 struct mimobox_cast {
 	struct mimobox_session *session; /* a reference */
@@ -34,8 +37,8 @@ static int make_screen(struct mimobox_session *session)
 	return screen_create(rows, cols, &session->screen);
 }
 
-/* The count that was fed; what had to go before anybody looked is missing on the screen. */
-static int feed_segment(struct mimobox_session *session, struct timeline_segment *segment)
+/* A piece of the segment; what had to go before anybody looked is missing on the screen. */
+static int feed_piece(struct mimobox_session *session, struct timeline_segment *segment)
 {
 	const struct spool *spool = spool_of(session);
 	char piece[PIECE_BYTES];
@@ -56,21 +59,17 @@ static int feed_segment(struct mimobox_session *session, struct timeline_segment
 static int update_screen(struct mimobox_session *session)
 {
 	struct timeline_segment segment;
-	uint64_t done = 0;
+	uint64_t until = loop_now() + LOOK_NS;
 	while (timeline_walk_next(&session->timeline, &session->screen_walk, spool_of(session)->end,
 				  &segment)) {
 		int error = screen_resize(session->screen, segment.rows, segment.cols);
-		uint64_t from = segment.from;
-		while (error == 0 && segment.from < segment.to && done < LOOK_BYTES) {
-			error = feed_segment(session, &segment);
-			done += segment.from - from;
-			from = segment.from;
-		}
+		while (error == 0 && segment.from < segment.to && loop_now() < until)
+			error = feed_piece(session, &segment);
 		if (segment.from < segment.to)
 			timeline_walk_back(&session->screen_walk, segment.from);
 		if (error < 0)
 			return error;
-		if (done >= LOOK_BYTES)
+		if (loop_now() >= until)
 			return -EINPROGRESS;
 	}
 	if (session->state == MIMOBOX_EXITED)

@@ -134,8 +134,11 @@ static bool look_at_piece(struct mimobox_wait *wait)
 	const struct spool *spool = &wait->session->streams[MIMOBOX_STDOUT].output.spool;
 	char piece[4096];
 	size_t used;
-	if (wait->offset < spool->start)
-		wait->offset = spool->start; /* the rest is gone */
+	if (wait->offset < spool->start) {
+		/* What is in between is gone, and nothing matches across it. */
+		pattern_reset(wait->pattern);
+		wait->offset = spool->start;
+	}
 	if (wait->offset >= spool->end)
 		return false;
 	size_t wanted = wait->look < sizeof(piece) ? wait->look : sizeof(piece);

@@ -15,7 +15,7 @@
 
 TestSuite(files, .init = fixture_start, .fini = fixture_stop, .timeout = 60);
 
-/* What the contract lists. Not all of it is built: `required` says what must be there. */
+/* What the contract lists; `required` where it is there always. */
 struct listed {
 	const char *name;
 	mode_t mode;
@@ -51,16 +51,16 @@ Test(files, names_modes_and_owners)
 {
 	static const struct listed root[] = {
 		{ "defaults", S_IFREG | 0644, true },
-		{ "events", S_IFREG | 0444, false },
-		{ "stats", S_IFREG | 0444, false },
+		{ "events", S_IFREG | 0444, true },
+		{ "stats", S_IFREG | 0444, true },
 	};
 	static const struct listed files[] = {
 		{ "input", S_IFREG | 0200, true },      { "output", S_IFREG | 0400, true },
 		{ "size", S_IFREG | 0600, true },       { "ctl", S_IFREG | 0600, true },
 		{ "exit", S_IFREG | 0400, true },       { "config", S_IFREG | 0600, true },
 		{ "status", S_IFREG | 0400, true },     { "log", S_IFREG | 0400, true },
-		{ "transcript", S_IFREG | 0400, true }, { "screen", S_IFREG | 0400, false },
-		{ "cast", S_IFREG | 0400, false },      { "wait", S_IFDIR | 0500, false },
+		{ "transcript", S_IFREG | 0400, true }, { "screen", S_IFREG | 0400, true },
+		{ "cast", S_IFREG | 0400, true },       { "wait", S_IFDIR | 0500, true },
 		{ "stderr", S_IFREG | 0400, false },    { "workspace", S_IFLNK | 0777, true },
 	};
 	struct stat st;
@@ -367,27 +367,6 @@ Test(files, config_shows_what_is_in_force)
 	cr_assert_str_eq(get("b/config", NULL), get("a/config", NULL));
 	put_all("a/config", "reset\n");
 	cr_assert_str_eq(get("a/config", NULL), before);
-}
-
-/* A key that is not built is refused, and not listed. One that is built is listed. */
-Test(files, keys_not_built_are_not_listed)
-{
-	static const char *const lines[] = {
-		"ro /usr",     "rw /tmp/x",         "seccomp essential", "fork no",
-		"terminal no", "ends last-process", "network host",      "network tcp 80",
-	};
-
-	session_make("a");
-	for (unsigned i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
-		char *key = text("%.*s", (int)strcspn(lines[i], " "), lines[i]);
-		ssize_t result = put("a/config", text("%s\n", lines[i]));
-
-		if (result != -EOPNOTSUPP)
-			continue; /* built by now */
-		put_refused("a/config", text("%s\n", lines[i]), EOPNOTSUPP);
-		if (strcmp(key, "network"))
-			cr_expect_null(get_value("a/config", key), "%s is listed", key);
-	}
 }
 
 Test(files, config_is_closed_after_the_start)

@@ -69,11 +69,14 @@ _Noreturn static void fail(enum stage stage, int error, const char *what)
 }
 
 /* /proc/1/cmdline is read from here; what is written there is of this copy alone. */
-static void forget_command_line(void)
+static void hide_command_line(void)
 {
+	static const char name[] = "mimobox-init";
 	char *start = program_invocation_name, *end = environ[0];
-	if (end && end > start && end - start < MAX_COMMAND_LINE)
-		memset(start, 0, (size_t)(end - start));
+	if (!end || end < start + sizeof(name) || end - start > MAX_COMMAND_LINE)
+		return;
+	memset(start, 0, (size_t)(end - start));
+	memcpy(start, name, sizeof(name));
 }
 
 /* Its own copies of the daemon's descriptors go at once; 0, 1 and 2 when there is a terminal. */
@@ -90,7 +93,7 @@ static void take_place(int start, int control)
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL); /* those that libraries had ignored, too */
 	prctl(PR_SET_NAME, "mimobox-init");
-	forget_command_line();
+	hide_command_line();
 }
 
 static void die_with_parent(void)

@@ -410,11 +410,12 @@ Test(abuse, command_line_of_init)
 
 	cr_assert_gt(processes_with(fixture.spool), 0);
 	output = session_run("a",
-			     "command tr -d '\\0' < /proc/1/cmdline | wc -c; cat /proc/1/environ "
+			     "command tr -d '\\0' < /proc/1/cmdline; echo; cat /proc/1/environ "
 			     "| wc -c; cat /proc/1/comm\n",
 			     &status);
 	cr_assert_eq(status, 0, "%s", output);
-	cr_assert(!strncmp(output, "0\n", 2) && has(output, "mimobox-init\n"), "%s", output);
+	cr_assert(!strncmp(output, "mimobox-init\n", 13) && has(output, "\nmimobox-init\n"), "%s",
+		  output);
 	output = session_run("b",
 			     "command grep -a mimobox-test /proc/1/cmdline /proc/self/cmdline "
 			     "| tr -d '\\0' | wc -l\n",

@@ -368,6 +368,9 @@ _Noreturn void init_run(struct sandbox_plan *plan, int start, int control)
 			       plan->tmp_inodes, &what);
 	if (error < 0)
 		fail(STAGE_ROOT, error, what);
+	error = paths_check(plan->uid);
+	if (error < 0)
+		fail(STAGE_PATHS, error, "mounts");
 	if (plan->terminal)
 		open_terminal(plan);
 	else

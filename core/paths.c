@@ -99,9 +99,36 @@ static bool is_at_or_below(const char *path, const char *directory)
 	       (path[length] == '/' || path[length] == '\0');
 }
 
-/* The kernel lets nobody in but the one who mounted it, unless it was mounted for all. */
-static bool lets_in(const char *options, uid_t uid)
+/* A line of proc_pid_mountinfo(5): "ID PARENT DEVICE ROOT PLACE ... - TYPE SOURCE OPTIONS". */
+
+static const char *word(const char *line, unsigned index)
 {
+	for (; index > 0 && line; index--) {
+		line = strchr(line, ' ');
+		line += line != NULL;
+	}
+	return line ? line : "";
+}
+
+static bool same_word(const char *a, const char *b)
+{
+	size_t length = strcspn(a, " ");
+	return strcspn(b, " ") == length && memcmp(a, b, length) == 0;
+}
+
+enum { ID, PARENT, PLACE = 4 };
+
+/*
+ * Whether it is a session filesystem that lets `uid` in: the kernel lets nobody in but the one who
+ * mounted it, unless it was mounted for all.
+ */
+static bool is_open_session_filesystem(const char *line, uid_t uid)
+{
+	static const char type[] = " - fuse.mimoboxfs ";
+	const char *at = strstr(line, type);
+	if (!at)
+		return false;
+	const char *options = word(at + sizeof(type) - 1, 1);
 	const char *user = strstr(options, "user_id=");
 	uid_t owner = 0;
 	if (!user || strstr(options, "allow_other"))
@@ -111,33 +138,8 @@ static bool lets_in(const char *options, uid_t uid)
 	return owner == uid;
 }
 
-static int guard_line(char *line, const char *path, uid_t uid)
-{
-	const char *options = strstr(line, " - fuse.mimoboxfs ");
-	if (!options || !lets_in(options, uid))
-		return 0;
-	for (int field = 1; field < 5; field++) {
-		line = strchr(line, ' ');
-		if (!line)
-			return -EINVAL;
-		line++;
-	}
-	line[strcspn(line, " ")] = '\0';
-	unescape(line);
-	if (is_at_or_below(path, line))
-		return -EPERM;
-	return is_at_or_below(line, path) ? cover(line) : 0;
-}
-
-/*
- * A sandbox that could open its own control files could start another with more rights. So that
- * none does by a path that it asked for, a session filesystem is refused as a path, and is covered
- * where it is below one. Others are left alone: to mount on one takes a lock that is held while
- * its daemon answers a request, and a daemon that doesn't is no business of this session's.
- *
- * The list is this mount namespace's own, and private: nothing is added to it meanwhile.
- */
-static int guard_session_filesystems(const char *path, uid_t uid)
+/* Calls `visit` for each line, until one returns an error; that, or why they cannot be read. */
+static int each_mount(int (*visit)(char *line, void *data), void *data)
 {
 	char text[10 * PATH_MAX]; /* a line has two paths, with four characters for a blank */
 	size_t size = 0;
@@ -154,7 +156,7 @@ static int guard_session_filesystems(const char *path, uid_t uid)
 		char *line = text, *end;
 		while (error == 0 && (end = strchr(line, '\n'))) {
 			*end = '\0';
-			error = guard_line(line, path, uid);
+			error = visit(line, data);
 			line = end + 1;
 		}
 		size -= (size_t)(line - text);
@@ -165,6 +167,66 @@ static int guard_session_filesystems(const char *path, uid_t uid)
 	if (fd >= 0)
 		close(fd);
 	return error;
+}
+
+struct guarded {
+	const char *path;
+	uid_t uid;
+};
+
+static int guard_mount(char *line, void *data)
+{
+	const struct guarded *guarded = data;
+	if (!is_open_session_filesystem(line, guarded->uid))
+		return 0;
+	char *place = line + (word(line, PLACE) - line);
+	place[strcspn(place, " ")] = '\0';
+	unescape(place);
+	if (is_at_or_below(guarded->path, place))
+		return -EPERM;
+	return is_at_or_below(place, guarded->path) ? cover(place) : 0;
+}
+
+/*
+ * A sandbox that could open its own control files could start another with more rights. So that
+ * none does by a path that it asked for, a session filesystem is refused as a path, and is covered
+ * where it is below one. Others are left alone: to mount on one takes a lock that is held while
+ * its daemon answers a request, and a daemon that doesn't is no business of this session's.
+ *
+ * The list is this mount namespace's own, and private: nothing is added to it meanwhile. But a
+ * directory on the way can be renamed meanwhile; hence the last look, at what came of it.
+ */
+static int guard_session_filesystems(const char *path, uid_t uid)
+{
+	struct guarded guarded = { path, uid };
+	return each_mount(guard_mount, &guarded);
+}
+
+struct cover_search {
+	const char *line; /* of what is to be covered */
+	bool found;
+};
+
+static int find_cover(char *line, void *data)
+{
+	struct cover_search *search = data;
+	search->found |= same_word(word(line, PARENT), word(search->line, ID)) &&
+			 same_word(word(line, PLACE), word(search->line, PLACE));
+	return 0;
+}
+
+static int check_mount(char *line, void *data)
+{
+	struct cover_search search = { .line = line };
+	if (!is_open_session_filesystem(line, *(const uid_t *)data))
+		return 0;
+	int error = each_mount(find_cover, &search);
+	return error < 0 ? error : search.found ? 0 : -EPERM;
+}
+
+int paths_check(uid_t uid)
+{
+	return each_mount(check_mount, &uid);
 }
 
 /* No magic link of /proc is followed: it would lead past the rights of the session's owner. */

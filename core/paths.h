@@ -24,4 +24,7 @@ int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid
 /* Puts them where they are to be seen below `root`; likewise. */
 int paths_attach(int root, const struct sandbox_path *paths, unsigned count, const char **what);
 
+/* A last look, from inside: -EPERM where `uid` could come to a session filesystem. */
+int paths_check(uid_t uid);
+
 #endif

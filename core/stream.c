@@ -24,7 +24,7 @@
 #define FLUSH_NS UINT64_C(50000000)
 #define MOMENT_NS UINT64_C(1000000)
 
-enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, BATCHES = 8 };
+enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 64 * 1024 };
 
 static void close_typing(struct mimobox_session *session);
 
@@ -133,6 +133,8 @@ static bool drain_batch(struct stream *stream, bool final)
 		return false;
 	}
 	room = room < allowed ? room : allowed;
+	/* A writer that keeps up could go on for ever; then it is the turn of others. */
+	room = room < TURN_BYTES ? room : TURN_BYTES;
 	size_t size = terminal_drain(stream->fd, at, room, &ended);
 	if (size)
 		note_time(stream);
@@ -159,7 +161,7 @@ static void on_stream(void *data, uint32_t events)
 	struct mimobox_session *session = mimobox_session_ref(stream->session);
 	bool final = session->state == MIMOBOX_DRAINING;
 	if ((events & (EPOLLIN | EPOLLHUP)) && (final || !stream->paused)) {
-		for (int i = 0; drain_batch(stream, final) && (final || i < BATCHES); i++)
+		while (drain_batch(stream, final) && final)
 			;
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		/* Reported also when nothing is asked for: then the end will read the rest. */

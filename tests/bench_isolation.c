@@ -5,8 +5,9 @@
  * them with. The work is /bin/true, from the clone to its end. Then whole sessions, by the library
  * and by a mount, and bubblewrap with the same work, where it is installed.
  *
- * meson test --benchmark; MIMOBOX_ROUNDS (300) times each, the lines taken in turn, so that what
- * else goes on in the machine falls on all of them alike. Run by root, in a release build.
+ * meson test --benchmark; MIMOBOX_ROUNDS (300) times each, the lines in an order that changes, so
+ * that what else goes on in the machine falls on all of them alike. Run by root, in a release
+ * build.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -399,22 +400,39 @@ static void mount_stop(pid_t pid)
 	rmdir(bench.directory);
 }
 
+/* Moving into a cgroup is quick when another has just done so: no line may always follow one. */
+static void shuffle(size_t order[LINES])
+{
+	for (size_t i = LINES - 1; i > 0; i--) {
+		size_t other = (size_t)rand() % (i + 1), held = order[i];
+
+		order[i] = order[other];
+		order[other] = held;
+	}
+}
+
 static void measure(unsigned rounds)
 {
+	size_t order[LINES];
+
 	for (size_t i = 0; i < LINES; i++) {
 		lines[i].times = calloc(rounds, sizeof(*lines[i].times));
 		need(lines[i].times != NULL, "memory");
+		order[i] = i;
 		lines[i].run(lines[i].layers); /* once for warmth */
 		settle();
 	}
-	for (unsigned round = 0; round < rounds; round++)
+	for (unsigned round = 0; round < rounds; round++) {
+		shuffle(order);
 		for (size_t i = 0; i < LINES; i++) {
+			struct line *line = &lines[order[i]];
 			uint64_t start = now_ns();
 
-			lines[i].run(lines[i].layers);
-			lines[i].times[round] = now_ns() - start;
+			line->run(line->layers);
+			line->times[round] = now_ns() - start;
 			settle();
 		}
+	}
 	for (size_t i = 0; i < LINES; i++)
 		qsort(lines[i].times, rounds, sizeof(*lines[i].times), by_size);
 }

@@ -393,6 +393,20 @@ Test(escape, the_session_filesystem_itself)
 		      "session filesystem");
 }
 
+/* Nor where nobody asked for it: in a directory that every sandbox has. */
+Test(escape, the_session_filesystem_in_a_system_directory)
+{
+	setenv("FS", mimoboxfs(), 1);
+	setenv("D", fixture.dir, 1);
+	sh("mount -t tmpfs none /usr/local/games && mkdir /usr/local/games/m $D/w2 && "
+	   "\"$FS\" --spool $D/spool --workspaces $D/w2 /usr/local/games/m");
+	start_refused(ROOT, "a", "command true\n", EPERM, "session filesystem");
+	sh("fusermount3 -u /usr/local/games/m");
+	put_all("a/ctl", "start\n"); /* the control: it was that, and nothing else */
+	cr_assert_eq(session_exit("a"), 0);
+	sh("umount /usr/local/games; rmdir $D/w2");
+}
+
 /* The workspace of another user's session is nowhere, and asking for it gives no rights to it. */
 Test(escape, another_sessions_workspace)
 {

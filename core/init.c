@@ -375,6 +375,7 @@ _Noreturn void init_run(struct sandbox_plan *plan, int start, int control)
 		open_terminal(plan);
 	else
 		open_pipes();
+	privileges_shorten_turns();
 	error = privileges_drop(plan->no_capabilities, &what);
 	if (error < 0)
 		fail(STAGE_PRIVILEGES, error, what);

@@ -10,6 +10,13 @@
 int privileges_limit(uint64_t open_files, uint64_t file_size);
 
 /*
+ * Short turns on a processor, for all that is forked from now on: one who computes then lets go as
+ * soon as somebody else's key has to be echoed. Where the kernel has none (before Linux 6.12) it
+ * is as it is.
+ */
+void privileges_shorten_turns(void);
+
+/*
  * Empties the bounding, ambient, inheritable, permitted and effective capability sets, locks the
  * securebits and sets no_new_privs: capabilities(7), prctl(2). `none` is an empty cap_t made
  * beforehand, so that nothing is allocated here. 0, or -errno and what failed.

@@ -24,7 +24,7 @@
 #define FLUSH_NS UINT64_C(50000000)
 #define MOMENT_NS UINT64_C(1000000)
 
-enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 64 * 1024 };
+enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 16 * 1024 };
 
 static void close_typing(struct mimobox_session *session);
 

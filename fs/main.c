@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <mimobox.h>
+#include <privileges.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,7 @@ static int prepare(struct server *server, struct mount *mount, const struct opti
 	if (status)
 		return status;
 	daemon_raise_file_limit();
+	privileges_shorten_turns(); /* everybody's keys come through here */
 	error = daemon_drop_groups();
 	if (error < 0) {
 		report("cannot give up root's groups: %s", strerror(-error));

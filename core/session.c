@@ -12,7 +12,7 @@
 #include "session.h"
 
 #include "screen.h"
-
+#include "start.h"
 #include "terminal.h"
 #include "units.h"
 #include "workspace.h"
@@ -83,7 +83,7 @@ static void drop_sandbox(struct mimobox_session *session)
 	session->kill_stage = 0;
 }
 
-static bool drop_cgroup(struct mimobox_session *session)
+bool session_drop_cgroup(struct mimobox_session *session)
 {
 	if (!session->has_cgroup)
 		return true;
@@ -93,31 +93,6 @@ static bool drop_cgroup(struct mimobox_session *session)
 	return true;
 }
 
-static const char *advice(const struct start_report *report)
-{
-	if (report->stage == STAGE_CLONE && (report->error == ENOSPC || report->error == EPERM))
-		return " (are user namespaces allowed? sysctl user.max_user_namespaces)";
-	if (report->stage == STAGE_CGROUP)
-		return " (is the limit within what this machine's cgroups take?)";
-	if (report->stage == STAGE_LANDLOCK && !report->what[0])
-		return " (Landlock of Linux 6.12 is needed, and to be in the boot parameter lsm=)";
-	if (report->stage == STAGE_PATHS && report->error == EPERM)
-		return " (a session filesystem is no part of a sandbox)";
-	if (report->stage == STAGE_PATHS && report->error == EACCES)
-		return " (the session's owner may not go there)";
-	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
-		return " (no terminal is left: sysctl kernel.pty.max)";
-	return "";
-}
-
-static void log_failure(struct mimobox_session *session, const struct start_report *report)
-{
-	snprintf(session->failure, sizeof(session->failure), "%s%s%s: %s%s",
-		 stage_name(report->stage), report->what[0] ? ": " : "", report->what,
-		 strerror(report->error), advice(report));
-	mimobox_session_log(session, "start failed: %s", session->failure);
-}
-
 /* The sandbox is on its way out; on_end() completes the failure when nothing is left of it. */
 static void fail_start(struct mimobox_session *session, const struct start_report *report)
 {
@@ -125,7 +100,7 @@ static void fail_start(struct mimobox_session *session, const struct start_repor
 	session->start_source = NULL;
 	if (session->start_result != -EINPROGRESS)
 		return;
-	log_failure(session, report);
+	start_log_failure(session, report);
 	session->box->stats.failed_starts++;
 	session->start_result = report->error ? -report->error : -ECHILD;
 	sandbox_kill(&session->sandbox);
@@ -142,7 +117,7 @@ static void complete_failure(struct mimobox_session *session)
 /* The last of the sandbox is its cgroup; with it goes the reference that the sandbox held. */
 static void settle(struct mimobox_session *session)
 {
-	if (!drop_cgroup(session)) {
+	if (!session_drop_cgroup(session)) {
 		loop_timer_arm(&session->retry_timer, BUSY_RETRY_NS);
 		return;
 	}
@@ -240,84 +215,6 @@ static void on_start(void *data, uint32_t events)
 	hear_start(data);
 }
 
-static int lacks(struct mimobox_session *session, const char *key)
-{
-	mimobox_session_log(session,
-			    "start failed: %s: this machine gives the daemon no cgroup for it "
-			    "(delegate one, or ask for '%s none')",
-			    key, key);
-	return -EOPNOTSUPP;
-}
-
-static int check_enforceable(struct mimobox_session *session)
-{
-	unsigned can = cgroups_can(session->box->cgroups);
-	const struct config *config = &session->config;
-	if (config->memory != UNITS_NONE && !(can & CGROUP_MEMORY))
-		return lacks(session, "memory");
-	if (config->processes != UNITS_NONE && !(can & CGROUP_PROCESSES))
-		return lacks(session, "processes");
-	if (config->cpu_milli != UNITS_NONE && !(can & CGROUP_CPU))
-		return lacks(session, "cpu");
-	return 0;
-}
-
-static int make_cgroup(struct mimobox_session *session, struct start_report *report)
-{
-	const struct config *config = &session->config;
-	struct cgroup_limits limits = {
-		.memory = config->memory,
-		/* init is one of them */
-		.processes = config->processes == UNITS_NONE ? UNITS_NONE : config->processes + 1,
-		.cpu_milli = config->cpu_milli,
-	};
-	const char *what = "";
-	int error = cgroup_create(session->box->cgroups, session->id, &limits, &what);
-	session->has_cgroup = error == 0;
-	*report = (struct start_report){ .stage = STAGE_CGROUP, .error = -error };
-	strncpy(report->what, what, sizeof(report->what) - 1);
-	return error;
-}
-
-/* What a session has by itself. A host that keeps its resolver's file elsewhere has it there. */
-static unsigned extra_paths(const struct mimobox_session *session, struct sandbox_path *extra)
-{
-	unsigned count = 0;
-	const char *resolver = session->box->resolver;
-	if (session->workspace)
-		extra[count++] = (struct sandbox_path){ .outside = session->workspace,
-							.inside = "/workspace",
-							.writable = true };
-	if (session->config.access.network != NETWORK_NONE && resolver)
-		extra[count++] = (struct sandbox_path){ .outside = resolver, .inside = resolver };
-	return count;
-}
-
-static int launch(struct mimobox_session *session, struct start_report *report)
-{
-	struct sandbox_plan plan;
-	struct mimobox *box = session->box;
-	struct sandbox_path extra[2];
-	int error = sandbox_plan_init(&plan, &session->config, &box->layout, extra,
-				      extra_paths(session, extra));
-	if (error < 0)
-		return error;
-	plan.owner_is_root = session->uid == 0;
-	plan.uid = session->run_uid;
-	plan.gid = session->run_gid;
-	plan.rows = session->rows;
-	plan.cols = session->cols;
-	plan.no_capabilities = box->no_capabilities;
-	session->landlock_abi = plan.landlock.abi;
-	report->stage = STAGE_SECCOMP;
-	error = box_filter(box, &session->config.access, &plan.filter, report->what,
-			   sizeof(report->what));
-	if (error == 0)
-		error = sandbox_launch(&session->sandbox, &plan, box->cgroups, session->id, report);
-	sandbox_plan_finish(&plan);
-	return error;
-}
-
 static void on_end(void *data, uint32_t events);
 
 static int watch_start(struct mimobox_session *session)
@@ -331,42 +228,6 @@ static int watch_start(struct mimobox_session *session)
 	return error;
 }
 
-static int open_spools(struct mimobox_session *session)
-{
-	const struct config *config = &session->config;
-	for (int i = 0; i < (config->terminal ? 1 : STREAMS); i++) {
-		struct output *output = &session->streams[i].output;
-		int error = output->spool.fd < 0
-				    ? spool_open(&output->spool, session->box->spool_dir)
-				    : 0;
-		if (error < 0) {
-			mimobox_session_log(session, "start failed: spool: %s: %s",
-					    session->box->spool_dir, strerror(-error));
-			return error;
-		}
-		output->retain = config->retain;
-		output->overflow = config->overflow;
-	}
-	return 0;
-}
-
-static int begin(struct mimobox_session *session)
-{
-	struct start_report report = { .stage = STAGE_CLONE };
-	int error = open_spools(session);
-	if (error < 0)
-		return error;
-	error = make_cgroup(session, &report);
-	if (error == 0)
-		error = launch(session, &report);
-	if (error == 0)
-		return 0;
-	report.error = -error;
-	log_failure(session, &report);
-	drop_cgroup(session);
-	return error;
-}
-
 int mimobox_session_start(struct mimobox_session *session)
 {
 	if (session->removed)
@@ -377,16 +238,14 @@ int mimobox_session_start(struct mimobox_session *session)
 	}
 	session->start_begun = loop_now();
 	session->failure[0] = '\0';
-	int error = check_enforceable(session);
-	if (error == 0)
-		error = begin(session);
+	int error = start_launch(session);
 	if (error == 0) {
 		error = watch_start(session);
 		if (error < 0) {
 			mimobox_session_log(session, "start failed: loop: %s", strerror(-error));
 			sandbox_abandon(&session->sandbox);
 			drop_sandbox(session);
-			drop_cgroup(session);
+			session_drop_cgroup(session);
 		}
 	}
 	session->start_result = error;
@@ -614,7 +473,7 @@ void session_orphan(struct mimobox_session *session)
 {
 	loop_timer_disarm(&session->retry_timer);
 	drop_sandbox(session);
-	drop_cgroup(session);
+	session_drop_cgroup(session);
 	streams_finish(session);
 	timeline_finish(&session->timeline);
 	screen_destroy(session->screen);

@@ -111,6 +111,8 @@ struct mimobox {
 void session_init(struct mimobox_session *session);
 void session_free(struct mimobox_session *session);
 void session_orphan(struct mimobox_session *session);
+/* True when there is none any more; false while the kernel is busy with it. */
+bool session_drop_cgroup(struct mimobox_session *session);
 void session_kill_now(struct mimobox_session *session);
 void session_end_unstarted(struct mimobox_session *session);
 void session_kill(struct mimobox_session *session, enum end_reason reason);

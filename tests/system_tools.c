@@ -277,6 +277,21 @@ static void type(const char *name, const char *keys)
 	put_all(text("%s/input", name), keys);
 }
 
+/* proc_pid_stat(5): the terminal's foreground process group isn't that of the process. */
+static bool another_is_in_front(const void *pid)
+{
+	char path[64], stat[1024] = "";
+	int group, front;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)*(const pid_t *)pid);
+	FILE *file = fopen(path, "re");
+	size_t size = file ? fread(stat, 1, sizeof(stat) - 1, file) : 0;
+	if (file)
+		fclose(file);
+	const char *rest = size ? strrchr(stat, ')') : NULL;
+	return rest && sscanf(rest, ") %*c %*d %d %*d %*d %d", &group, &front) == 2 && front > 0 &&
+	       front != group;
+}
+
 Test(tools, bash_at_a_terminal)
 {
 	for (unsigned p = 0; p < 3; p++) {
@@ -298,6 +313,9 @@ Test(tools, bash_at_a_terminal)
 		stream_until(&output, "Running");
 		type("a", "fg\n");
 		stream_until(&output, text("sleep %s\r\n", place));
+		/* bash tells of the job, and only then gives it the terminal. */
+		pid_t bash = session_pid("a");
+		cr_assert(await(another_is_in_front, &bash, 20000));
 		type("a", "\003");
 		stream_until(&output, ">");
 		type("a", "echo $? | tr 1 x\n");

@@ -22,8 +22,21 @@ static void id_name(uint64_t id, char name[32])
 
 /* Finding */
 
-/* The path of this process in the hierarchy of these controllers, from /proc/self/cgroup. */
-static bool own_path(const char *controllers, char *path, size_t size)
+/* `list` with a comma or an end on both sides: mount options have other things among them. */
+static bool is_among(const char *options, const char *list)
+{
+	const char *at = strstr(options, list);
+	size_t length = strlen(list);
+	return at && (at == options || at[-1] == ',') &&
+	       (at[length] == '\0' || at[length] == ',' || at[length] == '\n');
+}
+
+/*
+ * Finds the hierarchy in /proc/self/cgroup that was mounted with `options`, NULL for v2: its
+ * controllers as they are named there, and the path of this process in it.
+ */
+static bool find_own(const char *options, char *controllers, size_t controllers_size, char *path,
+		     size_t path_size)
 {
 	FILE *file = fopen("/proc/self/cgroup", "re");
 	char *line = NULL;
@@ -36,35 +49,11 @@ static bool own_path(const char *controllers, char *path, size_t size)
 			continue;
 		*place++ = '\0';
 		place[strcspn(place, "\n")] = '\0';
-		found = strcmp(list, controllers) == 0;
-		if (found)
-			snprintf(path, size, "%s", place);
-	}
-	free(line);
-	if (file)
-		fclose(file);
-	return found;
-}
-
-/* Names the controllers as /proc/self/cgroup does; mount options have other things among them. */
-static bool controllers_of(const char *options, char *out, size_t size)
-{
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	char *line = NULL;
-	size_t room = 0;
-	bool found = false;
-	while (file && !found && getline(&line, &room, file) > 0) {
-		char *list = strchr(line, ':');
-		char *end = list ? strchr(++list, ':') : NULL;
-		if (!end || end == list)
-			continue;
-		*end = '\0';
-		char *at = strstr(options, list);
-		size_t length = strlen(list);
-		found = at && (at == options || at[-1] == ',') &&
-			(at[length] == '\0' || at[length] == ',' || at[length] == '\n');
-		if (found)
-			snprintf(out, size, "%s", list);
+		found = options ? *list && is_among(options, list) : !*list;
+		if (found) {
+			snprintf(controllers, controllers_size, "%s", list);
+			snprintf(path, path_size, "%s", place);
+		}
 	}
 	free(line);
 	if (file)
@@ -80,12 +69,10 @@ static bool parse_mount(const char *line, struct cgroup_hierarchy *hierarchy)
 	if (!dash || sscanf(line, "%*s %*s %*s %1023s %1023s", root, hierarchy->mount) != 2)
 		return false;
 	bool v2 = strncmp(dash, " - cgroup2 ", 11) == 0;
-	hierarchy->controllers[0] = '\0';
-	if (!v2 &&
-	    (sscanf(dash, " - cgroup %*s %511s", options) != 1 ||
-	     !controllers_of(options, hierarchy->controllers, sizeof(hierarchy->controllers))))
+	if (!v2 && sscanf(dash, " - cgroup %*s %511s", options) != 1)
 		return false;
-	if (!own_path(hierarchy->controllers, path, sizeof(path)))
+	if (!find_own(v2 ? NULL : options, hierarchy->controllers, sizeof(hierarchy->controllers),
+		      path, sizeof(path)))
 		return false;
 	/* A container may have but a part of the hierarchy mounted. */
 	const char *below = path;
@@ -217,11 +204,6 @@ void cgroups_destroy(struct cgroups *cgroups)
 unsigned cgroups_can(const struct cgroups *cgroups)
 {
 	return cgroups->can;
-}
-
-const char *cgroups_version(const struct cgroups *cgroups)
-{
-	return cgroups->backend ? cgroups->backend->version : "none";
 }
 
 /* Files */

@@ -43,7 +43,6 @@ struct cgroup_usage {
 int cgroups_create(struct cgroups **out);
 void cgroups_destroy(struct cgroups *cgroups);
 unsigned cgroups_can(const struct cgroups *cgroups);
-const char *cgroups_version(const struct cgroups *cgroups); /* "v1", "v2" or "none" */
 
 /* Makes a session's group with its limits. -errno leaves nothing behind; *what is the file. */
 int cgroup_create(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,

@@ -30,7 +30,6 @@ struct cgroups {
 };
 
 struct cgroup_backend {
-	const char *version;
 	int (*limit)(struct cgroups *cgroups, const char *id, const struct cgroup_limits *limits,
 		     const char **what);
 	void (*usage)(struct cgroups *cgroups, const char *id, struct cgroup_usage *usage);

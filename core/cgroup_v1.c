@@ -71,7 +71,7 @@ static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *
 	};
 }
 
-static const struct cgroup_backend backend = { "v1", limit, usage };
+static const struct cgroup_backend backend = { limit, usage };
 
 static bool has(const char *list, const char *name)
 {

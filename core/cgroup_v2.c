@@ -60,7 +60,7 @@ static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *
 	};
 }
 
-static const struct cgroup_backend backend = { "v2", limit, usage };
+static const struct cgroup_backend backend = { limit, usage };
 
 static int write_in(const char *directory, const char *file, const char *text)
 {

@@ -17,6 +17,7 @@ enum { DOTS = 2, ID_SHIFT = 8, FIRST_SESSION = 1 << ID_SHIFT };
 struct listing {
 	struct server *server;
 	fuse_req_t req;
+	bool plus;
 	char *to;
 	size_t size, used;
 };
@@ -24,11 +25,14 @@ struct listing {
 /* False when there is no room for it. */
 static bool add(struct listing *listing, const char *name, const struct node *node, uint64_t next)
 {
-	struct stat attributes;
-	node_attributes(listing->server, node, NULL, &attributes);
+	struct fuse_entry_param entry;
+	node_entry(listing->server, node, &entry);
+	char *to = listing->to + listing->used;
 	size_t left = listing->size - listing->used;
-	size_t taken = fuse_add_direntry(listing->req, listing->to + listing->used, left, name,
-					 &attributes, (off_t)next);
+	size_t taken =
+		listing->plus
+			? fuse_add_direntry_plus(listing->req, to, left, name, &entry, (off_t)next)
+			: fuse_add_direntry(listing->req, to, left, name, &entry.attr, (off_t)next);
 	if (taken > left)
 		return false;
 	listing->used += taken;
@@ -68,9 +72,11 @@ static void add_sessions(struct listing *listing, uint64_t id)
 }
 
 size_t listing_fill(struct server *server, fuse_req_t req, const struct node *directory,
-		    uint64_t offset, char *to, size_t size)
+		    uint64_t offset, bool plus, char *to, size_t size)
 {
-	struct listing listing = { .server = server, .req = req, .to = to, .size = size };
+	struct listing listing = {
+		.server = server, .req = req, .plus = plus, .to = to, .size = size
+	};
 	if (directory->dir && mimobox_session_removed(directory->dir->session))
 		return 0;
 	if (offset < FIRST_SESSION && !add_dots(&listing, directory, offset))

@@ -2,6 +2,7 @@
 #ifndef LISTING_H
 #define LISTING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,8 +12,11 @@
 struct node;
 struct server;
 
-/* Fills `to` with entries of `directory` from `offset` on. Returns the bytes used; 0 at the end. */
+/*
+ * Fills `to` with entries of `directory` from `offset` on; `plus`: each with all that a look-up
+ * gives, which counts as one. Returns the bytes used; 0 at the end.
+ */
 size_t listing_fill(struct server *server, fuse_req_t req, const struct node *directory,
-		    uint64_t offset, char *to, size_t size);
+		    uint64_t offset, bool plus, char *to, size_t size);
 
 #endif

@@ -6,6 +6,10 @@
  * Ids are never used again, so neither are the numbers, and no table of what the kernel
  * remembers is needed: a number whose session is gone is simply not found. Questions have a
  * half of the numbers to themselves, by session and, in the low bits, in the order of asking.
+ *
+ * The kernel may keep for good what changes only by its own requests: names go by rmdir alone, a
+ * directory's owner stays and its mode changes by chmod. So a path costs it no question. What
+ * changes without it, a file's time and size and what depends on the config, it asks for each time.
  */
 #include "node.h"
 
@@ -15,11 +19,15 @@
 #include "question.h"
 #include "server.h"
 
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+
 #include <errno.h>
 #include <string.h>
 
 enum { BITS = 8, ROOT_FIRST_FILE = 2, QUESTION_BITS = 24 };
 #define QUESTION (UINT64_C(1) << 63)
+#define FOR_GOOD 1e9 /* seconds */
 
 const struct file *node_files(const struct node *directory)
 {
@@ -127,9 +135,11 @@ static void session_attributes(const struct node *node, struct stat *out)
 	out->st_uid = mimobox_session_uid(session);
 	out->st_gid = mimobox_session_gid(session);
 	mimobox_session_times(session, &out->st_atim, &out->st_mtim);
-	out->st_ctim = out->st_mtim;
-	if (!node->file)
+	if (!node->file) {
 		out->st_mode = S_IFDIR | node->dir->mode;
+		out->st_mtim = out->st_atim;
+	}
+	out->st_ctim = out->st_mtim;
 	out->st_nlink = removed ? 0 : S_ISDIR(out->st_mode) ? 2 : 1;
 }
 
@@ -146,4 +156,20 @@ void node_attributes(struct server *server, const struct node *node, const struc
 		session_attributes(node, out);
 	else
 		root_attributes(server, node, out);
+}
+
+double node_attributes_hold(const struct node *node)
+{
+	return node->file ? 0 : FOR_GOOD;
+}
+
+void node_entry(struct server *server, const struct node *node, struct fuse_entry_param *out)
+{
+	bool stays = !node->question && !(node->file && node->file->there);
+	*out = (struct fuse_entry_param){
+		.ino = node_number(node),
+		.attr_timeout = node_attributes_hold(node),
+		.entry_timeout = stays ? FOR_GOOD : 0,
+	};
+	node_attributes(server, node, NULL, &out->attr);
 }

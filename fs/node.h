@@ -8,6 +8,7 @@
 
 struct dir;
 struct file;
+struct fuse_entry_param;
 struct handle;
 struct question;
 struct server;
@@ -40,5 +41,10 @@ const struct file *node_files(const struct node *directory);
 /* handle: NULL where the node is not open. */
 void node_attributes(struct server *server, const struct node *node, const struct handle *handle,
 		     struct stat *out);
+/* For how long the kernel may take the attributes as they are, in seconds. */
+double node_attributes_hold(const struct node *node);
+
+/* What a look-up is answered with. */
+void node_entry(struct server *server, const struct node *node, struct fuse_entry_param *out);
 
 #endif

@@ -3,9 +3,9 @@
  * The FUSE operations. Each is a thin handler that replies exactly once, over a worker that
  * returns 0 or -errno; reads and writes go through request.c, since they may wait.
  *
- * Nothing is cached: entry and attribute timeouts are 0 and every file is direct_io, so what the
- * kernel shows is what is so now. Permissions are the kernel's to check (default_permissions)
- * against the owners and modes that we give.
+ * Every file is direct_io, and of names and attributes the kernel keeps only what cannot change
+ * without it (see node.c), so what it shows is what is so now. Permissions are its to check
+ * (default_permissions) against the owners and modes that we give.
  */
 #include "ops.h"
 
@@ -41,15 +41,16 @@ static struct handle *handle_of(const struct fuse_file_info *fi)
 static void op_init(void *userdata, struct fuse_conn_info *connection)
 {
 	struct server *server = userdata;
-	connection->want = connection->capable & FUSE_CAP_PARALLEL_DIROPS;
+	connection->want = connection->capable & (FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+						  FUSE_CAP_READDIRPLUS_AUTO);
 	connection->max_readahead = 0;
 	server->usable = true;
 }
 
 static void reply_entry(fuse_req_t req, const struct node *node)
 {
-	struct fuse_entry_param entry = { .ino = node_number(node) };
-	node_attributes(server_of(req), node, NULL, &entry.attr);
+	struct fuse_entry_param entry;
+	node_entry(server_of(req), node, &entry);
 	fuse_reply_entry(req, &entry);
 }
 
@@ -93,7 +94,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		return;
 	}
 	node_attributes(server_of(req), &node, fi ? handle_of(fi) : NULL, &attributes);
-	fuse_reply_attr(req, &attributes, 0);
+	fuse_reply_attr(req, &attributes, node_attributes_hold(&node));
 }
 
 static int do_chmod(struct server *server, const struct node *node, mode_t mode)
@@ -194,6 +195,8 @@ static int do_open(fuse_req_t req, fuse_ino_t ino, int flags, struct handle **ou
 		return error;
 	if (!node.file || node.file->directory)
 		return -EISDIR;
+	if (node.dir && mimobox_session_removed(node.dir->session))
+		return -ENOENT;
 	return handle_open(server, &node, fuse_req_ctx(req)->uid, flags, out);
 }
 
@@ -274,10 +277,8 @@ static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	fuse_reply_poll(req, file->poll ? file->poll(handle) : POLLIN | POLLOUT);
 }
 
-static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
-		       struct fuse_file_info *fi)
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool plus)
 {
-	(void)fi;
 	struct server *server = server_of(req);
 	struct node directory;
 	int error = node_find(server, ino, &directory);
@@ -287,8 +288,22 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 	}
 	if (size > SERVER_ANSWER_MAX)
 		size = SERVER_ANSWER_MAX;
-	size = listing_fill(server, req, &directory, (uint64_t)offset, server->answer, size);
+	size = listing_fill(server, req, &directory, (uint64_t)offset, plus, server->answer, size);
 	fuse_reply_buf(req, server->answer, size);
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		       struct fuse_file_info *fi)
+{
+	(void)fi;
+	list(req, ino, size, offset, false);
+}
+
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+			   struct fuse_file_info *fi)
+{
+	(void)fi;
+	list(req, ino, size, offset, true);
 }
 
 static int do_readlink(struct server *server, fuse_ino_t ino, const char **target)
@@ -386,6 +401,7 @@ const struct fuse_lowlevel_ops ops = {
 	.release = op_release,
 	.poll = op_poll,
 	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
 	.readlink = op_readlink,
 	.statfs = op_statfs,
 	.unlink = op_unlink,

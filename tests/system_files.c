@@ -440,3 +440,58 @@ Test(files, ctl_lists_its_verbs)
 	}
 	cr_assert_eq(count, 6);
 }
+
+static ino_t inode(const char *path)
+{
+	struct stat st;
+
+	return stat(at("%s", path), &st) ? 0 : st.st_ino;
+}
+
+/* The kernel keeps names; they go all the same, and what is there anew is another. */
+Test(files, names_that_go_and_come_again)
+{
+	int directory, last;
+	ino_t first;
+
+	session_make("a");
+	first = inode("a/output");
+	cr_assert_neq(first, 0);
+	directory = open(at("a"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	last = openat(directory, "exit", O_RDONLY | O_CLOEXEC);
+	cr_assert_geq(last, 0);
+	cr_assert_eq(rmdir(at("a")), 0);
+	cr_assert_eq(inode("a"), 0);
+	cr_assert_eq(inode("a/output"), 0);
+	cr_assert_lt(openat(directory, "exit", O_RDONLY | O_CLOEXEC), 0);
+	cr_assert_eq(errno, ENOENT);
+	session_make("a");
+	cr_assert_neq(inode("a/output"), 0);
+	cr_assert_neq(inode("a/output"), first);
+	close(last);
+	close(directory);
+}
+
+/* What a config makes come and go is not kept. */
+Test(files, stderr_comes_and_goes)
+{
+	session_make("a");
+	for (int i = 0; i < 3; i++) {
+		put_all("a/config", "terminal no\n");
+		cr_assert_neq(inode("a/stderr"), 0);
+		put_all("a/config", "terminal yes\n");
+		cr_assert_eq(inode("a/stderr"), 0);
+	}
+}
+
+Test(files, a_mode_is_so_at_once)
+{
+	struct stat st;
+
+	session_make("a");
+	for (mode_t mode = 0700; mode <= 0777; mode += 7) {
+		cr_assert_eq(chmod(at("a"), mode), 0);
+		cr_assert_eq(stat(at("a"), &st), 0);
+		cr_assert_eq(st.st_mode, S_IFDIR | mode);
+	}
+}

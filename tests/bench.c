@@ -18,11 +18,12 @@
 #include <unistd.h>
 
 static char dir[64];
+static pid_t owner; /* whose exit tidies: not that of a process forked off */
 pid_t daemon_pid;
 
 _Noreturn void give_up(const char *what)
 {
-	fprintf(stderr, "bench-streams: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, strerror(errno));
 	exit(1);
 }
 
@@ -167,6 +168,8 @@ void stop_daemon(void)
 
 static void tidy(void)
 {
+	if (getpid() != owner)
+		return;
 	stop_daemon();
 	rmdir(path("m"));
 	rmdir(path("spool"));
@@ -209,6 +212,7 @@ void bench_prepare(void)
 	snprintf(dir, sizeof(dir), "/tmp/mimobox-bench.XXXXXX");
 	if (!mkdtemp(dir))
 		give_up("/tmp");
+	owner = getpid();
 	atexit(tidy);
 	if (mkdir(path("m"), 0755) < 0 || mkdir(path("spool"), 0700) < 0)
 		give_up(dir);

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,11 @@ static void users_prepare(void)
 	   "mknod etc/fuse c 10 229; chmod 666 etc/fuse;"
 	   "mount --bind etc/passwd /etc/passwd; mount --bind etc/group /etc/group;"
 	   "mount --bind etc/fuse /dev/fuse");
-	/* the program, where users can get at it */
-	sh(text("cp %s $M/../mimoboxfs; chmod 755 $M/../mimoboxfs", mimoboxfs()));
+	/* the programs, where users can get at them */
+	cr_assert(getenv("CLIENT") != NULL);
+	sh(text("cd $M/..; cp %s mimoboxfs; cp %s mimobox; chmod 755 mimoboxfs mimobox",
+		mimoboxfs(), getenv("CLIENT")));
+	setenv("MIMOBOX", fixture.mount, 1);
 }
 
 static struct run as(const char *user, const char *script)
@@ -122,6 +126,24 @@ Test(shared, owner_of_the_files)
 	cr_assert(has(as("bob", "ls $M/a").err, "Permission denied"));
 }
 
+/* The client, as a user; of another's sessions `ls` has the names. */
+Test(shared, client)
+{
+	struct run done = as("ann", "echo in | $M/../mimobox run -- sh -c 'id -u; cat; exit 3'");
+
+	cr_assert_eq(done.status, 3, "%s", done.err);
+	cr_assert_str_eq(done.out, "1000\nin\n");
+	as_ok("bob", "umask 077; mkdir $M/b; echo 'command read x' > $M/b/config");
+	cr_assert(has(as_ok("ann", "$M/../mimobox ls"), "\nb     -      -    -    -       -\n"));
+	cr_assert(has(as_ok("bob", "$M/../mimobox ls"), "\nb     created  "));
+	done = as("ann", "$M/../mimobox rm b; $M/../mimobox attach b");
+	cr_assert(done.status == 125 && has(done.err, "b: "), "%s", done.err);
+	cr_assert_eq(access(at("b"), F_OK), 0);
+	done = as("ann", "$M/../mimobox doctor");
+	cr_assert_eq(done.status, 0, "%s%s", done.out, done.err);
+	cr_assert(has(done.out, "cannot limit memory pids cpu"), "%s", done.out);
+}
+
 /* A user's own mount, made by this user. */
 
 static void own_start(void)
@@ -173,4 +195,15 @@ Test(own, limits_are_none_where_they_cannot_be)
 		     "$M/b/config; echo start > $M/b/ctl");
 	cr_assert_str_eq(as_ok("ann", "head -n 1 $M/b/output | tr -d '\\r'"), "0\n");
 	as_ok("ann", "grep -q '^uid 23451' $M/b/status");
+}
+
+Test(own, client)
+{
+	struct run done = as("ann", "$M/../mimobox run -- sh -c 'id -u; kill -TERM $$'");
+
+	cr_assert_eq(done.status, 128 + SIGTERM, "%d %s", done.status, done.err);
+	cr_assert_str_eq(done.out, "1000\n");
+	cr_assert(has(as_ok("ann", "$M/../mimobox doctor"), "answers"));
+	done = run((const char *const[]){ getenv("CLIENT"), "doctor", NULL });
+	cr_assert(done.status == 1 && has(done.out, "is it another user's?"), "%s", done.out);
 }

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mimobox attach: this terminal as one of those of a session. It shows the screen as it is, and
+ * then what is printed from there on. Those attached at a time see and type the same; the size is
+ * that of whoever came, or changed it, last.
+ *
+ * The alternate screen is used, so that in the end the user's own is what it was.
+ */
+#include "commands.h"
+#include "ending.h"
+#include "keeper.h"
+#include "relay.h"
+#include "report.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CONTROL_BACKSLASH = 0x1c };
+/* As long as the program goes on printing, no moment shows both the screen and its offset. */
+enum { TRIES = 5 };
+
+#define ENTER "\033[?1049h\033[H\033[2J"
+/* What a program may have left on: keypad and cursor keys, mouse, paste, colours, no cursor. */
+#define LEAVE "\033>\033[?1;1000;1002;1003;1004;1006;2004l\033[?25h\033[0m\033[?1049l"
+
+/* `x`, or `^X` for a control key; -1: neither. */
+static int parse_key(const char *text)
+{
+	if (text[0] == '^' && text[1] >= '?' && text[1] <= 'z' && text[2] == '\0')
+		return text[1] == '?' ? 0x7f : text[1] & 0x1f;
+	return text[0] && text[1] == '\0' ? (unsigned char)text[0] : -1;
+}
+
+static uint64_t output_end(const struct session *session)
+{
+	uint64_t end = 0;
+	char *status = session_read(session, "status");
+	char *value = session_value(status, "output-end");
+	if (value)
+		end = strtoull(value, NULL, 10);
+	free(value);
+	free(status);
+	return end;
+}
+
+/* The screen, the caller's to free, and the offset in `output` where it goes on. */
+static char *read_screen(const struct session *session, uint64_t *offset)
+{
+	char *screen = NULL;
+	uint64_t before;
+	int tries = 0;
+	do {
+		free(screen);
+		before = output_end(session);
+		screen = session_read(session, "screen");
+		*offset = output_end(session);
+	} while (screen && before != *offset && ++tries < TRIES);
+	return screen;
+}
+
+/* Without the blank lines at its end, so that the cursor is where the text is. */
+static void show_screen(const char *screen)
+{
+	size_t size = strlen(screen);
+	while (size > 0 && screen[size - 1] == '\n')
+		size--;
+	(void)fputs(ENTER, stdout);
+	for (size_t i = 0; i < size; i++) {
+		if (screen[i] == '\n')
+			putchar('\r');
+		putchar(screen[i]);
+	}
+	(void)fflush(stdout);
+}
+
+static void tell_end(const struct relay *relay, enum relay_end end)
+{
+	const char *name = session_name(relay->session);
+	if (end == RELAY_DETACHED)
+		printf("[%s: detached]\n", name);
+	else if (end == RELAY_ENDED && relay->status < 0)
+		printf("[%s: ended by signal %d]\n", name, -relay->status);
+	else if (end == RELAY_ENDED)
+		printf("[%s: exited %d]\n", name, relay->status);
+}
+
+static int use_terminal(struct relay *relay, struct tty *tty)
+{
+	uint64_t offset;
+	char *screen = read_screen(relay->session, &offset);
+	int error = screen ? relay_open(relay, false, offset) : -errno;
+	if (error == 0)
+		error = tty_raw(tty);
+	if (error < 0) {
+		free(screen);
+		return report(STATUS_CLIENT, "%s: %s", session_name(relay->session),
+			      strerror(-error));
+	}
+	show_screen(screen);
+	free(screen);
+	relay->tty = tty;
+	relay_follow_size(relay);
+	/* Text is all that `screen` has: programs that draw draw anew, the cursor's place included.
+	 */
+	(void)session_write(relay->session, "ctl", "signal WINCH\n");
+	enum relay_end end = relay_run(relay);
+	(void)fputs(LEAVE, stdout);
+	(void)fflush(stdout);
+	tty_restore(tty);
+	tell_end(relay, end);
+	if (relay->signal)
+		return -relay->signal;
+	return end == RELAY_FAILED ? STATUS_CLIENT : relay->status;
+}
+
+static int attach(const struct session *session, int key)
+{
+	struct tty tty;
+	struct keeper keeper;
+	if (!isatty(STDOUT_FILENO) || tty_init(&tty, STDIN_FILENO) < 0)
+		return report(STATUS_CLIENT, "attach takes a terminal");
+	struct relay *relay = relay_create(RELAY_ATTACH, session);
+	if (!relay)
+		return report(STATUS_CLIENT, "%s", strerror(errno));
+	int error = keeper_start(&keeper, NULL, false, &tty);
+	if (error < 0) {
+		relay_destroy(relay);
+		return report(STATUS_CLIENT, "%s", strerror(-error));
+	}
+	relay->detach_key = key;
+	int status = use_terminal(relay, &tty);
+	relay_destroy(relay);
+	keeper_end(&keeper);
+	return ending_as(status);
+}
+
+int command_attach(int argc, char **argv)
+{
+	static const struct option longs[] = { { "mount", required_argument, NULL, 'm' }, { 0 } };
+	const char *mount = NULL;
+	int option, key = CONTROL_BACKSLASH;
+	struct place place;
+	struct session session;
+	while ((option = getopt_long(argc, argv, "e:", longs, NULL)) != -1) {
+		if (option == 'm')
+			mount = optarg;
+		else if (option != 'e')
+			return STATUS_USAGE;
+		else if ((key = parse_key(optarg)) < 0)
+			return report(STATUS_USAGE, "'%s' is no key: X or ^X", optarg);
+	}
+	if (argc - optind != 1)
+		return report(STATUS_USAGE, "attach takes one name; see mimobox --help");
+	int status = place_open(&place, mount);
+	if (status == 0)
+		status = session_find(&session, &place, argv[optind]);
+	return status ? status : attach(&session, key);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* mimobox doctor: what each layer needs, whether this machine has it, and what to do if not. */
+#include "commands.h"
+#include "probe.h"
+#include "report.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void print(const struct probe *probe, const struct finding *finding, bool colours)
+{
+	static const struct {
+		const char *name, *colour;
+	} levels[] = {
+		[PROBE_OK] = { "ok", "\033[32m" },
+		[PROBE_WARN] = { "warn", "\033[33m" },
+		[PROBE_MISSING] = { "missing", "\033[31m" },
+	};
+	printf("%s%-7s%s  %-16s  %s", colours ? levels[finding->level].colour : "",
+	       levels[finding->level].name, colours ? "\033[0m" : "", probe->name, finding->fact);
+	if (finding->advice[0])
+		printf("; %s", finding->advice);
+	putchar('\n');
+	(void)fflush(stdout); /* some probes fork */
+}
+
+int command_doctor(int argc, char **argv)
+{
+	static const struct option longs[] = { { "mount", required_argument, NULL, 'm' }, { 0 } };
+	const char *mount = NULL;
+	int option, status = 0;
+	struct place place;
+	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (option != 'm')
+			return STATUS_USAGE;
+		mount = optarg;
+	}
+	if (optind < argc)
+		return report(STATUS_USAGE, "doctor takes no names; see mimobox --help");
+	if (place_find(&place, mount) < 0)
+		return report(STATUS_CLIENT, "the name of the mount point is too long");
+	for (const struct probe *probe = probes; probe->name; probe++) {
+		struct finding finding = { .level = PROBE_OK };
+		probe->ask(&finding, &place);
+		print(probe, &finding, isatty(STDOUT_FILENO));
+		if (finding.level == PROBE_MISSING)
+			status = 1;
+	}
+	return status;
+}

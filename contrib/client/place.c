@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "place.h"
+
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int set(struct place *place, const char *directory, const char *name)
+{
+	int size = snprintf(place->path, sizeof(place->path), "%s%s", directory, name);
+	return size < 0 || (size_t)size >= sizeof(place->path) ? -ENAMETOOLONG : 0;
+}
+
+int place_check(const struct place *place)
+{
+	/* A file of the root's that no ordinary directory of this name would have. */
+	char path[PATH_MAX + sizeof("/defaults")];
+	snprintf(path, sizeof(path), "%s/defaults", place->path);
+	return access(path, F_OK) < 0 ? -errno : 0;
+}
+
+int place_find(struct place *place, const char *given)
+{
+	const char *named = given ? given : getenv("MIMOBOX");
+	if (named && *named)
+		return set(place, named, "");
+	const char *own = getenv("XDG_RUNTIME_DIR");
+	if (own && *own && set(place, own, "/mimobox") == 0) {
+		int error = place_check(place);
+		if (error == 0 || error == -ENOTCONN)
+			return 0;
+	}
+	return set(place, "/run/mimobox", "");
+}
+
+int place_open(struct place *place, const char *given)
+{
+	int error = place_find(place, given);
+	if (error == 0)
+		error = place_check(place);
+	if (error == -ENOENT || error == -ENOTDIR)
+		return report(STATUS_CLIENT,
+			      "nothing is mounted at %s; mount it with: mimoboxfs %s", place->path,
+			      place->path);
+	if (error == -ENOTCONN)
+		return report(STATUS_CLIENT,
+			      "the mimoboxfs at %s has died; mount it again with: mimoboxfs %s",
+			      place->path, place->path);
+	if (error < 0)
+		return report(STATUS_CLIENT, "%s: %s", place->path, strerror(-error));
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stands between a session and the standard descriptors until the session ends: what is typed goes
+ * in, what is printed comes out, and signals, the terminal's size and its suspension are passed on.
+ */
+#ifndef RELAY_H
+#define RELAY_H
+
+#include "channel.h"
+#include "session.h"
+#include "tty.h"
+
+#include <signal.h>
+#include <stdint.h>
+
+enum relay_kind {
+	RELAY_RUN,    /* what is done to the client is done to the command */
+	RELAY_ATTACH, /* what is done to the client detaches it */
+};
+
+enum relay_end { RELAY_ENDED, RELAY_DETACHED, RELAY_FAILED };
+
+struct relay {
+	enum relay_kind kind;
+	const struct session *session;
+	struct tty *tty; /* raw meanwhile; NULL: there is none to care for */
+	int detach_key;  /* -1: none */
+	int signal;      /* that ended it, of those that detach; 0: none */
+	int status;      /* after RELAY_ENDED: the exit status, or minus the signal */
+
+	int signals; /* a signalfd */
+	bool follow_size;
+	bool detached;
+	bool ending; /* was told to end: nobody waits for a reader that doesn't read */
+	bool gone;   /* and has ended */
+	bool input_over;
+	uint64_t deserted_at;
+	struct channel in, out, err;
+};
+
+/*
+ * The signals that the relay takes are blocked from here on, so that none is lost before it runs.
+ * Those that were ignored stay so. NULL and errno.
+ */
+struct relay *relay_create(enum relay_kind kind, const struct session *session);
+void relay_destroy(struct relay *relay);
+
+/* Opens the session's streams; what was printed before `offset` is left out. 0 or -errno. */
+int relay_open(struct relay *relay, bool has_stderr, uint64_t offset);
+/* The size of the user's terminal is the session's from now on. */
+void relay_follow_size(struct relay *relay);
+/* Until the end of the session, or of the wish to see it. RELAY_FAILED is reported. */
+enum relay_end relay_run(struct relay *relay);
+
+#endif

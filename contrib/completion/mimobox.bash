@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+# Completion of mimobox(1) for bash.
+
+# The names of the sessions at the mount that the line names, or at the usual one.
+_mimobox_sessions() {
+	local i mount=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		[[ ${COMP_WORDS[i]} != --mount ]] || mount=(--mount "${COMP_WORDS[i + 1]}")
+	done
+	mimobox ls -q "${mount[@]}" 2>/dev/null
+}
+
+_mimobox_value() {
+	case $1 in
+	--mount) compgen -d -- "$2" ;;
+	--config) compgen -f -- "$2" ;;
+	--ro | --rw) compgen -f -- "$2" ;;
+	--network) compgen -W 'none host tcp' -- "$2" ;;
+	--seccomp) compgen -W 'essential network compat' -- "$2" ;;
+	--overflow) compgen -W 'wait drop' -- "$2" ;;
+	--ends) compgen -W 'command last-process' -- "$2" ;;
+	--landlock) compgen -W '1 2 3 4 5 6 none' -- "$2" ;;
+	--terminal | --fork) compgen -W 'yes no' -- "$2" ;;
+	--timeout | --memory | --processes | --cpu | --file-size) compgen -W none -- "$2" ;;
+	esac
+}
+
+_mimobox_run() {
+	local i word options='--mount --name --keep --config --env --cwd --timeout --kill-grace
+		--memory --processes --cpu --open-files --file-size --tmp-size --retain --overflow
+		--ro --rw --network --seccomp --fork --landlock --terminal --ends'
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		--keep | --*=*) ;;
+		--?*) ((++i)) ;;
+		*) # the command and its arguments
+			[[ $word != -- ]] || ((++i))
+			[[ $i -lt $COMP_CWORD ]] && compgen -f -- "$1" || compgen -c -- "$1"
+			return
+			;;
+		esac
+	done
+	if [[ $i -gt $COMP_CWORD ]]; then
+		_mimobox_value "${COMP_WORDS[COMP_CWORD - 1]}" "$1"
+	elif [[ $1 == -* ]]; then
+		compgen -W "$options --" -- "$1"
+	else
+		compgen -c -- "$1"
+	fi
+}
+
+_mimobox() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	local IFS=$' \t\n' found
+	if ((COMP_CWORD == 1)); then
+		found=$(compgen -W 'run attach ls rm doctor --help --version' -- "$word")
+	elif [[ ${COMP_WORDS[1]} == run ]]; then
+		found=$(_mimobox_run "$word")
+	elif [[ $before == --mount ]]; then
+		found=$(compgen -d -- "$word")
+	else
+		case ${COMP_WORDS[1]}:$word in
+		attach:-*) found=$(compgen -W '-e --mount' -- "$word") ;;
+		ls:*) found=$(compgen -W '-q --mount' -- "$word") ;;
+		rm:-* | doctor:*) found=$(compgen -W '--mount' -- "$word") ;;
+		attach:* | rm:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
+		esac
+	fi
+	IFS=$'\n'
+	COMPREPLY=($found)
+}
+
+complete -o filenames -F _mimobox mimobox

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/* mimobox run, ls and rm, where there is no terminal; those of a terminal are in system_attach.c.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fixture.h"
+#include "outside.h"
+
+static void client_start(void)
+{
+	fixture_start();
+	cr_assert_eq(chdir("/tmp"), 0); /* where a session is as well */
+	setenv("MIMOBOX", fixture.mount, 1);
+	unsetenv("XDG_RUNTIME_DIR");
+}
+
+static void client_stop(void)
+{
+	if (fixture.daemon)
+		cr_expect_str_eq(session_names(), "");
+	fixture_stop();
+}
+
+TestSuite(client, .init = client_start, .fini = client_stop, .timeout = 120);
+
+static const char *client(void)
+{
+	const char *path = getenv("CLIENT");
+
+	cr_assert(path != NULL, "CLIENT: the program's path: run by meson test");
+	return path;
+}
+
+/* As sh, with C the client. */
+static struct run with_client(const char *script)
+{
+	setenv("C", client(), 1);
+	return run_for(60, (const char *const[]){ "sh", "-c", script, NULL });
+}
+
+/* $R is nothing, or `mimobox run`. */
+static const char *const pipelines[] = {
+	/* bytes */
+	"$R true",
+	"$R echo hello world",
+	"$R printf 'no newline'",
+	"$R printf '\\0\\001\\377\\r\\n\\033[1m'",
+	"$R printf '%s|' 'a b' '' '\"' '\\' \"'\" '*' 'ä€𝄞'",
+	"$R printf '%s|' 'two\nlines' '\t' '$HOME' '`x`' '#' '{\"a\":[1]}'",
+	"$R head -c 3000000 /dev/zero | md5sum",
+	"$R seq 200000 | md5sum",
+	"$R cat /etc/hostname",
+	"$R pwd",
+	"$R sh -c 'echo $0 $# \"$@\"' a b 'c d'",
+	/* errors apart */
+	"$R ls /nonexistent",
+	"$R sh -c 'echo out; echo err >&2'",
+	"$R sh -c 'echo err >&2' 2>/dev/null",
+	"$R sh -c 'echo out; echo err >&2' 2>&1 >/dev/null | tr a-z A-Z",
+	"$R sh -c 'seq 50000 >&2; seq 50000' 2>&1 | md5sum",
+	"$R sh -c 'for i in $(seq 300); do echo $i; echo e $i >&2; done' 2>&1",
+	"$R sh -c 'kill -TERM $$' 2>&1; echo $?",
+	"$R /nonexistent 2>&1 >/dev/null | wc -l",
+	"$R /nonexistent >/dev/null 2>&1; echo $?",
+	"$R /etc/passwd >/dev/null 2>&1; echo $?",
+	"$R cat /nonexistent; echo $?",
+	/* input */
+	"$R cat",
+	"$R cat </dev/null",
+	"$R cat </etc/passwd",
+	"echo x | $R cat",
+	"printf 'b\\na\\nc' | $R sort",
+	"printf '\\003\\004\\032\\177\\r' | $R od -c",
+	"seq 300000 | $R md5sum",
+	"head -c 5000000 /dev/zero | $R wc -c",
+	"head -c 5000000 /dev/zero | $R cat | md5sum",
+	"head -c 20000 /dev/zero | tr '\\0' x | $R wc -L",
+	"yes | $R true",
+	"yes | $R head -n 3",
+	"yes | $R sh -c 'exec <&-; echo closed'",
+	"echo one | $R sh -c 'read a; echo got $a; read b || echo end'",
+	"seq 10 | $R sed -n 3p | $R tr 0-9 a-j",
+	"$R sh <<-'X'\n\techo script $((6*7))\nX",
+	/* statuses */
+	"$R false",
+	"$R sh -c 'exit 3'",
+	"$R sh -c 'exit 255'",
+	"$R sh -c 'exit 129'",
+	"$R true && echo yes || echo no",
+	"$R false && echo yes || echo no",
+	"$R test -d /tmp",
+	"$R grep -q nothing /etc/passwd; echo $?",
+	"for i in 1 2 3; do $R sh -c \"exit $i\" || echo $?; done",
+	"if $R sh -c 'exit 1'; then echo yes; else echo no; fi",
+	/* signals */
+	"$R sh -c 'kill -TERM $$'",
+	"$R sh -c 'kill -KILL $$'",
+	"$R sh -c 'kill -INT $$'",
+	"$R sh -c 'kill -SEGV $$'; echo $?",
+	"$R sh -c 'kill -HUP $$'; echo $?",
+	"$R sh -c 'kill -USR1 $$; echo not reached'; echo $?",
+	"$R sh -c 'kill -ABRT $$'; echo $?",
+	"$R sh -c 'trap \"echo caught\" TERM; kill -TERM $$; echo on'",
+	"$R sh -c 'sleep 5 & kill $!; wait $!; echo $?'",
+	"$R yes | head -n 1",
+	"{ $R yes; echo $? >&2; } | head -n 1",
+	"$R seq 1000000 | head -n 2",
+	"timeout 0.5 $R sleep 5; echo $?",
+	"timeout -s HUP 0.5 $R sleep 5; echo $?",
+	"timeout -s USR1 0.5 $R sleep 5; echo $?",
+};
+
+enum { PIPELINES = sizeof(pipelines) / sizeof(*pipelines) };
+
+Test(client, in_a_pipeline_it_is_as_if_it_were_not_there)
+{
+	char *prefix = text("%s run --", client());
+
+	cr_assert_geq(PIPELINES, 50);
+	for (unsigned i = 0; i < PIPELINES; i++) {
+		struct run without, within;
+
+		setenv("R", "", 1);
+		without = run_shell("sh", pipelines[i]);
+		setenv("R", prefix, 1);
+		within = run_shell("sh", pipelines[i]);
+		cr_expect_eq(within.status, without.status, "%s: %d, not %d: %s", pipelines[i],
+			     within.status, without.status, within.err);
+		cr_expect(within.out_size == without.out_size &&
+				  !memcmp(within.out, without.out, without.out_size),
+			  "%s: '%s', not '%s'", pipelines[i], within.out, without.out);
+		cr_expect_str_eq(within.err, without.err, "%s: '%s', not '%s'", pipelines[i],
+				 within.err, without.err);
+	}
+}
+
+/* Much in both directions, through a command that takes its time, in both ways around. */
+Test(client, both_directions_at_once)
+{
+	struct run done = with_client("head -c 100M /dev/zero | $C run -- cat | wc -c");
+
+	cr_assert_str_eq(done.out, "104857600\n", "%s", done.err);
+	/* all of the output, though the input is full and is never read */
+	done = with_client("yes | $C run -- sh -c 'seq 500000; seq 500000 >&2' 2>&1 | wc -l");
+	cr_assert_str_eq(done.out, "1000000\n", "%s", done.err);
+	/* all of the input, though nobody takes the output before it has gone in */
+	done = with_client("mkfifo $M/../fifo; (cat > $M/../all; wc -c < $M/../all) < $M/../fifo & "
+			   "head -c 20M /dev/zero | $C run -- cat > $M/../fifo; wait");
+	cr_assert_str_eq(done.out, "20971520\n", "%s", done.err);
+}
+
+Test(client, says_what_is_wrong)
+{
+	static const struct {
+		const char *script;
+		int status;
+		const char *part;
+	} cases[] = {
+		{ "$C", 2, "no command given" },
+		{ "$C frobnicate", 2, "unknown command 'frobnicate'" },
+		{ "$C run", 2, "no command to run" },
+		{ "$C run --", 2, "no command to run" },
+		{ "$C run --memory", 2, "--memory needs a value" },
+		{ "$C run -x true", 2, "unknown option '-x'" },
+		{ "$C run --memroy 3 true", 2, "unknown key 'memroy'" },
+		{ "$C run --memory 3Z true", 2, "malformed" },
+		{ "$C run --open-files=1 true", 2, "out of bounds" },
+		{ "$C run --terminal maybe true", 2, "neither yes nor no" },
+		{ "$C run --env 'A=1\nmemory none' true", 2, "one line" },
+		{ "$C run --name ../x true", 2, "no name of a session" },
+		{ "$C run --config /nonexistent true", 125, "/nonexistent: No such file" },
+		{ "$C run --ro /nonexistent true", 125, "/nonexistent" },
+		{ "$C run --cwd /nonexistent true", 125, "/nonexistent" },
+		{ "$C run nonexistent", 127, "nonexistent: No such file" },
+		{ "$C run /nonexistent", 127, "/nonexistent: No such file" },
+		{ "$C run /etc/passwd", 126, "/etc/passwd: Permission denied" },
+		{ "$C run /etc", 126, "/etc: Permission denied" },
+		{ "$C run --mount /nonexistent true", 125, "nothing is mounted at /nonexistent" },
+		{ "MIMOBOX=/tmp $C ls", 125, "nothing is mounted at /tmp" },
+		{ "mkdir $M/a; $C run --name a true; x=$?; rmdir $M/a; exit $x", 125,
+		  "session 'a' already" },
+		{ "head -c 5000 /dev/zero | tr '\\0' x | $C run --terminal yes cat", 125,
+		  "longer than a terminal takes" },
+		{ "$C attach", 2, "one name" },
+		{ "$C attach a", 125, "no such session" },
+		{ "$C attach -e ab a", 2, "no key" },
+		{ "$C ls a", 2, "no names" },
+		{ "$C rm", 2, "names" },
+		{ "$C rm a", 125, "no such session" },
+		{ "$C rm .", 2, "no name of a session" },
+		{ "$C ls --frobnicate", 2, "frobnicate" },
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct run done = with_client(cases[i].script);
+
+		cr_expect_eq(done.status, cases[i].status, "%s: %d %s", cases[i].script,
+			     done.status, done.err);
+		cr_expect(has(done.err, cases[i].part), "%s: %s", cases[i].script, done.err);
+		cr_expect_eq(strchr(done.err, '\n'), done.err + done.err_size - 1,
+			     "%s: not one line: %s", cases[i].script, done.err);
+		cr_expect_str_eq(done.out, "");
+	}
+	cr_assert(has(with_client("$C --help").out, "usage: mimobox"));
+	cr_assert(has(with_client("$C --version").out, "mimobox 0."));
+	cr_assert_eq(with_client("$C --help > /dev/full").status, 125);
+}
+
+/* Each key that `config` shows can be given as it stands there. */
+Test(client, every_key_is_an_option)
+{
+	struct run done = with_client(
+		"mkdir $M/k; echo 'ro /usr/share' > $M/k/config; echo 'rw /var/cache' > "
+		"$M/k/config;"
+		"cut -d' ' -f1 $M/k/config | sort -u > $M/../keys; set --;"
+		"while read -r key value; do set -- \"$@\" --$key \"$value\"; done < $M/k/config;"
+		"rmdir $M/k; wc -l < $M/../keys; $C run \"$@\" --terminal no sh -c 'echo done'");
+
+	cr_assert_eq(done.status, 0, "%s", done.err);
+	cr_assert_str_eq(done.out, "21\ndone\n");
+	done = with_client(
+		"printf 'env A=file\\nenv B=file\\nfile-size 1M\\n' > $M/../conf;"
+		"$C run --config $M/../conf --env B=option sh -c 'echo $A $B; ulimit -f'");
+	cr_assert_str_eq(done.out, "file option\n2048\n", "%s", done.err);
+	done = with_client("echo 'memroy 3' > $M/../conf; $C run --config $M/../conf true");
+	cr_assert(done.status == 2 && has(done.err, "config line 1: unknown key 'memroy'"), "%s",
+		  done.err);
+}
+
+/* Typed into a terminal, though from a pipe. */
+Test(client, a_terminal_that_was_asked_for)
+{
+	struct run done = with_client("printf 'test -t 0 && exit 4\\n' | $C run --terminal yes sh");
+
+	cr_assert(done.status == 4 && has(done.out, "exit 4\r\n"), "%d %s", done.status, done.out);
+	done = with_client("echo text | $C run --terminal yes cat"); /* until its end */
+	cr_assert_str_eq(done.out, "text\r\ntext\r\n", "%s", done.err);
+}
+
+/* Signals, to a client at work */
+
+static bool one_runs(const void *data)
+{
+	(void)data;
+	return has(sh("cat $M/*/status 2>/dev/null || :"), "state running");
+}
+
+static bool none_there(const void *data)
+{
+	(void)data;
+	return !strcmp(session_names(), "");
+}
+
+static pid_t start(const char *command)
+{
+	pid_t pid =
+		spawn((const char *const[]){ client(), "run", "--", "sh", "-c", command, NULL });
+
+	cr_assert(await(one_runs, NULL, 10000));
+	return pid;
+}
+
+Test(client, signals_are_passed_on)
+{
+	static const struct {
+		int signal;
+		const char *command;
+		int status;
+	} cases[] = {
+		{ SIGINT, "sleep 60; :", -SIGINT },
+		{ SIGTERM, "sleep 60; :", -SIGTERM },
+		{ SIGHUP, "sleep 60; :", -SIGHUP },
+		{ SIGQUIT, "sleep 60; :", -SIGQUIT },
+		{ SIGUSR2, "sleep 60; :", -SIGUSR2 },
+		{ SIGINT, "trap 'exit 6' INT; echo; while :; do sleep 0.02; done", 6 },
+		{ SIGTERM, "trap 'exit 7' TERM; echo; while :; do sleep 0.02; done", 7 },
+		{ SIGTERM, "trap '' TERM; echo; while :; do sleep 0.02; done", -SIGKILL },
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		pid_t pid = start(cases[i].command);
+		int status = 0;
+
+		if (has(cases[i].command, "echo"))
+			sh("cat $M/*/wait/match@0:^$");
+		kill(pid, cases[i].signal);
+		cr_assert(ended(pid, 10000, &status), "case %u", i);
+		cr_expect_eq(status, cases[i].status, "case %u: %d", i, status);
+		cr_expect_str_eq(session_names(), "");
+	}
+}
+
+Test(client, sigkill_leaves_no_session)
+{
+	char *sleeper = text("%u", marker());
+	pid_t pid = start(text("setsid sleep %s & sleep %s", sleeper, sleeper));
+	int status;
+
+	kill(pid, SIGKILL);
+	cr_assert(ended(pid, 10000, &status) && status == -SIGKILL);
+	cr_assert(await(none_there, NULL, 10000), "%s", session_names());
+	cr_assert(await(none_with, sleeper, 10000));
+}
+
+/* SIGTERM ends it though nobody reads what it prints. */
+Test(client, no_reader_holds_up_the_end)
+{
+	int ends[2], status;
+	pid_t pid;
+
+	cr_assert_eq(pipe(ends), 0);
+	setenv("FD", text("/proc/%d/fd/%d", getpid(), ends[1]), 1);
+	pid = spawn((const char *const[]){ "sh", "-c", "exec \"$0\" run -- yes > $FD", client(),
+					   NULL });
+	cr_assert(await(one_runs, NULL, 10000));
+	kill(pid, SIGTERM);
+	cr_assert(ended(pid, 10000, &status));
+	cr_assert_eq(status, -SIGTERM, "%d", status);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* One that won't hear of SIGPIPE is not kept on printing for nobody. */
+Test(client, a_reader_that_leaves)
+{
+	struct run done = with_client(
+		"{ $C run -- python3 -c 'while True: print(1)'; echo $? >&2; } | head -n 1");
+
+	cr_assert_str_eq(done.out, "1\n");
+	cr_assert(has(done.err, "143\n"), "%s", done.err);
+}
+
+Test(client, ctrl_z_and_fg)
+{
+	pid_t pid = start("while :; do sleep 0.02; done");
+	pid_t command = (pid_t)strtol(sh("sed -n 's/^pid //p' $M/*/status"), NULL, 10);
+
+	kill(pid, SIGTSTP);
+	cr_assert(await(process_stopped, &pid, 5000) && await(process_stopped, &command, 5000));
+	kill(pid, SIGCONT);
+	cr_assert(await(process_waits, &pid, 5000));
+	for (unsigned tries = 0; process_stopped(&command) && tries < 500; tries++)
+		pause_ms(10);
+	cr_assert(!process_stopped(&command));
+	kill(pid, SIGTERM);
+	cr_assert(ended(pid, 10000, NULL));
+}
+
+Test(client, session_removed_or_kept)
+{
+	struct run done = with_client("$C run --keep sh -c 'echo kept; exit 4'");
+	char *name = strrchr(done.err, ' ') + 1;
+
+	cr_assert(done.status == 4 && has(done.err, "kept as run-"), "%s", done.err);
+	name[strcspn(name, "\n")] = '\0';
+	cr_assert_str_eq(get(text("%s/output", name), NULL), "kept\n");
+	session_remove(name);
+	with_client("$C run --keep nonexistent");
+	cr_assert_str_eq(session_names(), "");
+	done = with_client(
+		"{ $C run --name mine sleep 60; echo $?; } & "
+		"while ! grep -q running $M/mine/status 2>/dev/null; do sleep 0.02; done;"
+		"$C rm mine; wait");
+	cr_assert_str_eq(done.out, "143\n", "%s", done.err);
+}
+
+Test(client, ls_and_rm)
+{
+	struct run done;
+
+	cr_assert_str_eq(with_client("$C ls").out, "NAME  STATE  AGE  CPU  MEMORY  COMMAND\n");
+	session_start("able", "argv [\"sh\",\"-c\",\"printf \\\"a b\\\"; read x\"]\n");
+	session_make("new");
+	session_start("over-and-out", "command exit 3 #\033[31m\n");
+	cr_assert_eq(session_exit("over-and-out"), 3);
+	done = with_client("$C ls | sed -E 's/ [0-9]+s / AGE /; s/ [0-9.]+s / CPU /;"
+			   "s/ [0-9.]+[BKM] / MEM /; s/  +/  /g'");
+	cr_assert_str_eq(done.out,
+			 "NAME  STATE  AGE  CPU  MEMORY  COMMAND\n"
+			 "able  running  AGE  CPU  MEM  sh -c printf \"a b\"; read x\n"
+			 "new  created  AGE  -  -  /bin/sh\n"
+			 "over-and-out  exited 3  AGE  CPU  MEM  exit 3 #?[31m\n",
+			 "%s", done.out);
+	done = with_client("$C ls | cut -c -12 | grep -c '  $'; $C ls -q");
+	cr_assert_str_eq(done.out, "3\nable\nnew\nover-and-out\n", "%s", done.out);
+	done = with_client("$C rm able nosuch new");
+	cr_assert(done.status == 125 && has(done.err, "nosuch"), "%s", done.err);
+	cr_assert_str_eq(session_names(), "over-and-out\n");
+	cr_assert_eq(with_client("$C rm over-and-out").status, 0);
+}
+
+/* A daemon that dies under it. */
+Test(client, daemon_dies)
+{
+	pid_t pid = start("sleep 60"), daemon = fixture.daemon;
+	int status;
+
+	fixture.daemon = 0;
+	fixture.crashed = true;
+	kill(daemon, SIGKILL);
+	cr_assert(ended(daemon, 10000, NULL));
+	cr_assert(ended(pid, 10000, &status));
+	cr_assert_eq(status, 125, "%d", status);
+	cr_assert(has(with_client("$C ls").err, "has died; mount it again"));
+}

@@ -5,11 +5,13 @@
  * only ever grow, so that a listing can go on behind any id.
  */
 #include "session.h"
+#include "spawner.h"
 #include "units.h"
 #include "workspace.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +130,27 @@ unsigned mimobox_session_count(const struct mimobox *box)
 
 /* Sessions in the set */
 
+uid_t box_identity(struct mimobox *box)
+{
+	box->last_identity = (box->last_identity + 1) % ANONYMOUS_UID_COUNT;
+	return ANONYMOUS_UID_BASE + box->last_identity;
+}
+
+void box_shape(const struct config *config, uid_t uid, gid_t gid, struct sandbox_shape *out)
+{
+	*out = (struct sandbox_shape){
+		.uid = uid,
+		.gid = gid,
+		.own_network = config->access.network == NETWORK_NONE,
+		.terminal = config->terminal,
+		.ends_with_command = config->ends_with_command,
+	};
+	snprintf(out->tmp_size, sizeof(out->tmp_size), "%" PRIu64, config->tmp_size);
+	/* tmpfs(5) has inodes of about 1 KiB; the root itself takes some fifty. */
+	snprintf(out->tmp_inodes, sizeof(out->tmp_inodes), "%" PRIu64,
+		 config->tmp_size / 1024 + 256);
+}
+
 static int check_name(const char *name)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -175,7 +198,7 @@ int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid
 	strcpy(session->name, name); /* bounded by check_name() */
 	session->uid = uid;
 	session->gid = gid;
-	uid_t own = ANONYMOUS_UID_BASE + (uid_t)(session->id % ANONYMOUS_UID_COUNT);
+	uid_t own = uid && gid ? 0 : box_identity(box);
 	session->run_uid = uid ? uid : own;
 	session->run_gid = uid && gid ? gid : own;
 	session_init(session);
@@ -359,8 +382,8 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	box->notify = options->notify;
 	box->data = options->data;
 	box->max_sessions = options->max_sessions;
-	box->no_capabilities = cap_init();
-	if (!box->no_capabilities || make_tables(box, FIRST_BUCKETS) < 0)
+	box->setup = (struct init_setup){ &box->layout, cap_init() };
+	if (!box->setup.no_capabilities || make_tables(box, FIRST_BUCKETS) < 0)
 		return -ENOMEM;
 	/* As it is now, wherever a mount, a link or a change of directory would lead later. */
 	box->spool_dir = realpath(spool_dir, NULL);
@@ -378,23 +401,29 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 		return error;
 	error = loop_create(&box->loop);
 	if (error == 0)
+		error = spawner_create(box->loop, &box->setup, &box->spawner);
+	if (error == 0)
 		error = cgroups_create(&box->cgroups);
 	if (error == 0)
 		error = init_defaults(box, options->defaults, why, why_size);
 	const struct sysfilter *filter;
 	if (error == 0)
 		error = box_filter(box, &box->defaults.access, &filter, why, why_size);
+	if (error == 0)
+		error = pool_create(box, options->pool, &box->pool);
 	return error;
 }
 
 static void free_box(struct mimobox *box)
 {
+	pool_destroy(box->pool);
+	spawner_destroy(box->spawner);
 	cgroups_destroy(box->cgroups);
 	loop_destroy(box->loop);
 	config_finish(&box->defaults);
 	config_finish(&box->builtin);
-	if (box->no_capabilities)
-		cap_free(box->no_capabilities);
+	if (box->setup.no_capabilities)
+		cap_free(box->setup.no_capabilities);
 	for (int profile = 0; profile < SYSFILTER_PROFILES; profile++)
 		for (int i = 0; i < 4; i++)
 			sysfilter_finish(&box->filters[profile][i / 2][i % 2]);
@@ -495,13 +524,15 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 
 static bool none_live(void *data)
 {
-	return ((const struct mimobox *)data)->live == 0;
+	const struct mimobox *box = data;
+	return box->live == 0 && box->waiting == 0;
 }
 
 void mimobox_destroy(struct mimobox *box)
 {
 	if (!box)
 		return;
+	pool_close(box->pool);
 	while (box->first)
 		mimobox_session_remove(box->first);
 	dispatch_until(box, none_live, box, 2 * UINT64_C(2000000000));

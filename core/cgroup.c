@@ -255,31 +255,37 @@ uint64_t cgroup_read(struct cgroups *cgroups, int index, const char *id, const c
 
 /* A session's group: a directory of the same name in every base. */
 
-static int make_directories(struct cgroups *cgroups, const char *id, const char **what)
+static int make_directories(struct cgroups *cgroups, const char *id)
 {
 	for (int i = 0; i < CGROUP_BASES; i++) {
 		if (cgroups->bases[i].fd < 0)
 			continue;
-		*what = "mkdir";
 		if (mkdirat(cgroups->bases[i].fd, id, 0755) < 0)
 			return -errno;
 	}
 	return 0;
 }
 
-int cgroup_create(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,
-		  const char **what)
+int cgroup_create(struct cgroups *cgroups, uint64_t id)
 {
 	char name[32];
 	if (!cgroups->backend)
 		return 0;
 	id_name(id, name);
-	int error = make_directories(cgroups, name, what);
-	if (error == 0)
-		error = cgroups->backend->limit(cgroups, name, limits, what);
+	int error = make_directories(cgroups, name);
 	if (error < 0)
 		cgroup_destroy(cgroups, id);
 	return error;
+}
+
+int cgroup_limit(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,
+		 const char **what)
+{
+	char name[32];
+	if (!cgroups->backend)
+		return 0;
+	id_name(id, name);
+	return cgroups->backend->limit(cgroups, name, limits, what);
 }
 
 int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid)

@@ -4,7 +4,7 @@
  * backends: v2, and v1 where v2 has no controllers.
  *
  * The daemon's own groups are directories `mimobox-PID`, below the group that it was started in
- * or, for root, below the top; each session has one below those, named by its id. Nothing here
+ * or, for root, below the top; each sandbox has one below those, named by its number. Nothing here
  * blocks for longer than the kernel takes to make a directory.
  */
 #ifndef CGROUP_H
@@ -44,9 +44,11 @@ int cgroups_create(struct cgroups **out);
 void cgroups_destroy(struct cgroups *cgroups);
 unsigned cgroups_can(const struct cgroups *cgroups);
 
-/* Makes a session's group with its limits. -errno leaves nothing behind; *what is the file. */
-int cgroup_create(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,
-		  const char **what);
+/* Makes a sandbox's group, without limits. -errno leaves nothing behind. */
+int cgroup_create(struct cgroups *cgroups, uint64_t id);
+/* Sets them. 0, or -errno, and *what is the file. */
+int cgroup_limit(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,
+		 const char **what);
 /* Moves a process in; all that it forks follows. */
 int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid);
 /* SIGKILL to all that are in it, where the kernel has cgroup.kill; else nothing. */

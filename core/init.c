@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PID 1 is a copy of the daemon that never executes anything: it holds no descriptor of the
- * daemon's but its two sockets, has no capability left, and is not dumpable, so that nothing in
- * the sandbox can look into it. It is the one process that the command cannot signal.
+ * Two processes make a sandbox. PID 1 is a copy of the spawner (spawner.h) that never executes
+ * anything: it holds no descriptor but its two sockets and what it made, and is not dumpable, so
+ * that nothing in the sandbox can look into it. It is the one process that the command cannot
+ * signal. Its child is the builder, which makes the root and the terminal, gives up every
+ * privilege, and waits. Both then know nothing of whom the sandbox is for, and may wait for long.
  *
- * The command is its child, not PID 1 itself: a PID 1 ignores the signals that it does not
+ * With the plan (plan.h) PID 1 opens the host paths that are asked for, and it is for their sake
+ * that it has kept, until then, the rights of the daemon's user (none of its capabilities); it
+ * attaches them, moves both processes into the new root, and gives up its privileges too. Only
+ * then does it hand the plan on, and the builder becomes the command. They share one table of
+ * descriptors until the builder is done.
+ *
+ * The command is a child, not PID 1 itself: a PID 1 ignores the signals that it does not
  * handle, so that SIGTERM would never end an ordinary program. When the command ends, init tells
  * its status and goes, and the kernel ends whatever else is in the PID namespace before init's
  * own end can be seen (pid_namespaces(7)): a readable pidfd means that nothing is left.
  */
 #include "init.h"
 
+#include "mounts.h"
+#include "plan.h"
 #include "privileges.h"
 #include "root.h"
 #include "sysfilter.h"
@@ -18,6 +28,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -27,22 +38,20 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
-/* Where its descriptors are, once it has taken its place. */
-enum { START = 3, CONTROL = 4, MASTER = 5, SIGNALS = 6 };
+/* Where the descriptors are. The command keeps those up to HANDED until it is executed. */
+enum { START = 3, HANDED, CONTROL, MASTER, SIGNALS, HANDING, ROOT, FREE };
 
 enum { MAX_COMMAND_LINE = 131072 };
 
-static void report(enum stage stage, int error, const char *what, const int *descriptors,
-		   size_t count)
+static int send_with(int socket, const void *data, size_t size, const int *descriptors,
+		     size_t count)
 {
-	struct start_report message = { .stage = (int32_t)stage, .error = error };
-	for (size_t i = 0; what && what[i] && i < sizeof(message.what) - 1; i++)
-		message.what[i] = what[i];
-	struct iovec part = { &message, sizeof(message) };
+	struct iovec part = { (void *)data, size };
 	union {
 		struct cmsghdr header;
 		char room[CMSG_SPACE(3 * sizeof(int))];
@@ -58,7 +67,36 @@ static void report(enum stage stage, int error, const char *what, const int *des
 		attached->cmsg_len = CMSG_LEN(count * sizeof(int));
 		memcpy(CMSG_DATA(attached), descriptors, count * sizeof(int));
 	}
-	if (sendmsg(START, &header, MSG_NOSIGNAL) < 0)
+	return sendmsg(socket, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Waits for a byte that comes with a descriptor. -1: the other end has gone. */
+static int receive_descriptor(int socket)
+{
+	char byte;
+	struct iovec part = { &byte, sizeof(byte) };
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr header = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.room,
+				 .msg_controllen = sizeof(control.room) };
+	const struct cmsghdr *attached;
+	int fd = -1;
+	if (recvmsg(socket, &header, MSG_CMSG_CLOEXEC) == 1 && (attached = CMSG_FIRSTHDR(&header)))
+		memcpy(&fd, CMSG_DATA(attached), sizeof(fd));
+	return fd;
+}
+
+static void report(enum stage stage, int error, const char *what, const int *descriptors,
+		   size_t count)
+{
+	struct start_report message = { .stage = (int32_t)stage, .error = error };
+	for (size_t i = 0; what && what[i] && i < sizeof(message.what) - 1; i++)
+		message.what[i] = what[i];
+	if (send_with(START, &message, sizeof(message), descriptors, count) < 0)
 		_exit(1); /* nobody is there to be told */
 }
 
@@ -68,32 +106,31 @@ _Noreturn static void fail(enum stage stage, int error, const char *what)
 	_exit(1);
 }
 
-/* /proc/1/cmdline is read from here; what is written there is of this copy alone. */
-static void hide_command_line(void)
+void init_title(const char *name)
 {
-	static const char name[] = "mimobox-init";
 	char *start = program_invocation_name, *end = environ[0];
-	if (!end || end < start + sizeof(name) || end - start > MAX_COMMAND_LINE)
+	size_t size = strlen(name) + 1;
+	prctl(PR_SET_NAME, name);
+	if (!end || end < start + size || end - start > MAX_COMMAND_LINE)
 		return;
 	memset(start, 0, (size_t)(end - start));
-	memcpy(start, name, sizeof(name));
+	memcpy(start, name, size);
 }
 
-/* Its own copies of the daemon's descriptors go at once; 0, 1 and 2 when there is a terminal. */
 static void take_place(int start, int control)
 {
-	int high_start = fcntl(start, F_DUPFD_CLOEXEC, SIGNALS + 1);
-	int high_control = fcntl(control, F_DUPFD_CLOEXEC, SIGNALS + 1);
+	int high_start = fcntl(start, F_DUPFD_CLOEXEC, FREE);
+	int high_control = fcntl(control, F_DUPFD_CLOEXEC, FREE);
 	if (high_start < 0 || high_control < 0 || dup3(high_start, START, O_CLOEXEC) < 0 ||
-	    dup3(high_control, CONTROL, O_CLOEXEC) < 0 || close_range(MASTER, ~0U, 0) < 0)
+	    dup3(high_control, CONTROL, O_CLOEXEC) < 0 || close_range(HANDED, HANDED, 0) < 0 ||
+	    close_range(MASTER, ~0U, 0) < 0)
 		_exit(1);
 	sigset_t all;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL); /* those that libraries had ignored, too */
-	prctl(PR_SET_NAME, "mimobox-init");
-	hide_command_line();
+	init_title("mimobox-init");
 }
 
 static void die_with_parent(void)
@@ -115,10 +152,15 @@ static void take_identity(void)
 	if (setresgid(SANDBOX_GID, SANDBOX_GID, SANDBOX_GID) < 0 ||
 	    setresuid(SANDBOX_UID, SANDBOX_UID, SANDBOX_UID) < 0)
 		fail(STAGE_IDENTITY, -errno, "setresuid");
-	/* The change undid the one and may have undone the other: prctl(2). */
-	die_with_parent();
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		fail(STAGE_IDENTITY, -errno, "dumpable");
+}
+
+/* The change undid it, and what undoes it is no message of the parent's end: prctl(2). */
+static void take_identity_as_init(void)
+{
+	take_identity();
+	die_with_parent();
 	struct pollfd parent = { .fd = START, .events = POLLIN };
 	if (poll(&parent, 1, 0) != 0)
 		_exit(1);
@@ -133,7 +175,7 @@ static void raise_loopback(void)
 	close(fd);
 }
 
-static void finish_namespaces(const struct sandbox_plan *plan)
+static void finish_namespaces(const struct sandbox_shape *shape)
 {
 	static const char name[] = "mimobox";
 	/* Only now, so that its root is the session's own group. */
@@ -141,8 +183,16 @@ static void finish_namespaces(const struct sandbox_plan *plan)
 		fail(STAGE_NAMESPACES, -errno, "cgroup");
 	if (sethostname(name, sizeof(name) - 1) < 0)
 		fail(STAGE_NAMESPACES, -errno, "host name");
-	if (plan->own_network)
+	if (shape->own_network)
 		raise_loopback();
+}
+
+/* Its place was kept for it: the other process opens descriptors of its own meanwhile. */
+static void take_slot(int fd, int slot, enum stage stage)
+{
+	if (dup3(fd, slot, O_CLOEXEC) < 0)
+		fail(stage, -errno, "descriptor");
+	close(fd);
 }
 
 /*
@@ -150,26 +200,24 @@ static void finish_namespaces(const struct sandbox_plan *plan)
  * capabilities: what is the daemon's own, and all where the session's owner is root. After it:
  * what somebody else asked for.
  */
-static void open_paths(struct sandbox_plan *plan, bool after)
+static void open_paths(struct plan *plan, const struct sandbox_shape *shape, bool after)
 {
 	const char *what = NULL;
 	unsigned early = plan->owner_is_root ? plan->path_count : plan->own_paths;
-	int error = after ? paths_open(plan->paths + early, plan->path_count - early, 0, plan->uid,
+	int error = after ? paths_open(plan->paths + early, plan->path_count - early, 0, shape->uid,
 				       &what)
-			  : paths_open(plan->paths, early, plan->own_paths, plan->uid, &what);
+			  : paths_open(plan->paths, early, plan->own_paths, shape->uid, &what);
 	if (error < 0)
 		fail(STAGE_PATHS, error, what);
 }
 
-/* Its size is there before anything can ask for it. */
-static void open_terminal(const struct sandbox_plan *plan)
+static void open_terminal(void)
 {
-	struct winsize size = { .ws_row = plan->rows, .ws_col = plan->cols };
 	struct termios modes;
 	int unlock = 0;
-	int master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int master = mount_open_below(ROOT, "dev/pts/ptmx", O_RDWR | O_NOCTTY);
 	if (master < 0)
-		fail(STAGE_TERMINAL, -errno, "ptmx");
+		fail(STAGE_TERMINAL, master, "ptmx");
 	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
 		fail(STAGE_TERMINAL, -errno, "unlock");
 	int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -178,19 +226,17 @@ static void open_terminal(const struct sandbox_plan *plan)
 	if (tcgetattr(slave, &modes) < 0)
 		fail(STAGE_TERMINAL, -errno, "modes");
 	modes.c_iflag |= IUTF8;
-	if (tcsetattr(slave, TCSANOW, &modes) < 0 || ioctl(slave, TIOCSWINSZ, &size) < 0)
-		fail(STAGE_TERMINAL, -errno, "size");
-	/* The slave stays open here: reading the master ends (EIO) only when init has gone. */
+	if (tcsetattr(slave, TCSANOW, &modes) < 0)
+		fail(STAGE_TERMINAL, -errno, "modes");
+	/* The slave stays open in init: reading the master ends (EIO) only when that has gone. */
 	for (int fd = 0; fd <= 2; fd++)
 		if (dup2(slave, fd) < 0)
 			fail(STAGE_TERMINAL, -errno, "slave");
-	report(STAGE_TERMINAL, 0, NULL, &master, 1);
-	if (master != MASTER && dup3(master, MASTER, O_CLOEXEC) < 0)
-		fail(STAGE_TERMINAL, -errno, "master");
-	close_range(MASTER + 1, ~0U, 0);
+	take_slot(master, MASTER, STAGE_TERMINAL);
+	close(slave);
 }
 
-static void apply_landlock(const struct sandbox_plan *plan)
+static void apply_landlock(const struct plan *plan)
 {
 	unsigned failed;
 	if (plan->landlock.floor == 0 && plan->landlock.abi < 1)
@@ -201,34 +247,41 @@ static void apply_landlock(const struct sandbox_plan *plan)
 		     failed < plan->landlock.rule_count ? plan->landlock.rules[failed].path : "");
 }
 
-/* Init keeps its own ends, as it does a slave: the pipes end when it has gone. */
-static void open_pipes(void)
+/* Init keeps the inner ends, as it does a slave: the pipes end when it has gone. */
+static void open_pipes(int outer[3])
 {
 	int in[2], out[2], error[2];
 	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(error, O_CLOEXEC) < 0)
 		fail(STAGE_TERMINAL, -errno, "pipe");
 	if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(error[1], 2) < 0)
 		fail(STAGE_TERMINAL, -errno, "standard descriptors");
-	report(STAGE_TERMINAL, 0, NULL, (const int[]){ in[1], out[0], error[0] }, 3);
-	close_range(MASTER, ~0U, 0);
+	close(in[0]);
+	close(out[1]);
+	close(error[1]);
+	outer[0] = in[1];
+	outer[1] = out[0];
+	outer[2] = error[0];
 }
 
 /*
  * When a session's leader ends, its terminal is hung up for all. So that is the command, as at a
  * real terminal, unless others are to go on printing after it: then it is init.
  */
-static void lead_session(const struct sandbox_plan *plan)
+static void lead_session(const struct sandbox_shape *shape)
 {
-	if (setsid() < 0 || (plan->terminal && ioctl(0, TIOCSCTTY, 0) < 0))
+	if (setsid() < 0 || (shape->terminal && ioctl(0, TIOCSCTTY, 0) < 0))
 		fail(STAGE_TERMINAL, -errno, "controlling terminal");
 }
 
-_Noreturn static void run_command(const struct sandbox_plan *plan)
+_Noreturn static void run_command(const struct sandbox_shape *shape, const struct plan *plan)
 {
+	struct winsize size = { .ws_row = plan->rows, .ws_col = plan->cols };
 	sigset_t none;
-	if (plan->ends_with_command)
-		lead_session(plan);
-	else if (setpgid(0, 0) < 0 || (plan->terminal && tcsetpgrp(0, getpid()) < 0))
+	/* Its size is there before anything can ask for it. */
+	if (shape->terminal && ioctl(0, TIOCSWINSZ, &size) < 0)
+		fail(STAGE_TERMINAL, -errno, "size");
+	if (!shape->ends_with_command &&
+	    (setpgid(0, 0) < 0 || (shape->terminal && tcsetpgrp(0, getpid()) < 0)))
 		fail(STAGE_TERMINAL, -errno, "foreground process group");
 	if (chdir(plan->cwd) < 0)
 		fail(STAGE_CWD, -errno, plan->cwd);
@@ -241,7 +294,7 @@ _Noreturn static void run_command(const struct sandbox_plan *plan)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	report(STAGE_EXEC, 0, NULL, NULL, 0);
-	error = sysfilter_load(plan->filter);
+	error = sysfilter_load(&plan->filter);
 	if (error < 0)
 		fail(STAGE_SECCOMP, error, "filter");
 	error = -ENOENT;
@@ -251,6 +304,46 @@ _Noreturn static void run_command(const struct sandbox_plan *plan)
 			error = -errno;
 	}
 	fail(STAGE_EXEC, error, plan->argv[0]);
+}
+
+static void drop_privileges(const struct init_setup *setup)
+{
+	const char *what = NULL;
+	int error = privileges_drop(setup->no_capabilities, &what);
+	if (error < 0)
+		fail(STAGE_PRIVILEGES, error, what);
+}
+
+_Noreturn static void build(const struct init_setup *setup, const struct sandbox_shape *shape)
+{
+	const char *what = NULL;
+	take_identity();
+	int root = root_make(setup->layout, shape->tmp_size, shape->tmp_inodes, &what);
+	if (root < 0)
+		fail(STAGE_ROOT, root, what);
+	take_slot(root, ROOT, STAGE_ROOT);
+	int outer[3] = { MASTER };
+	if (shape->terminal)
+		open_terminal();
+	else
+		open_pipes(outer);
+	drop_privileges(setup);
+	report(STAGE_TERMINAL, 0, NULL, outer, shape->terminal ? 1 : 3);
+	for (int i = 0; i < 3 && !shape->terminal; i++)
+		close(outer[i]);
+	if (!shape->terminal)
+		close(MASTER);
+	if (!shape->ends_with_command) /* init leads, and its own child is the command */
+		_exit(send(HANDED, "", 1, MSG_NOSIGNAL) != 1);
+	lead_session(shape);
+	if (close_range(HANDED + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0 ||
+	    send(HANDED, "", 1, MSG_NOSIGNAL) != 1)
+		fail(STAGE_FORK, -errno, "hand over");
+	int fd = receive_descriptor(HANDED);
+	struct plan *plan = fd < 0 ? NULL : plan_map(fd);
+	if (!plan)
+		fail(STAGE_FORK, -ENOMEM, "plan");
+	run_command(shape, plan);
 }
 
 static void signal_foreground(pid_t command, int number)
@@ -274,19 +367,19 @@ static void terminate(pid_t command)
  * The kernel tells the leader of the terminal's session when it goes. Where that is not the
  * command, and where there is no terminal, the telling is left to us.
  */
-static void hang_up(const struct sandbox_plan *plan, pid_t command)
+static void hang_up(const struct sandbox_shape *shape, pid_t command)
 {
-	if (!plan->terminal || !plan->ends_with_command) {
+	if (!shape->terminal || !shape->ends_with_command) {
 		signal_foreground(command, SIGHUP);
 		signal_foreground(command, SIGCONT);
 		kill(-command, SIGHUP);
 		kill(-command, SIGCONT);
 	}
-	if (plan->terminal)
+	if (shape->terminal)
 		close(MASTER);
 }
 
-static void obey(const struct sandbox_plan *plan, pid_t command)
+static void obey(const struct sandbox_shape *shape, pid_t command)
 {
 	struct control_message message;
 	ssize_t size = recv(CONTROL, &message, sizeof(message), MSG_DONTWAIT);
@@ -305,7 +398,7 @@ static void obey(const struct sandbox_plan *plan, pid_t command)
 		kill(-1, message.signal);
 		break;
 	case CONTROL_HANGUP:
-		hang_up(plan, command);
+		hang_up(shape, command);
 		break;
 	}
 }
@@ -331,7 +424,7 @@ static bool reap(struct command *command)
 	}
 }
 
-_Noreturn static void serve(const struct sandbox_plan *plan, pid_t pid)
+_Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 {
 	struct pollfd events[] = { { .fd = SIGNALS, .events = POLLIN },
 				   { .fd = CONTROL, .events = POLLIN } };
@@ -340,12 +433,12 @@ _Noreturn static void serve(const struct sandbox_plan *plan, pid_t pid)
 	struct command command = { .pid = pid };
 	for (;;) {
 		bool children = reap(&command);
-		if (command.ended && (plan->ends_with_command || !children))
+		if (command.ended && (shape->ends_with_command || !children))
 			break;
 		if (poll(events, 2, -1) < 0 && errno != EINTR)
 			_exit(1);
 		if (events[1].revents)
-			obey(plan, pid);
+			obey(shape, pid);
 		if (events[0].revents && read(SIGNALS, &info, sizeof(info)) < 0 && errno != EAGAIN)
 			_exit(1);
 	}
@@ -354,44 +447,127 @@ _Noreturn static void serve(const struct sandbox_plan *plan, pid_t pid)
 	_exit(0);
 }
 
-_Noreturn void init_run(struct sandbox_plan *plan, int start, int control)
+/* Before there are two processes: signals that would be missed, and the way between them. */
+static void prepare_for_two(void)
 {
-	const char *what = NULL;
-	take_place(start, control);
-	die_with_parent();
-	wait_for_parent();
-	open_paths(plan, false);
-	take_identity();
-	open_paths(plan, true);
-	finish_namespaces(plan);
-	int error = root_build(plan->layout, plan->paths, plan->path_count, plan->tmp_size,
-			       plan->tmp_inodes, &what);
-	if (error < 0)
-		fail(STAGE_ROOT, error, what);
-	error = paths_check(plan->uid);
-	if (error < 0)
-		fail(STAGE_PATHS, error, "mounts");
-	if (plan->terminal)
-		open_terminal(plan);
-	else
-		open_pipes();
-	privileges_shorten_turns();
-	error = privileges_drop(plan->no_capabilities, &what);
-	if (error < 0)
-		fail(STAGE_PRIVILEGES, error, what);
-	if (!plan->ends_with_command)
-		lead_session(plan);
+	int ends[2];
 	sigset_t child;
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (signals < 0 || (signals != SIGNALS && dup3(signals, SIGNALS, O_CLOEXEC) < 0))
-		fail(STAGE_FORK, -errno, "signalfd");
-	pid_t command = _Fork();
-	if (command == 0)
-		run_command(plan);
-	if (command < 0)
+	if (signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		fail(STAGE_FORK, -errno, "descriptors");
+	const int wanted[][2] = { { signals, SIGNALS },
+				  { ends[1], HANDED },
+				  { ends[0], HANDING },
+				  { ends[0], MASTER },
+				  { ends[0], ROOT } };
+	int moved[sizeof(wanted) / sizeof(*wanted)];
+	/* Two steps, for what was opened may lie where another is to go. */
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
+		if ((moved[i] = fcntl(wanted[i][0], F_DUPFD_CLOEXEC, FREE)) < 0)
+			fail(STAGE_FORK, -errno, "descriptors");
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
+		if (dup3(moved[i], wanted[i][1], O_CLOEXEC) < 0)
+			fail(STAGE_FORK, -errno, "descriptors");
+	close_range(FREE, ~0U, 0);
+}
+
+static pid_t start_builder(const struct init_setup *setup, const struct sandbox_shape *shape)
+{
+	struct clone_args args = { .flags = CLONE_FILES, .exit_signal = SIGCHLD };
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0)
+		build(setup, shape);
+	if (pid < 0)
+		fail(STAGE_FORK, -errno, "builder");
+	return (pid_t)pid;
+}
+
+/* Until there is something to read, or the builder has ended without a word. */
+static void wait_for(int fd)
+{
+	struct pollfd events[] = { { .fd = fd, .events = POLLIN },
+				   { .fd = SIGNALS, .events = POLLIN } };
+	while (poll(events, 2, -1) < 0)
+		if (errno != EINTR)
+			_exit(1);
+	if (!events[0].revents)
+		_exit(1);
+}
+
+static int receive_plan(struct plan **plan)
+{
+	wait_for(START);
+	int fd = receive_descriptor(START);
+	if (fd < 0)
+		_exit(1); /* the daemon has gone, or wants it no more */
+	*plan = plan_map(fd);
+	if (!*plan)
+		fail(STAGE_FORK, -ENOMEM, "plan");
+	return fd;
+}
+
+static void wait_for_builder(void)
+{
+	char byte;
+	wait_for(HANDING);
+	if (recv(HANDING, &byte, 1, 0) != 1)
+		_exit(1);
+	close(HANDED); /* the builder has its own by now */
+}
+
+/* The terminal's session is init's, and a child that is to be in it has to be made after that. */
+static pid_t start_command(const struct sandbox_shape *shape, const struct plan *plan,
+			   pid_t builder)
+{
+	waitpid(builder, NULL, 0);
+	lead_session(shape);
+	pid_t pid = _Fork();
+	if (pid == 0)
+		run_command(shape, plan);
+	if (pid < 0)
 		fail(STAGE_FORK, -errno, "fork");
+	return pid;
+}
+
+static void finish_root(const struct sandbox_shape *shape, const struct plan *plan)
+{
+	const char *what = NULL;
+	int error = root_enter(ROOT, plan->paths, plan->path_count, &what);
+	if (error < 0)
+		fail(STAGE_ROOT, error, what);
+	error = paths_check(shape->uid);
+	if (error < 0)
+		fail(STAGE_PATHS, error, "mounts");
+	close(ROOT);
+}
+
+_Noreturn void init_run(const struct init_setup *setup, const struct sandbox_shape *shape,
+			int start, int control)
+{
+	struct plan *plan;
+	take_place(start, control);
+	die_with_parent();
+	wait_for_parent();
+	finish_namespaces(shape);
+	privileges_shorten_turns();
+	prepare_for_two();
+	pid_t command = start_builder(setup, shape);
+	int fd = receive_plan(&plan);
+	open_paths(plan, shape, false);
+	wait_for_builder();
+	take_identity_as_init();
+	open_paths(plan, shape, true);
+	finish_root(shape, plan);
+	drop_privileges(setup);
+	if (!shape->ends_with_command)
+		command = start_command(shape, plan, command);
+	else if (send_with(HANDING, "", 1, &fd, 1) < 0)
+		fail(STAGE_FORK, -errno, "hand over");
+	plan_unmap(plan);
+	close(fd);
+	close(HANDING);
 	close(START);
-	serve(plan, command);
+	serve(shape, command);
 }

@@ -77,7 +77,10 @@ static int bind(int root, int directory, const char *source, const char *target,
 	return mount < 0 ? mount : mount_attach(root, mount, target);
 }
 
-/* The new root is mounted over a directory that is there on any system, until it is pivoted to. */
+/*
+ * Until it is pivoted to, the new root is mounted over the old one's: whoever is in that stays
+ * there, and nothing of it is hidden.
+ */
 static int make_root(const char *size, const char *inodes)
 {
 	const struct mount_option options[] = {
@@ -86,7 +89,7 @@ static int make_root(const char *size, const char *inodes)
 	if (mount_make_private() < 0)
 		return -errno;
 	int root = mount_new("tmpfs", options, MOUNT_LOCKED_DOWN);
-	if (root >= 0 && move_mount(root, "", AT_FDCWD, "/tmp", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+	if (root >= 0 && move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
 		int error = -errno;
 		close(root);
 		return error;
@@ -231,8 +234,8 @@ static int enter(int root)
 	return 0;
 }
 
-int root_build(const struct root_layout *layout, const struct sandbox_path *paths, unsigned count,
-	       const char *tmp_size, const char *tmp_inodes, const char **what)
+int root_make(const struct root_layout *layout, const char *tmp_size, const char *tmp_inodes,
+	      const char **what)
 {
 	*what = "tmpfs";
 	umask(0);
@@ -252,11 +255,18 @@ int root_build(const struct root_layout *layout, const struct sandbox_path *path
 		error = add_writable(root, what);
 	if (error == 0)
 		error = add_proc(root, what);
-	if (error == 0)
-		error = paths_attach(root, paths, count, what);
-	if (error == 0)
-		error = enter(root);
 	umask(022);
+	if (error == 0)
+		return root;
 	close(root);
 	return error;
+}
+
+int root_enter(int root, const struct sandbox_path *paths, unsigned count, const char **what)
+{
+	int error = paths_attach(root, paths, count, what);
+	if (error < 0)
+		return error;
+	*what = "pivot_root";
+	return enter(root);
 }

@@ -20,12 +20,17 @@ struct root_layout {
 void root_layout_init(struct root_layout *layout);
 
 /*
- * Builds the root and moves the calling process into it, the old one out of reach. For PID 1 of
- * new user, mount and PID namespaces, with all capabilities there, `paths`
- * having been opened (paths.h); async-signal-safe. Returns 0,
- * or -errno with *what naming the thing that failed.
+ * Builds the root, all but the session's own paths, over the old one's. For a process of new user,
+ * mount and PID namespaces, with all capabilities there; async-signal-safe. Returns a descriptor of
+ * it, or -errno with *what naming the thing that failed.
  */
-int root_build(const struct root_layout *layout, const struct sandbox_path *paths, unsigned count,
-	       const char *tmp_size, const char *tmp_inodes, const char **what);
+int root_make(const struct root_layout *layout, const char *tmp_size, const char *tmp_inodes,
+	      const char **what);
+
+/*
+ * Adds `paths`, opened before (paths.h), and moves every process of the mount namespace that is in
+ * the old root into this one, the old one out of reach. Likewise.
+ */
+int root_enter(int root, const struct sandbox_path *paths, unsigned count, const char **what);
 
 #endif

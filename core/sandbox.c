@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "sandbox.h"
 
-#include "init.h"
-#include "units.h"
+#include "spawner.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <linux/sched.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -40,173 +35,7 @@ const char *stage_name(int stage)
 	return stage >= 0 && (size_t)stage < sizeof(names) / sizeof(names[0]) ? names[stage] : "?";
 }
 
-/* Plan */
-
-static char **command_vector(const struct config *config)
-{
-	size_t count = 0;
-	while (!config->command && config->argv[count])
-		count++;
-	char **vector = calloc(config->command ? 4 : count + 1, sizeof(*vector));
-	if (!vector)
-		return NULL;
-	const char *const shell[] = { "/bin/sh", "-c", config->command };
-	if (config->command)
-		count = 3;
-	for (size_t i = 0; i < count; i++) {
-		vector[i] = strdup(config->command ? shell[i] : config->argv[i]);
-		if (!vector[i]) {
-			environ_free_vector(vector);
-			return NULL;
-		}
-	}
-	return vector;
-}
-
-static const char *search_path(char **envp)
-{
-	for (; *envp; envp++)
-		if (strncmp(*envp, "PATH=", 5) == 0)
-			return *envp + 5;
-	return "";
-}
-
-static size_t count_parts(const char *path)
-{
-	size_t count = 1;
-	for (; *path; path++)
-		count += *path == ':';
-	return count;
-}
-
-/* As execvp(3) does, with the PATH of the sandbox; made here so that the child only tries. */
-static char **command_paths(const char *command, char **envp)
-{
-	const char *path = strchr(command, '/') ? "" : search_path(envp);
-	char **paths = calloc(count_parts(path) + 1, sizeof(*paths));
-	if (!paths)
-		return NULL;
-	for (size_t i = 0;; i++) {
-		int length = (int)strcspn(path, ":");
-		if (asprintf(&paths[i], "%.*s%s%s", length, path, length ? "/" : "", command) < 0) {
-			paths[i] = NULL;
-			environ_free_vector(paths);
-			return NULL;
-		}
-		if (path[length] == '\0')
-			return paths;
-		path += length + 1;
-	}
-}
-
-static int plan_paths(struct sandbox_plan *plan, const struct access *access,
-		      const struct sandbox_path *extra, unsigned extra_count)
-{
-	plan->paths = calloc(access->path_count + extra_count + 1, sizeof(*plan->paths));
-	if (!plan->paths)
-		return -ENOMEM;
-	plan->own_paths = extra_count;
-	for (unsigned i = 0; i < extra_count; i++)
-		plan->paths[plan->path_count++] = extra[i];
-	for (size_t i = 0; i < access->path_count; i++)
-		plan->paths[plan->path_count++] = (struct sandbox_path){
-			.outside = access->paths[i].outside,
-			.inside = access->paths[i].inside,
-			.writable = access->paths[i].writable,
-		};
-	return 0;
-}
-
-/* What the root is made of (root.c), and what may be done there. */
-static const struct landlock_rule root_rules[] = {
-	{ "/", LANDLOCK_LIST },
-	{ "/proc", LANDLOCK_READ }, /* not to write: mem, uid_map, ... */
-	{ "/dev/null", LANDLOCK_DEVICE },
-	{ "/dev/zero", LANDLOCK_DEVICE },
-	{ "/dev/full", LANDLOCK_DEVICE },
-	{ "/dev/random", LANDLOCK_DEVICE },
-	{ "/dev/urandom", LANDLOCK_DEVICE },
-	{ "/dev/tty", LANDLOCK_TERMINAL },
-	{ "/dev/pts", LANDLOCK_TERMINAL },
-	{ "/dev/shm", LANDLOCK_FULL },
-	{ "/tmp", LANDLOCK_FULL },
-};
-
-#define ROOT_RULES (sizeof(root_rules) / sizeof(root_rules[0]))
-
-static int plan_landlock(struct sandbox_plan *plan, const struct access *access,
-			 const struct root_layout *layout)
-{
-	unsigned count = 0;
-	plan->rules = calloc(ROOT_RULES + layout->count + plan->path_count, sizeof(*plan->rules));
-	if (!plan->rules)
-		return -ENOMEM;
-	for (size_t i = 0; i < ROOT_RULES; i++)
-		plan->rules[count++] = root_rules[i];
-	for (unsigned i = 0; i < layout->count; i++)
-		if (!layout->directories[i].target[0])
-			plan->rules[count++] = (struct landlock_rule){ layout->directories[i].path,
-								       LANDLOCK_READ_EXEC };
-	for (unsigned i = 0; i < plan->path_count; i++)
-		plan->rules[count++] = (struct landlock_rule){
-			plan->paths[i].inside,
-			plan->paths[i].writable ? LANDLOCK_FULL : LANDLOCK_READ_EXEC,
-		};
-	plan->landlock = (struct landlock_policy){
-		.abi = landlock_abi(),
-		.floor = (int)access->landlock,
-		.rules = plan->rules,
-		.rule_count = count,
-		.net = access->network != NETWORK_HOST,
-		.connect_ports = access->ports,
-		.port_count = access->network == NETWORK_TCP ? (unsigned)access->port_count : 0,
-	};
-	return 0;
-}
-
-int sandbox_plan_init(struct sandbox_plan *plan, const struct config *config,
-		      const struct root_layout *layout, const struct sandbox_path *extra,
-		      unsigned extra_count)
-{
-	*plan = (struct sandbox_plan){
-		.argv = command_vector(config),
-		.envp = environ_vector(&config->environ, config->cwd),
-		.cwd = strdup(config->cwd),
-		.open_files = config->open_files,
-		.file_size = config->file_size,
-		.terminal = config->terminal,
-		.ends_with_command = config->ends_with_command,
-		.own_network = config->access.network == NETWORK_NONE,
-		.layout = layout,
-	};
-	int error = plan_paths(plan, &config->access, extra, extra_count);
-	if (error == 0)
-		error = plan_landlock(plan, &config->access, layout);
-	snprintf(plan->tmp_size, sizeof(plan->tmp_size), "%" PRIu64, config->tmp_size);
-	/* tmpfs(5) has inodes of about 1 KiB; the root itself takes some fifty. */
-	snprintf(plan->tmp_inodes, sizeof(plan->tmp_inodes), "%" PRIu64,
-		 config->tmp_size / 1024 + 256);
-	if (plan->argv && plan->envp)
-		plan->candidates = command_paths(plan->argv[0], plan->envp);
-	if (error == 0 && plan->candidates && plan->cwd)
-		return 0;
-	sandbox_plan_finish(plan);
-	return -ENOMEM;
-}
-
-void sandbox_plan_finish(struct sandbox_plan *plan)
-{
-	char **const vectors[] = { plan->candidates, plan->argv, plan->envp };
-	for (size_t i = 0; i < 3; i++)
-		if (vectors[i])
-			environ_free_vector(vectors[i]);
-	free(plan->cwd);
-	free(plan->paths);
-	free(plan->rules);
-	*plan = (struct sandbox_plan){ 0 };
-}
-
-/* Launch */
+/* Making */
 
 static int write_proc(pid_t pid, const char *file, const char *text)
 {
@@ -221,17 +50,17 @@ static int write_proc(pid_t pid, const char *file, const char *text)
 }
 
 /* user_namespaces(7): one id inside, one outside, no supplementary groups to be had. */
-static int give_identity(pid_t pid, const struct sandbox_plan *plan)
+static int give_identity(pid_t pid, const struct sandbox_shape *shape)
 {
 	char map[64];
 	int error = write_proc(pid, "setgroups", "deny");
 	if (error < 0)
 		return error;
-	snprintf(map, sizeof(map), "%d %u 1", SANDBOX_UID, plan->uid);
+	snprintf(map, sizeof(map), "%d %u 1", SANDBOX_UID, shape->uid);
 	error = write_proc(pid, "uid_map", map);
 	if (error < 0)
 		return error;
-	snprintf(map, sizeof(map), "%d %u 1", SANDBOX_GID, plan->gid);
+	snprintf(map, sizeof(map), "%d %u 1", SANDBOX_GID, shape->gid);
 	return write_proc(pid, "gid_map", map);
 }
 
@@ -251,32 +80,36 @@ static int make_sockets(int start[2], int control[2])
 	return 0;
 }
 
-static int clone_init(struct sandbox *sandbox, struct sandbox_plan *plan, int start, int control)
+void sandbox_init(struct sandbox *sandbox)
 {
-	struct clone_args args = {
-		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-			 (plan->own_network ? CLONE_NEWNET : 0) | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-		.pidfd = (uintptr_t)&sandbox->pidfd,
-		.exit_signal = SIGCHLD,
-	};
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid == 0)
-		init_run(plan, start, control);
-	if (pid < 0)
-		return -errno;
-	sandbox->init = (pid_t)pid;
-	return 0;
+	*sandbox =
+		(struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .ends = { -1, -1, -1 } };
 }
 
-static int let_go(struct sandbox *sandbox, const struct sandbox_plan *plan, struct cgroups *cgroups,
-		  uint64_t cgroup, enum stage *stage)
+int sandbox_ask(struct sandbox *sandbox, struct spawner *spawner, spawner_fn fn, void *data)
+{
+	int start[2], control[2];
+	int error = make_sockets(start, control);
+	if (error < 0)
+		return error;
+	error = spawner_ask(spawner, &sandbox->shape, start[1], control[1], fn, data);
+	close(start[1]);
+	close(control[1]);
+	sandbox->start = start[0];
+	sandbox->control = control[0];
+	if (error < 0)
+		sandbox_finish(sandbox);
+	return error;
+}
+
+static int let_go(struct sandbox *sandbox, struct cgroups *cgroups, enum stage *stage)
 {
 	*stage = STAGE_IDENTITY;
-	int error = give_identity(sandbox->init, plan);
+	int error = give_identity(sandbox->init, &sandbox->shape);
 	if (error < 0)
 		return error;
 	*stage = STAGE_CGROUP;
-	error = cgroup_attach(cgroups, cgroup, sandbox->init);
+	error = cgroup_attach(cgroups, sandbox->group, sandbox->init);
 	if (error < 0)
 		return error;
 	/* A daemon that the OOM killer spares, or prefers, is no reason to do so with its guests.
@@ -285,30 +118,39 @@ static int let_go(struct sandbox *sandbox, const struct sandbox_plan *plan, stru
 	return send(sandbox->start, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-int sandbox_launch(struct sandbox *sandbox, struct sandbox_plan *plan, struct cgroups *cgroups,
-		   uint64_t cgroup, struct start_report *report)
+int sandbox_let_go(struct sandbox *sandbox, pid_t pid, int pidfd, struct cgroups *cgroups,
+		   struct start_report *report)
 {
-	int start[2], control[2];
-	enum stage stage = STAGE_CLONE;
-	*sandbox =
-		(struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .ends = { -1, -1, -1 } };
-	int error = make_sockets(start, control);
-	if (error == 0) {
-		sandbox->start = start[0];
-		sandbox->control = control[0];
-		error = clone_init(sandbox, plan, start[1], control[1]);
-		close(start[1]);
-		close(control[1]);
-	}
-	if (error == 0)
-		error = let_go(sandbox, plan, cgroups, cgroup, &stage);
+	enum stage stage;
+	sandbox->init = pid;
+	sandbox->pidfd = pidfd;
+	int error = let_go(sandbox, cgroups, &stage);
 	if (error == 0)
 		return 0;
 	*report = (struct start_report){ .stage = (int32_t)stage, .error = -error };
-	if (sandbox->init)
-		sandbox_abandon(sandbox);
+	sandbox_abandon(sandbox);
 	sandbox_finish(sandbox);
 	return error;
+}
+
+int sandbox_give(const struct sandbox *sandbox, int plan)
+{
+	char byte = 0;
+	struct iovec part = { &byte, 1 };
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr header = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.room,
+				 .msg_controllen = sizeof(control.room) };
+	struct cmsghdr *attached = CMSG_FIRSTHDR(&header);
+	attached->cmsg_level = SOL_SOCKET;
+	attached->cmsg_type = SCM_RIGHTS;
+	attached->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(attached), &plan, sizeof(plan));
+	return sendmsg(sandbox->start, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 /* Talk */
@@ -368,6 +210,8 @@ int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int s
 
 void sandbox_kill(const struct sandbox *sandbox)
 {
+	if (sandbox->pidfd < 0)
+		return;
 	syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0);
 }
 

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sandbox, seen from outside: how it is launched and what is held of it.
+ * A sandbox, seen from outside: how it is made and what is held of it.
  *
- * sandbox_launch() makes the namespaces with one clone3(2) and lets the child go once it has its
- * identity and its cgroup; the child (init.c) builds the rest and reports on the start socket.
- * What it is made from is a `struct sandbox_plan`: data, complete before the clone, so that the
- * child needs no allocation.
+ * sandbox_ask() has the spawner clone it; sandbox_let_go() gives it its identity and its cgroup,
+ * whereupon it builds itself (init.c) as far as that can be done for anybody of its shape;
+ * sandbox_give() tells it what for. It reports on the start socket.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
 #include "cgroup.h"
-#include "config.h"
-#include "landlock.h"
-#include "paths.h"
-#include "root.h"
 
+#include <stdbool.h>
 #include <stdint.h>
-#include <sys/capability.h>
 #include <sys/types.h>
+
+struct plan;
+struct spawner;
 
 /* The ids that a sandboxed program sees itself as. */
 enum { SANDBOX_UID = 1000, SANDBOX_GID = 1000 };
@@ -66,35 +64,20 @@ struct exit_report {
 	int32_t status;
 };
 
-struct sandbox_plan {
-	char **candidates; /* where to look for the command; owned, as are the next three */
-	char **argv;
-	char **envp;
-	char *cwd;
+/* What a sandbox is from the beginning, whoever gets it. */
+struct sandbox_shape {
 	uid_t uid; /* outside; never 0 */
 	gid_t gid;
-	uint16_t rows, cols;
-	uint64_t open_files, file_size;
+	bool own_network, terminal, ends_with_command;
 	char tmp_size[24], tmp_inodes[24]; /* as tmpfs(5) options take them */
-	bool terminal, ends_with_command;
-	bool own_network;
-	bool owner_is_root;         /* whose rights its paths are opened with */
-	struct sandbox_path *paths; /* owned; the strings in it are the config's */
-	unsigned path_count;
-	unsigned own_paths; /* the first of them: the daemon's own, opened with its rights */
-	struct landlock_policy landlock;
-	struct landlock_rule *rules; /* owned: what `landlock` borrows */
-	/* Borrowed: */
-	const struct root_layout *layout;
-	const struct sysfilter *filter;
-	cap_t no_capabilities;
 };
 
 /* Everything that is held of a live sandbox; all of it can be handed to another process. */
 struct sandbox {
 	pid_t init; /* PID 1 of the sandbox, as seen from here */
 	pid_t pid;  /* the command, as seen from here; 0 until it is known */
-	int pidfd;  /* of init: readable when no process of the sandbox is left */
+	int pidfd;  /* of init: readable when no process of the sandbox is left; -1: not cloned yet
+		     */
 	int start;  /* socket; -1 once the start is over */
 	int control;
 	/*
@@ -102,23 +85,28 @@ struct sandbox {
 	 * -1: not known yet, or none. With a terminal the first two are its master.
 	 */
 	int ends[3];
+	struct sandbox_shape shape;
+	uint64_t group; /* the number of its cgroup, which outlives it; 0: none */
 };
 
-/*
- * Takes what it needs of `config`, and borrows its paths and ports; `extra` are further paths of
- * the session's own. 0 or -ENOMEM.
- */
-int sandbox_plan_init(struct sandbox_plan *plan, const struct config *config,
-		      const struct root_layout *layout, const struct sandbox_path *extra,
-		      unsigned extra_count);
-void sandbox_plan_finish(struct sandbox_plan *plan);
+void sandbox_init(struct sandbox *sandbox);
 
 /*
- * Starts one. On failure nothing is left, and `report` says which stage and thing. `cgroup` is
- * the id of a group that exists. Does not wait for the child.
+ * Asks for a clone of `sandbox->shape`; `fn`, as spawner_ask() calls it, hands the answer to
+ * sandbox_let_go(). 0 or -errno.
  */
-int sandbox_launch(struct sandbox *sandbox, struct sandbox_plan *plan, struct cgroups *cgroups,
-		   uint64_t cgroup, struct start_report *report);
+int sandbox_ask(struct sandbox *sandbox, struct spawner *spawner,
+		void (*fn)(void *data, int error, pid_t pid, int pidfd), void *data);
+
+/*
+ * Takes a clone, and lets it build itself in its group, which exists. On failure nothing is left of
+ * it, and `report` says which stage.
+ */
+int sandbox_let_go(struct sandbox *sandbox, pid_t pid, int pidfd, struct cgroups *cgroups,
+		   struct start_report *report);
+
+/* Tells it what for: the image of a plan, see plan_pack(). 0 or -errno. Does not wait. */
+int sandbox_give(const struct sandbox *sandbox, int plan);
 
 /*
  * Takes one message from the start socket: 1 and the report (master and pid are kept in

@@ -87,7 +87,7 @@ bool session_drop_cgroup(struct mimobox_session *session)
 {
 	if (!session->has_cgroup)
 		return true;
-	if (cgroup_destroy(session->box->cgroups, session->id) == -EBUSY)
+	if (cgroup_destroy(session->box->cgroups, session->sandbox.group) == -EBUSY)
 		return false;
 	session->has_cgroup = false;
 	return true;
@@ -225,7 +225,48 @@ static int watch_start(struct mimobox_session *session)
 	if (error == 0)
 		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, on_end, session,
 				 &session->end_source);
+	if (error < 0) {
+		mimobox_session_log(session, "start failed: loop: %s", strerror(-error));
+		sandbox_abandon(&session->sandbox);
+		drop_sandbox(session);
+	}
 	return error;
+}
+
+static int let_go(struct mimobox_session *session, pid_t pid, int pidfd)
+{
+	struct start_report report;
+	int error = sandbox_let_go(&session->sandbox, pid, pidfd, session->box->cgroups, &report);
+	if (error < 0) {
+		if (session->start_result == -EINPROGRESS)
+			start_log_failure(session, &report);
+		return error;
+	}
+	sandbox_give(&session->sandbox, session->plan); /* or it has ended, which is to be seen */
+	return watch_start(session);
+}
+
+void session_cloned(void *data, int error, pid_t pid, int pidfd)
+{
+	struct mimobox_session *session = data;
+	if (error < 0)
+		start_log_failure(session,
+				  &(struct start_report){ .stage = STAGE_CLONE, .error = -error });
+	else
+		error = let_go(session, pid, pidfd);
+	close(session->plan);
+	session->plan = -1;
+	if (error == 0) {
+		if (session->start_result != -EINPROGRESS) /* it was killed meanwhile */
+			sandbox_kill(&session->sandbox);
+		return;
+	}
+	if (session->start_result == -EINPROGRESS) {
+		session->box->stats.failed_starts++;
+		session->start_result = error;
+	}
+	drop_sandbox(session);
+	settle(session);
 }
 
 int mimobox_session_start(struct mimobox_session *session)
@@ -239,14 +280,10 @@ int mimobox_session_start(struct mimobox_session *session)
 	session->start_begun = loop_now();
 	session->failure[0] = '\0';
 	int error = start_launch(session);
-	if (error == 0) {
+	if (error == 0 && session->sandbox.pidfd >= 0) {
 		error = watch_start(session);
-		if (error < 0) {
-			mimobox_session_log(session, "start failed: loop: %s", strerror(-error));
-			sandbox_abandon(&session->sandbox);
-			drop_sandbox(session);
+		if (error < 0)
 			session_drop_cgroup(session);
-		}
 	}
 	session->start_result = error;
 	session->box->stats.failed_starts += error < 0;
@@ -318,7 +355,7 @@ void session_kill_now(struct mimobox_session *session)
 {
 	if (session->sandbox.pidfd < 0)
 		return;
-	cgroup_kill(session->box->cgroups, session->id);
+	cgroup_kill(session->box->cgroups, session->sandbox.group);
 	sandbox_kill(&session->sandbox);
 }
 
@@ -382,7 +419,7 @@ static void log_end(struct mimobox_session *session)
 
 void session_drained(struct mimobox_session *session)
 {
-	cgroup_usage(session->box->cgroups, session->id, &session->usage);
+	cgroup_usage(session->box->cgroups, session->sandbox.group, &session->usage);
 	if ((session->reason == END_SIGNAL || session->reason == END_LOST) &&
 	    session->status == -SIGKILL && session->usage.oom_kills != UINT64_MAX &&
 	    session->usage.oom_kills > 0)
@@ -457,8 +494,8 @@ void session_init(struct mimobox_session *session)
 	loop_timer_init(&session->timeout, loop, on_timeout, session);
 	loop_timer_init(&session->kill_timer, loop, on_kill_timer, session);
 	loop_timer_init(&session->retry_timer, loop, on_retry, session);
-	session->sandbox =
-		(struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .ends = { -1, -1, -1 } };
+	sandbox_init(&session->sandbox);
+	session->plan = -1;
 	streams_init(session);
 	session->rows = 24;
 	session->cols = 80;
@@ -473,6 +510,8 @@ void session_orphan(struct mimobox_session *session)
 {
 	loop_timer_disarm(&session->retry_timer);
 	drop_sandbox(session);
+	if (session->plan >= 0)
+		close(session->plan);
 	session_drop_cgroup(session);
 	streams_finish(session);
 	timeline_finish(&session->timeline);

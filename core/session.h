@@ -11,9 +11,12 @@
 #include "box.h"
 #include "cgroup.h"
 #include "config.h"
+#include "init.h"
 #include "journal.h"
 #include "loop.h"
 #include "mimobox.h"
+#include "plan.h"
+#include "pool.h"
 #include "root.h"
 #include "sandbox.h"
 #include "stats.h"
@@ -72,6 +75,7 @@ struct mimobox_session {
 	struct typing typing;
 
 	struct sandbox sandbox;
+	int plan;         /* for the sandbox, while it is being cloned; -1 */
 	int landlock_abi; /* in force in it; below 1: none */
 	bool has_cgroup;
 	struct cgroup_usage usage; /* of the whole life, once ended */
@@ -94,10 +98,14 @@ struct mimobox {
 	char *resolver; /* where /etc/resolv.conf leads, if that is outside /etc */
 	struct sysfilter filters[SYSFILTER_PROFILES][2]
 				[2]; /* by fork and by tcp_only; see box_filter() */
-	cap_t no_capabilities;
+	struct init_setup setup;
+	struct spawner *spawner;
+	struct pool *pool;
+	unsigned waiting; /* sandboxes of the pool's, until their ends */
 
 	struct stats stats;
-	uint64_t last_id;
+	uint64_t last_id, last_group;
+	uid_t last_identity;
 	unsigned count;     /* sessions in the set */
 	unsigned lingering; /* those removed whose sandboxes have not come to their end */
 	unsigned live; /* sandboxes, and removals of workspaces, that have not come to their end */
@@ -128,6 +136,15 @@ void session_drained(struct mimobox_session *session);
  */
 int box_filter(struct mimobox *box, const struct access *access, const struct sysfilter **out,
 	       char *why, size_t why_size);
+
+/* An id, outside, that nobody else has. */
+uid_t box_identity(struct mimobox *box);
+/* What a sandbox is to be for somebody's session of that config; uid 0 stands for box_identity().
+ */
+void box_shape(const struct config *config, uid_t uid, gid_t gid, struct sandbox_shape *out);
+
+/* session.c, for start.c: a spawner_fn. */
+void session_cloned(void *data, int error, pid_t pid, int pidfd);
 
 void session_notify(struct mimobox_session *session, unsigned events);
 

@@ -5,10 +5,13 @@
  */
 #include "start.h"
 
+#include "plan.h"
 #include "units.h"
+#include "workspace.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *advice(const struct start_report *report)
 {
@@ -57,23 +60,6 @@ static int check_enforceable(struct mimobox_session *session)
 	return 0;
 }
 
-static int make_cgroup(struct mimobox_session *session, struct start_report *report)
-{
-	const struct config *config = &session->config;
-	struct cgroup_limits limits = {
-		.memory = config->memory,
-		/* init is one of them */
-		.processes = config->processes == UNITS_NONE ? UNITS_NONE : config->processes + 1,
-		.cpu_milli = config->cpu_milli,
-	};
-	const char *what = "";
-	int error = cgroup_create(session->box->cgroups, session->id, &limits, &what);
-	session->has_cgroup = error == 0;
-	*report = (struct start_report){ .stage = STAGE_CGROUP, .error = -error };
-	strncpy(report->what, what, sizeof(report->what) - 1);
-	return error;
-}
-
 /* What a session has by itself. A host that keeps its resolver's file elsewhere has it there. */
 static unsigned extra_paths(const struct mimobox_session *session, struct sandbox_path *extra)
 {
@@ -88,29 +74,111 @@ static unsigned extra_paths(const struct mimobox_session *session, struct sandbo
 	return count;
 }
 
-static int launch(struct mimobox_session *session, struct start_report *report)
+static int make_plan(struct mimobox_session *session, struct start_report *report)
 {
-	struct sandbox_plan plan;
+	struct plan plan;
 	struct mimobox *box = session->box;
 	struct sandbox_path extra[2];
-	int error = sandbox_plan_init(&plan, &session->config, &box->layout, extra,
-				      extra_paths(session, extra));
+	const struct sysfilter *filter;
+	int error = plan_init(&plan, &session->config, &box->layout, extra,
+			      extra_paths(session, extra));
 	if (error < 0)
 		return error;
 	plan.owner_is_root = session->uid == 0;
-	plan.uid = session->run_uid;
-	plan.gid = session->run_gid;
 	plan.rows = session->rows;
 	plan.cols = session->cols;
-	plan.no_capabilities = box->no_capabilities;
 	session->landlock_abi = plan.landlock.abi;
 	report->stage = STAGE_SECCOMP;
-	error = box_filter(box, &session->config.access, &plan.filter, report->what,
+	error = box_filter(box, &session->config.access, &filter, report->what,
 			   sizeof(report->what));
-	if (error == 0)
-		error = sandbox_launch(&session->sandbox, &plan, box->cgroups, session->id, report);
-	sandbox_plan_finish(&plan);
+	if (error == 0) {
+		plan.filter = *filter;
+		report->stage = STAGE_CLONE;
+		error = plan_pack(&plan);
+	}
+	plan_finish(&plan);
 	return error;
+}
+
+static int limit(struct mimobox_session *session, struct start_report *report)
+{
+	const struct config *config = &session->config;
+	struct cgroup_limits limits = {
+		.memory = config->memory,
+		/* init is one of them */
+		.processes = config->processes == UNITS_NONE ? UNITS_NONE : config->processes + 1,
+		.cpu_milli = config->cpu_milli,
+	};
+	const char *what = "";
+	int error = cgroup_limit(session->box->cgroups, session->sandbox.group, &limits, &what);
+	*report = (struct start_report){ .stage = STAGE_CGROUP };
+	strncpy(report->what, what, sizeof(report->what) - 1);
+	return error;
+}
+
+/* One that was built ahead: its id is the session's from now on. */
+static int take_over(struct mimobox_session *session, int plan, struct start_report *report)
+{
+	struct sandbox *sandbox = &session->sandbox;
+	session->has_cgroup = true;
+	int error = limit(session, report);
+	if (error == 0 && session->run_uid != sandbox->shape.uid) {
+		session->run_uid = sandbox->shape.uid;
+		session->run_gid = sandbox->shape.gid;
+		report->stage = STAGE_IDENTITY;
+		error = workspace_give(session);
+	}
+	if (error == 0) {
+		report->stage = STAGE_CLONE;
+		error = sandbox_give(sandbox, plan);
+	}
+	close(plan);
+	if (error < 0) {
+		sandbox_abandon(sandbox);
+		sandbox_finish(sandbox);
+	}
+	return error;
+}
+
+static int ask_for_one(struct mimobox_session *session, int plan, struct start_report *report)
+{
+	struct mimobox *box = session->box;
+	struct sandbox *sandbox = &session->sandbox;
+	sandbox->shape.uid = session->run_uid;
+	sandbox->shape.gid = session->run_gid;
+	sandbox->group = ++box->last_group;
+	report->stage = STAGE_CGROUP;
+	int error = cgroup_create(box->cgroups, sandbox->group);
+	session->has_cgroup = error == 0;
+	if (error == 0)
+		error = limit(session, report);
+	if (error == 0) {
+		*report = (struct start_report){ .stage = STAGE_CLONE };
+		error = sandbox_ask(sandbox, box->spawner, session_cloned, session);
+	}
+	if (error == 0)
+		session->plan = plan;
+	else
+		close(plan);
+	return error;
+}
+
+static int launch(struct mimobox_session *session, struct start_report *report)
+{
+	struct mimobox *box = session->box;
+	struct sandbox_shape shape;
+	int plan = make_plan(session, report);
+	if (plan < 0)
+		return plan;
+	box_shape(&session->config, session->uid, session->run_gid, &shape);
+	if (pool_take(box->pool, &shape, &session->sandbox)) {
+		box->stats.pool_hits++;
+		return take_over(session, plan, report);
+	}
+	box->stats.pool_misses++;
+	sandbox_init(&session->sandbox);
+	session->sandbox.shape = shape;
+	return ask_for_one(session, plan, report);
 }
 
 static int open_spools(struct mimobox_session *session)
@@ -140,9 +208,7 @@ int start_launch(struct mimobox_session *session)
 		error = open_spools(session);
 	if (error < 0)
 		return error;
-	error = make_cgroup(session, &report);
-	if (error == 0)
-		error = launch(session, &report);
+	error = launch(session, &report);
 	if (error == 0)
 		return 0;
 	report.error = -error;

@@ -10,6 +10,7 @@ enum { STATS_STEPS = 8, STATS_BUCKETS = 40 * STATS_STEPS };
 
 struct stats {
 	uint64_t starts, failed_starts;
+	uint64_t pool_hits, pool_misses;
 	uint64_t bytes_in, bytes_out;
 	uint64_t latencies[STATS_BUCKETS]; /* of starts that succeeded */
 };

@@ -49,7 +49,7 @@ static void print_usage(const struct mimobox_session *session, FILE *to)
 {
 	struct cgroup_usage usage = session->usage;
 	if (session->state == MIMOBOX_RUNNING) {
-		cgroup_usage(session->box->cgroups, session->id, &usage);
+		cgroup_usage(session->box->cgroups, session->sandbox.group, &usage);
 		if (usage.processes != UINT64_MAX && usage.processes > 0)
 			usage.processes--; /* init */
 	} else {
@@ -180,6 +180,9 @@ void mimobox_print_stats(const struct mimobox *box, FILE *to)
 	fprintf(to, "running %u\n", box->live);
 	fprintf(to, "starts %" PRIu64 "\n", stats->starts);
 	fprintf(to, "failed-starts %" PRIu64 "\n", stats->failed_starts);
+	fprintf(to, "pool-ready %u\n", pool_ready(box->pool));
+	fprintf(to, "pool-hits %" PRIu64 "\n", stats->pool_hits);
+	fprintf(to, "pool-misses %" PRIu64 "\n", stats->pool_misses);
 	fprintf(to, "bytes-in %" PRIu64 "\n", stats->bytes_in);
 	fprintf(to, "bytes-out %" PRIu64 "\n", stats->bytes_out);
 	/* Seconds, as all times are. */

@@ -65,16 +65,25 @@ int workspace_create(struct mimobox_session *session)
 	if (asprintf(&path, "%s/%s-XXXXXX", directory, session->name) < 0)
 		return -ENOMEM;
 	int error = mkdtemp(path) ? 0 : -errno;
-	if (error == 0 && geteuid() == 0 && chown(path, session->run_uid, session->run_gid) < 0) {
-		error = -errno;
-		rmdir(path);
+	session->workspace = path;
+	if (error == 0) {
+		error = workspace_give(session);
+		if (error < 0)
+			rmdir(path);
 	}
 	if (error < 0) {
+		session->workspace = NULL;
 		free(path);
-		return error;
 	}
-	session->workspace = path;
-	return 0;
+	return error;
+}
+
+/* The path is through directories that are the daemon's alone. */
+int workspace_give(const struct mimobox_session *session)
+{
+	if (!session->workspace || geteuid() != 0)
+		return 0;
+	return chown(session->workspace, session->run_uid, session->run_gid) < 0 ? -errno : 0;
 }
 
 static void on_removed(void *data, uint32_t events)

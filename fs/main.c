@@ -87,6 +87,7 @@ static int make_box(struct server *server, const struct mount *mount, const stru
 		.workspaces = options->workspaces ? options->workspaces : workspaces,
 		.defaults = defaults,
 		.max_sessions = options->max_sessions,
+		.pool = options->pool,
 		.notify = dir_notify,
 		.data = server,
 	};

@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { POOL_DEFAULT = 4, POOL_MAX = 1000 };
+
 /* Options with a value, each with a long form and an -o form. */
 struct valued {
 	const char *name;
@@ -55,20 +57,31 @@ static int set_workspaces(struct options *options, const char *value)
 	return set_text(&options->workspaces, value);
 }
 
-static int set_max_sessions(struct options *options, const char *value)
+static int set_number(unsigned *to, const char *value, unsigned long most)
 {
 	unsigned long number = 0;
+	if (!*value)
+		return -EINVAL;
 	for (const char *digit = value; *digit; digit++) {
 		if (*digit < '0' || *digit > '9')
 			return -EINVAL;
 		number = 10 * number + (unsigned long)(*digit - '0');
-		if (number > UINT_MAX)
+		if (number > most)
 			return -ERANGE;
 	}
-	if (number == 0)
-		return -EINVAL;
-	options->max_sessions = (unsigned)number;
+	*to = (unsigned)number;
 	return 0;
+}
+
+static int set_max_sessions(struct options *options, const char *value)
+{
+	int error = set_number(&options->max_sessions, value, UINT_MAX);
+	return error == 0 && options->max_sessions == 0 ? -EINVAL : error;
+}
+
+static int set_pool(struct options *options, const char *value)
+{
+	return set_number(&options->pool, value, POOL_MAX);
 }
 
 static const struct valued valued[] = {
@@ -77,6 +90,7 @@ static const struct valued valued[] = {
 	{ "workspaces", "DIR", "where each session's /workspace is (see the README)",
 	  set_workspaces },
 	{ "max-sessions", "N", "how many sessions there may be at a time", set_max_sessions },
+	{ "pool", "N", "how many sandboxes are built ahead, up to 1000 (4)", set_pool },
 };
 enum { VALUED = sizeof(valued) / sizeof(valued[0]) };
 
@@ -216,7 +230,7 @@ static void report_wrong(int result, char **argv)
 
 enum options_result options_parse(struct options *options, int argc, char **argv)
 {
-	*options = (struct options){ 0 };
+	*options = (struct options){ .pool = POOL_DEFAULT };
 	struct option longs[VALUED + 4];
 	fill_long_options(longs);
 	opterr = 0;

@@ -19,6 +19,7 @@ struct options {
 	char *workspaces;      /* a directory; NULL: the default */
 	char *dump;            /* for OPTIONS_DUMP: the name of a profile */
 	unsigned max_sessions; /* 0: no limit */
+	unsigned pool;         /* sandboxes built ahead */
 	bool foreground;
 	bool trace;
 	char *mount; /* what else -o had, comma-separated, for libfuse to judge; NULL: nothing */

@@ -64,6 +64,7 @@ struct mimobox_options {
 				     none */
 	const char *defaults;     /* config text over the built-in defaults; NULL: none */
 	unsigned max_sessions;    /* 0: no limit but the machine's */
+	unsigned pool;            /* sandboxes that are built ahead; 0: none */
 	mimobox_notify_fn notify; /* NULL: nobody is told */
 	void *data;
 };

@@ -32,6 +32,7 @@
 #include "mimobox.h"
 #include "mounts.h"
 #include "paths.h"
+#include "plan.h"
 #include "privileges.h"
 #include "root.h"
 #include "sandbox.h"
@@ -62,7 +63,8 @@ static struct {
 	struct root_layout layout;
 	struct cgroups *cgroups;
 	struct sysfilter filter;
-	struct sandbox_plan plan;
+	struct plan plan;
+	cap_t no_capabilities;
 	struct config config;
 	struct mimobox *box;
 	char mount[64], directory[48];
@@ -98,6 +100,7 @@ static void confine(unsigned layers)
 {
 	const char *what;
 	unsigned failed;
+	int root;
 
 	if (layers & IDENTITY)
 		child_need(setresgid(SANDBOX_GID, SANDBOX_GID, SANDBOX_GID) == 0 &&
@@ -105,11 +108,11 @@ static void confine(unsigned layers)
 	if (layers & CGROUP_NS)
 		child_need(unshare(CLONE_NEWCGROUP) == 0);
 	if (layers & ROOT)
-		child_need(root_build(&bench.layout, NULL, 0, bench.plan.tmp_size,
-				      bench.plan.tmp_inodes, &what) == 0);
+		child_need((root = root_make(&bench.layout, "67108864", "65792", &what)) >= 0 &&
+			   root_enter(root, NULL, 0, &what) == 0 && close(root) == 0);
 	if (layers & PRIVILEGES)
 		child_need(privileges_limit(1024, UINT64_MAX) == 0 &&
-			   privileges_drop(bench.plan.no_capabilities, &what) == 0);
+			   privileges_drop(bench.no_capabilities, &what) == 0);
 	if (layers & INIT) {
 		int status = 0;
 		pid_t pid = _Fork();
@@ -177,7 +180,8 @@ static void make_group(uint64_t group)
 	const struct cgroup_limits limits = { 512u << 20, 128, 1000 };
 	const char *what = "cgroup";
 
-	need(cgroup_create(bench.cgroups, group, &limits, &what) == 0, what);
+	need(cgroup_create(bench.cgroups, group) == 0, what);
+	need(cgroup_limit(bench.cgroups, group, &limits, &what) == 0, what);
 }
 
 static void with_layers(unsigned layers)
@@ -354,8 +358,8 @@ static void prepare(void)
 	need(cgroups_create(&bench.cgroups) == 0, "cgroups");
 	need(sysfilter_build(&options, &bench.filter, why, sizeof(why)) == 0, why);
 	need(config_init(&bench.config) == 0, "config");
-	need(sandbox_plan_init(&bench.plan, &bench.config, &bench.layout, NULL, 0) == 0, "plan");
-	bench.plan.no_capabilities = cap_init();
+	need(plan_init(&bench.plan, &bench.config, &bench.layout, NULL, 0) == 0, "plan");
+	bench.no_capabilities = cap_init();
 	need(mimobox_create(&(struct mimobox_options){ .notify = on_event }, &bench.box, why,
 			    sizeof(why)) == 0,
 	     why);
@@ -455,8 +459,8 @@ int main(void)
 	mimobox_destroy(bench.box);
 	cgroups_destroy(bench.cgroups);
 	sysfilter_finish(&bench.filter);
-	cap_free(bench.plan.no_capabilities);
-	sandbox_plan_finish(&bench.plan);
+	cap_free(bench.no_capabilities);
+	plan_finish(&bench.plan);
 	config_finish(&bench.config);
 	return 0;
 }

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A sandbox that waits holds nothing of anybody's: it was cloned from the spawner, and is told of
+ * its plan only when it is taken. It is taken once; what is left of it goes with its session.
+ *
+ * They are made one at a time, and not at once when one was taken: the command that has just
+ * begun goes first. When the machine is short of memory (PSI, Documentation/accounting/psi.rst),
+ * those that wait are ended, and none is made for a while.
+ */
+#include "pool.h"
+
+#include "session.h"
+#include "spawner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define REFILL_NS UINT64_C(3000000)
+#define BUILD_PATIENCE_NS UINT64_C(10000000000)
+/* After a failure, or a shortage. */
+#define HOLD_NS UINT64_C(10000000000)
+#define BUSY_RETRY_NS UINT64_C(10000000)
+
+struct waiting {
+	struct pool *pool;
+	struct sandbox sandbox;
+	bool own_identity; /* of no user's */
+	bool ready, ending;
+	struct loop_source *start_source, *end_source;
+	struct loop_timer timer; /* patience with its making, then with its cgroup */
+	struct waiting *next;    /* younger */
+};
+
+struct pool {
+	struct mimobox *box;
+	unsigned size;
+	bool closed, held;
+	struct sandbox_shape shape; /* of those to be made; uid 0: with ids of their own */
+	struct waiting *first;
+	struct loop_timer refill;
+	int pressure;
+	struct loop_source *pressure_source;
+};
+
+static void refill_in(struct pool *pool, uint64_t ns)
+{
+	if (!pool->closed && !loop_timer_armed(&pool->refill))
+		loop_timer_arm(&pool->refill, ns);
+}
+
+static void hold(struct pool *pool)
+{
+	loop_timer_disarm(&pool->refill);
+	pool->held = true;
+	refill_in(pool, HOLD_NS);
+}
+
+static void unlink_waiting(struct waiting *waiting)
+{
+	struct waiting **at = &waiting->pool->first;
+	while (*at != waiting)
+		at = &(*at)->next;
+	*at = waiting->next;
+}
+
+/* Lets go of one of which no process is left, as soon as the kernel lets go of its cgroup. */
+static void forget(struct waiting *waiting)
+{
+	struct mimobox *box = waiting->pool->box;
+	if (cgroup_destroy(box->cgroups, waiting->sandbox.group) == -EBUSY &&
+	    loop_timer_arm(&waiting->timer, BUSY_RETRY_NS) == 0)
+		return;
+	loop_timer_disarm(&waiting->timer);
+	unlink_waiting(waiting);
+	box->waiting--;
+	free(waiting);
+}
+
+static void stop_watching(struct waiting *waiting)
+{
+	loop_remove(waiting->start_source);
+	loop_remove(waiting->end_source);
+	waiting->start_source = waiting->end_source = NULL;
+}
+
+static void discard(struct waiting *waiting)
+{
+	waiting->ready = false;
+	waiting->ending = true;
+	sandbox_kill(&waiting->sandbox); /* on_end() does the rest; before the clone, on_clone() */
+}
+
+static void on_end(void *data, uint32_t events)
+{
+	(void)events;
+	struct waiting *waiting = data;
+	if (!waiting->ending)
+		hold(waiting->pool);
+	waiting->ready = false;
+	waiting->ending = true;
+	stop_watching(waiting);
+	sandbox_reap(&waiting->sandbox);
+	sandbox_finish(&waiting->sandbox);
+	forget(waiting);
+}
+
+static void on_timer(void *data)
+{
+	struct waiting *waiting = data;
+	if (waiting->sandbox.pidfd < 0) {
+		forget(waiting);
+		return;
+	}
+	hold(waiting->pool);
+	discard(waiting);
+}
+
+static void on_report(void *data, uint32_t events)
+{
+	(void)events;
+	struct waiting *waiting = data;
+	struct start_report report;
+	int result = sandbox_receive(&waiting->sandbox, &report);
+	if (result == -EAGAIN)
+		return;
+	if (result != 1 || report.error || waiting->ending) {
+		loop_remove(waiting->start_source); /* on_end() comes */
+		waiting->start_source = NULL;
+		return;
+	}
+	loop_timer_disarm(&waiting->timer);
+	waiting->ready = true;
+	refill_in(waiting->pool, REFILL_NS);
+}
+
+static void on_clone(void *data, int error, pid_t pid, int pidfd)
+{
+	struct waiting *waiting = data;
+	struct mimobox *box = waiting->pool->box;
+	struct start_report report;
+	if (error == 0)
+		error = sandbox_let_go(&waiting->sandbox, pid, pidfd, box->cgroups, &report);
+	if (error == 0) {
+		error = loop_add(box->loop, waiting->sandbox.start, EPOLLIN, on_report, waiting,
+				 &waiting->start_source);
+		if (error == 0)
+			error = loop_add(box->loop, pidfd, EPOLLIN, on_end, waiting,
+					 &waiting->end_source);
+		if (error < 0)
+			sandbox_abandon(&waiting->sandbox);
+	}
+	if (error < 0) {
+		hold(waiting->pool);
+		waiting->ending = true;
+		stop_watching(waiting);
+		sandbox_finish(&waiting->sandbox);
+		forget(waiting);
+	} else if (waiting->ending) {
+		sandbox_kill(&waiting->sandbox);
+	} else {
+		loop_timer_arm(&waiting->timer, BUILD_PATIENCE_NS);
+	}
+}
+
+static int make(struct pool *pool)
+{
+	struct mimobox *box = pool->box;
+	struct waiting *waiting = calloc(1, sizeof(*waiting));
+	if (!waiting)
+		return -ENOMEM;
+	waiting->pool = pool;
+	loop_timer_init(&waiting->timer, box->loop, on_timer, waiting);
+	sandbox_init(&waiting->sandbox);
+	waiting->own_identity = pool->shape.uid == 0;
+	waiting->sandbox.shape = pool->shape;
+	if (waiting->own_identity)
+		waiting->sandbox.shape.uid = waiting->sandbox.shape.gid = box_identity(box);
+	waiting->sandbox.group = ++box->last_group;
+	int error = cgroup_create(box->cgroups, waiting->sandbox.group);
+	if (error == 0) {
+		error = sandbox_ask(&waiting->sandbox, box->spawner, on_clone, waiting);
+		if (error < 0)
+			cgroup_destroy(box->cgroups, waiting->sandbox.group);
+	}
+	if (error < 0) {
+		free(waiting);
+		return error;
+	}
+	struct waiting **last = &pool->first;
+	while (*last)
+		last = &(*last)->next;
+	*last = waiting;
+	box->waiting++;
+	return 0;
+}
+
+static bool is_of(const struct waiting *waiting, const struct sandbox_shape *shape)
+{
+	const struct sandbox_shape *is = &waiting->sandbox.shape;
+	if (waiting->own_identity ? shape->uid != 0
+				  : shape->uid != is->uid || shape->gid != is->gid)
+		return false;
+	return is->own_network == shape->own_network && is->terminal == shape->terminal &&
+	       is->ends_with_command == shape->ends_with_command &&
+	       strcmp(is->tmp_size, shape->tmp_size) == 0;
+}
+
+/* One step at a time: what is of another kind makes room, what lacks is made. */
+static void on_refill(void *data)
+{
+	struct pool *pool = data;
+	unsigned count = 0;
+	bool making = false;
+	struct waiting *other = NULL;
+	pool->held = false;
+	for (struct waiting *waiting = pool->first; waiting; waiting = waiting->next) {
+		if (waiting->ending)
+			continue;
+		count++;
+		making |= !waiting->ready;
+		if (!other && waiting->ready && !is_of(waiting, &pool->shape))
+			other = waiting;
+	}
+	if (making)
+		return; /* its report comes back here */
+	if (count >= pool->size && other) {
+		discard(other);
+		count--;
+	}
+	if (count < pool->size && make(pool) < 0)
+		hold(pool);
+}
+
+static bool have(const struct pool *pool, const struct sandbox_shape *shape)
+{
+	for (const struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
+		if (!waiting->ending && is_of(waiting, shape))
+			return true;
+	return false;
+}
+
+bool pool_take(struct pool *pool, const struct sandbox_shape *shape, struct sandbox *out)
+{
+	struct waiting *waiting = pool->first;
+	while (waiting && !(waiting->ready && is_of(waiting, shape)))
+		waiting = waiting->next;
+	if (waiting) {
+		stop_watching(waiting);
+		unlink_waiting(waiting);
+		*out = waiting->sandbox;
+		pool->box->waiting--;
+		free(waiting);
+	}
+	/* Others go on waiting as long as there is one of each kind that is asked for. */
+	if (waiting || !have(pool, shape))
+		pool->shape = *shape;
+	if (pool->size && !pool->held)
+		refill_in(pool, REFILL_NS);
+	return waiting != NULL;
+}
+
+void pool_close(struct pool *pool)
+{
+	pool->closed = true;
+	loop_timer_disarm(&pool->refill);
+	for (struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
+		if (!waiting->ending)
+			discard(waiting);
+}
+
+unsigned pool_ready(const struct pool *pool)
+{
+	unsigned count = 0;
+	for (const struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
+		count += waiting->ready;
+	return count;
+}
+
+static void on_pressure(void *data, uint32_t events)
+{
+	struct pool *pool = data;
+	if (events & EPOLLERR) { /* its cgroup has gone */
+		loop_remove(pool->pressure_source);
+		pool->pressure_source = NULL;
+		return;
+	}
+	hold(pool);
+	for (struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
+		if (!waiting->ending)
+			discard(waiting);
+}
+
+/* A kernel without it tells nothing; then there is nothing to heed. */
+static void watch_pressure(struct pool *pool)
+{
+	static const char trigger[] = "some 200000 2000000"; /* us: a tenth of two seconds */
+	pool->pressure = open("/proc/pressure/memory", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (pool->pressure >= 0 &&
+	    write(pool->pressure, trigger, sizeof(trigger)) == sizeof(trigger))
+		loop_add(pool->box->loop, pool->pressure, EPOLLPRI, on_pressure, pool,
+			 &pool->pressure_source);
+}
+
+int pool_create(struct mimobox *box, unsigned size, struct pool **out)
+{
+	struct pool *pool = calloc(1, sizeof(*pool));
+	if (!pool)
+		return -ENOMEM;
+	*pool = (struct pool){ .box = box, .size = size, .pressure = -1 };
+	loop_timer_init(&pool->refill, box->loop, on_refill, pool);
+	box_shape(&box->defaults, geteuid(), getegid(), &pool->shape);
+	if (size) {
+		watch_pressure(pool);
+		refill_in(pool, 0);
+	}
+	*out = pool;
+	return 0;
+}
+
+void pool_destroy(struct pool *pool)
+{
+	if (!pool)
+		return;
+	loop_timer_disarm(&pool->refill);
+	loop_remove(pool->pressure_source);
+	if (pool->pressure >= 0)
+		close(pool->pressure);
+	while (pool->first) { /* those that were not waited for */
+		struct waiting *waiting = pool->first;
+		stop_watching(waiting);
+		loop_timer_disarm(&waiting->timer);
+		sandbox_finish(&waiting->sandbox);
+		pool->first = waiting->next;
+		free(waiting);
+	}
+	free(pool);
+}

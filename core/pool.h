@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sandboxes that are built ahead, each for one session. What waits is of the kind that was last
+ * asked for; at first, of that which the defaults come to.
+ */
+#ifndef POOL_H
+#define POOL_H
+
+#include "sandbox.h"
+
+struct mimobox;
+struct pool;
+
+/* `size`: how many wait. 0 or -ENOMEM. */
+int pool_create(struct mimobox *box, unsigned size, struct pool **out);
+/* Only once mimobox.waiting is 0. */
+void pool_destroy(struct pool *pool);
+
+/*
+ * Takes one of that shape; uid 0 stands for any id of a sandbox's own. True: it is the caller's.
+ * Either way, more of that shape are made in a while.
+ */
+bool pool_take(struct pool *pool, const struct sandbox_shape *shape, struct sandbox *out);
+
+/* Ends all that wait, and makes no more. */
+void pool_close(struct pool *pool);
+
+unsigned pool_ready(const struct pool *pool);
+
+#endif

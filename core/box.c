@@ -6,6 +6,7 @@
  */
 #include "session.h"
 #include "spawner.h"
+#include "sweeper.h"
 #include "units.h"
 #include "workspace.h"
 
@@ -375,6 +376,14 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 	return error;
 }
 
+static int create_helpers(struct mimobox *box)
+{
+	spawner_kind(&box->spawner_kind, &box->setup);
+	sweeper_kind(&box->sweeper_kind, box->cgroups);
+	int error = helper_create(box->loop, &box->spawner_kind, &box->spawner);
+	return error < 0 ? error : helper_create(box->loop, &box->sweeper_kind, &box->sweeper);
+}
+
 static int init_box(struct mimobox *box, const struct mimobox_options *options, char *why,
 		    size_t why_size)
 {
@@ -401,9 +410,9 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 		return error;
 	error = loop_create(&box->loop);
 	if (error == 0)
-		error = spawner_create(box->loop, &box->setup, &box->spawner);
-	if (error == 0)
 		error = cgroups_create(&box->cgroups);
+	if (error == 0)
+		error = create_helpers(box);
 	if (error == 0)
 		error = init_defaults(box, options->defaults, why, why_size);
 	const struct sysfilter *filter;
@@ -417,7 +426,8 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 static void free_box(struct mimobox *box)
 {
 	pool_destroy(box->pool);
-	spawner_destroy(box->spawner);
+	helper_destroy(box->spawner);
+	helper_destroy(box->sweeper);
 	cgroups_destroy(box->cgroups);
 	loop_destroy(box->loop);
 	config_finish(&box->defaults);

@@ -206,6 +206,15 @@ unsigned cgroups_can(const struct cgroups *cgroups)
 	return cgroups->can;
 }
 
+unsigned cgroups_descriptors(const struct cgroups *cgroups, int *out)
+{
+	unsigned count = 0;
+	for (int i = 0; i < CGROUP_BASES; i++)
+		if (cgroups->bases[i].fd >= 0)
+			out[count++] = cgroups->bases[i].fd;
+	return count;
+}
+
 /* Files */
 
 static int open_file(struct cgroups *cgroups, int index, const char *id, const char *file,

@@ -44,6 +44,9 @@ int cgroups_create(struct cgroups **out);
 void cgroups_destroy(struct cgroups *cgroups);
 unsigned cgroups_can(const struct cgroups *cgroups);
 
+/* The descriptors that groups are found by; up to 5. */
+unsigned cgroups_descriptors(const struct cgroups *cgroups, int *out);
+
 /* Makes a sandbox's group, without limits. -errno leaves nothing behind. */
 int cgroup_create(struct cgroups *cgroups, uint64_t id);
 /* Sets them. 0, or -errno, and *what is the file. */

@@ -202,7 +202,8 @@ static void *put(struct image *image, const void *data, size_t size)
 	if (image->failed)
 		return NULL;
 	memset(image->data + image->size, 0, at - image->size);
-	memcpy(image->data + at, data, size);
+	if (size)
+		memcpy(image->data + at, data, size);
 	image->size = end;
 	return (void *)(uintptr_t)at;
 }

@@ -3,6 +3,9 @@
  * A sandbox that waits holds nothing of anybody's: it was cloned from the spawner, and is told of
  * its plan only when it is taken. It is taken once; what is left of it goes with its session.
  *
+ * Its mounts are those of the machine when it was made. Who asks for paths of the host's gets one
+ * only if nothing was mounted or unmounted since.
+ *
  * They are made one at a time, and not at once when one was taken: the command that has just
  * begun goes first. When the machine is short of memory (PSI, Documentation/accounting/psi.rst),
  * those that wait are ended, and none is made for a while.
@@ -10,10 +13,10 @@
 #include "pool.h"
 
 #include "session.h"
-#include "spawner.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -30,6 +33,7 @@ struct waiting {
 	struct sandbox sandbox;
 	bool own_identity; /* of no user's */
 	bool ready, ending;
+	unsigned mounts; /* pool.mounts when it was made */
 	struct loop_source *start_source, *end_source;
 	struct loop_timer timer; /* patience with its making, then with its cgroup */
 	struct waiting *next;    /* younger */
@@ -42,6 +46,8 @@ struct pool {
 	struct sandbox_shape shape; /* of those to be made; uid 0: with ids of their own */
 	struct waiting *first;
 	struct loop_timer refill;
+	int mountinfo;   /* tells of changes, see proc_pid_mountinfo(5) */
+	unsigned mounts; /* how many there were */
 	int pressure;
 	struct loop_source *pressure_source;
 };
@@ -137,11 +143,12 @@ static void on_report(void *data, uint32_t events)
 	refill_in(waiting->pool, REFILL_NS);
 }
 
-static void on_clone(void *data, int error, pid_t pid, int pidfd)
+static void on_clone(void *data, int pid, int pidfd)
 {
 	struct waiting *waiting = data;
 	struct mimobox *box = waiting->pool->box;
 	struct start_report report;
+	int error = pid < 0 ? pid : 0;
 	if (error == 0)
 		error = sandbox_let_go(&waiting->sandbox, pid, pidfd, box->cgroups, &report);
 	if (error == 0) {
@@ -166,6 +173,13 @@ static void on_clone(void *data, int error, pid_t pid, int pidfd)
 	}
 }
 
+static void count_mounts(struct pool *pool)
+{
+	struct pollfd change = { .fd = pool->mountinfo, .events = POLLPRI };
+	if (pool->mountinfo < 0 || (poll(&change, 1, 0) > 0 && (change.revents & POLLPRI)))
+		pool->mounts++;
+}
+
 static int make(struct pool *pool)
 {
 	struct mimobox *box = pool->box;
@@ -175,6 +189,8 @@ static int make(struct pool *pool)
 	waiting->pool = pool;
 	loop_timer_init(&waiting->timer, box->loop, on_timer, waiting);
 	sandbox_init(&waiting->sandbox);
+	count_mounts(pool);
+	waiting->mounts = pool->mounts;
 	waiting->own_identity = pool->shape.uid == 0;
 	waiting->sandbox.shape = pool->shape;
 	if (waiting->own_identity)
@@ -243,17 +259,37 @@ static bool have(const struct pool *pool, const struct sandbox_shape *shape)
 	return false;
 }
 
-bool pool_take(struct pool *pool, const struct sandbox_shape *shape, struct sandbox *out)
+static struct waiting *find(const struct pool *pool, const struct sandbox_shape *shape, bool fresh)
 {
 	struct waiting *waiting = pool->first;
-	while (waiting && !(waiting->ready && is_of(waiting, shape)))
+	while (waiting && !(waiting->ready && is_of(waiting, shape) &&
+			    (!fresh || waiting->mounts == pool->mounts)))
 		waiting = waiting->next;
+	return waiting;
+}
+
+/* Those that were of no use to somebody for their age. */
+static void discard_stale(struct pool *pool)
+{
+	for (struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
+		if (waiting->ready && waiting->mounts != pool->mounts)
+			discard(waiting);
+}
+
+bool pool_take(struct pool *pool, const struct sandbox_shape *shape, bool fresh,
+	       struct sandbox *out)
+{
+	if (fresh)
+		count_mounts(pool);
+	struct waiting *waiting = find(pool, shape, fresh);
 	if (waiting) {
 		stop_watching(waiting);
 		unlink_waiting(waiting);
 		*out = waiting->sandbox;
 		pool->box->waiting--;
 		free(waiting);
+	} else if (fresh) {
+		discard_stale(pool);
 	}
 	/* Others go on waiting as long as there is one of each kind that is asked for. */
 	if (waiting || !have(pool, shape))
@@ -310,10 +346,11 @@ int pool_create(struct mimobox *box, unsigned size, struct pool **out)
 	struct pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return -ENOMEM;
-	*pool = (struct pool){ .box = box, .size = size, .pressure = -1 };
+	*pool = (struct pool){ .box = box, .size = size, .mountinfo = -1, .pressure = -1 };
 	loop_timer_init(&pool->refill, box->loop, on_refill, pool);
 	box_shape(&box->defaults, geteuid(), getegid(), &pool->shape);
 	if (size) {
+		pool->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 		watch_pressure(pool);
 		refill_in(pool, 0);
 	}
@@ -329,6 +366,8 @@ void pool_destroy(struct pool *pool)
 	loop_remove(pool->pressure_source);
 	if (pool->pressure >= 0)
 		close(pool->pressure);
+	if (pool->mountinfo >= 0)
+		close(pool->mountinfo);
 	while (pool->first) { /* those that were not waited for */
 		struct waiting *waiting = pool->first;
 		stop_watching(waiting);

@@ -37,11 +37,16 @@ const char *stage_name(int stage)
 
 /* Making */
 
-static int write_proc(pid_t pid, const char *file, const char *text)
+static int open_proc(pid_t pid, const char *file, int flags)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static int write_proc(pid_t pid, const char *file, const char *text)
+{
+	int fd = open_proc(pid, file, O_WRONLY);
 	if (fd < 0)
 		return -errno;
 	int error = write(fd, text, strlen(text)) < 0 ? -errno : 0;
@@ -82,17 +87,19 @@ static int make_sockets(int start[2], int control[2])
 
 void sandbox_init(struct sandbox *sandbox)
 {
-	*sandbox =
-		(struct sandbox){ .pidfd = -1, .start = -1, .control = -1, .ends = { -1, -1, -1 } };
+	*sandbox = (struct sandbox){
+		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .ends = { -1, -1, -1 }
+	};
 }
 
-int sandbox_ask(struct sandbox *sandbox, struct spawner *spawner, spawner_fn fn, void *data)
+int sandbox_ask(struct sandbox *sandbox, struct helper *spawner, helper_fn fn, void *data)
 {
 	int start[2], control[2];
 	int error = make_sockets(start, control);
 	if (error < 0)
 		return error;
-	error = spawner_ask(spawner, &sandbox->shape, start[1], control[1], fn, data);
+	error = helper_ask(spawner, &sandbox->shape, (const int[]){ start[1], control[1] }, 2, fn,
+			   data);
 	close(start[1]);
 	close(control[1]);
 	sandbox->start = start[0];
@@ -115,6 +122,7 @@ static int let_go(struct sandbox *sandbox, struct cgroups *cgroups, enum stage *
 	/* A daemon that the OOM killer spares, or prefers, is no reason to do so with its guests.
 	 */
 	write_proc(sandbox->init, "oom_score_adj", "0");
+	sandbox->mounts = open_proc(sandbox->init, "ns/mnt", O_RDONLY); /* or it takes longer */
 	return send(sandbox->start, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
@@ -252,6 +260,7 @@ void sandbox_finish(struct sandbox *sandbox)
 	close_one(&sandbox->pidfd);
 	close_one(&sandbox->start);
 	close_one(&sandbox->control);
+	close_one(&sandbox->mounts);
 	if (sandbox->ends[1] == sandbox->ends[0])
 		sandbox->ends[1] = -1;
 	for (int i = 0; i < 3; i++)

@@ -16,7 +16,7 @@
 #include <sys/types.h>
 
 struct plan;
-struct spawner;
+struct helper;
 
 /* The ids that a sandboxed program sees itself as. */
 enum { SANDBOX_UID = 1000, SANDBOX_GID = 1000 };
@@ -80,6 +80,7 @@ struct sandbox {
 		     */
 	int start;  /* socket; -1 once the start is over */
 	int control;
+	int mounts; /* its mount namespace, so that the last process to go need not clear it away */
 	/*
 	 * The other ends of its standard input, output and error, until somebody takes them over;
 	 * -1: not known yet, or none. With a terminal the first two are its master.
@@ -92,11 +93,11 @@ struct sandbox {
 void sandbox_init(struct sandbox *sandbox);
 
 /*
- * Asks for a clone of `sandbox->shape`; `fn`, as spawner_ask() calls it, hands the answer to
+ * Asks for a clone of `sandbox->shape`; `fn`, a helper_fn, hands the answer to
  * sandbox_let_go(). 0 or -errno.
  */
-int sandbox_ask(struct sandbox *sandbox, struct spawner *spawner,
-		void (*fn)(void *data, int error, pid_t pid, int pidfd), void *data);
+int sandbox_ask(struct sandbox *sandbox, struct helper *spawner,
+		void (*fn)(void *data, int pid, int pidfd), void *data);
 
 /*
  * Takes a clone, and lets it build itself in its group, which exists. On failure nothing is left of

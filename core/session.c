@@ -76,6 +76,8 @@ static void drop_sandbox(struct mimobox_session *session)
 	loop_remove(session->end_source);
 	session->start_source = session->end_source = NULL;
 	streams_close(session);
+	session->mounts = session->sandbox.mounts;
+	session->sandbox.mounts = -1;
 	sandbox_finish(&session->sandbox);
 	loop_timer_disarm(&session->timeout);
 	loop_timer_disarm(&session->kill_timer);
@@ -114,9 +116,40 @@ static void complete_failure(struct mimobox_session *session)
 		session_end_unstarted(session);
 }
 
+static void settle(struct mimobox_session *session);
+
+static void on_swept(void *data, int result, int descriptor)
+{
+	(void)descriptor;
+	struct mimobox_session *session = data;
+	if (result == -EBUSY) {
+		loop_timer_arm(&session->retry_timer, BUSY_RETRY_NS);
+		return;
+	}
+	session->has_cgroup = result < 0; /* the helper was killed: then it is done here */
+	settle(session);
+}
+
+/* True when the sweeper is at it. */
+static bool sweep(struct mimobox_session *session)
+{
+	int mounts = session->mounts;
+	session->mounts = -1;
+	int error = session->has_cgroup ? helper_ask(session->box->sweeper, &session->sandbox.group,
+						     &mounts, mounts >= 0, on_swept, session)
+					: -ENOENT;
+	if (mounts >= 0)
+		close(mounts);
+	return error == 0;
+}
+
 /* The last of the sandbox is its cgroup; with it goes the reference that the sandbox held. */
 static void settle(struct mimobox_session *session)
 {
+	if (session->state == MIMOBOX_EXITED)
+		session_account(session);
+	if (!session->swept && (session->swept = sweep(session)))
+		return;
 	if (!session_drop_cgroup(session)) {
 		loop_timer_arm(&session->retry_timer, BUSY_RETRY_NS);
 		return;
@@ -132,7 +165,9 @@ static void settle(struct mimobox_session *session)
 
 static void on_retry(void *data)
 {
-	settle(data);
+	struct mimobox_session *session = data;
+	session->swept = false;
+	settle(session);
 }
 
 static void on_timeout(void *data)
@@ -246,9 +281,10 @@ static int let_go(struct mimobox_session *session, pid_t pid, int pidfd)
 	return watch_start(session);
 }
 
-void session_cloned(void *data, int error, pid_t pid, int pidfd)
+void session_cloned(void *data, int pid, int pidfd)
 {
 	struct mimobox_session *session = data;
+	int error = pid < 0 ? pid : 0;
 	if (error < 0)
 		start_log_failure(session,
 				  &(struct start_report){ .stage = STAGE_CLONE, .error = -error });
@@ -405,33 +441,37 @@ static void on_end(void *data, uint32_t events)
 		session_drained(session);
 }
 
-static void log_end(struct mimobox_session *session)
+void session_account(struct mimobox_session *session)
 {
-	mimobox_session_log(session, "exited %d", session->status);
+	if (session->accounted || !session->has_cgroup)
+		return;
+	session->accounted = true;
+	cgroup_usage(session->box->cgroups, session->sandbox.group, &session->usage);
 	uint64_t kills = session->usage.oom_kills, refused = session->usage.refused_forks;
-	if (kills != 0 && kills != UINT64_MAX)
+	if (kills != 0 && kills != UINT64_MAX) {
+		if ((session->reason == END_SIGNAL || session->reason == END_LOST) &&
+		    session->status == -SIGKILL)
+			session->reason = END_OOM;
 		mimobox_session_log(session, "memory: %llu processes were killed at the limit",
 				    (unsigned long long)kills);
+	}
 	if (refused != 0 && refused != UINT64_MAX)
 		mimobox_session_log(session, "processes: %llu forks were refused at the limit",
 				    (unsigned long long)refused);
 }
 
+/* Whoever waits for the end is told first; what is left is cleared away after that. */
 void session_drained(struct mimobox_session *session)
 {
-	cgroup_usage(session->box->cgroups, session->sandbox.group, &session->usage);
-	if ((session->reason == END_SIGNAL || session->reason == END_LOST) &&
-	    session->status == -SIGKILL && session->usage.oom_kills != UINT64_MAX &&
-	    session->usage.oom_kills > 0)
-		session->reason = END_OOM;
 	drop_sandbox(session);
 	streams_end(session);
 	clock_gettime(CLOCK_REALTIME, &session->ended);
 	session->changed = session->ended;
-	log_end(session);
+	mimobox_session_log(session, "exited %d", session->status);
 	session->state = MIMOBOX_EXITED;
 	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
-	settle(session);
+	if (loop_timer_arm(&session->retry_timer, 0) < 0)
+		settle(session);
 }
 
 /* A session that is removed without having run: its readers get the end, its name is free. */
@@ -495,7 +535,7 @@ void session_init(struct mimobox_session *session)
 	loop_timer_init(&session->kill_timer, loop, on_kill_timer, session);
 	loop_timer_init(&session->retry_timer, loop, on_retry, session);
 	sandbox_init(&session->sandbox);
-	session->plan = -1;
+	session->plan = session->mounts = -1;
 	streams_init(session);
 	session->rows = 24;
 	session->cols = 80;
@@ -512,6 +552,8 @@ void session_orphan(struct mimobox_session *session)
 	drop_sandbox(session);
 	if (session->plan >= 0)
 		close(session->plan);
+	if (session->mounts >= 0)
+		close(session->mounts);
 	session_drop_cgroup(session);
 	streams_finish(session);
 	timeline_finish(&session->timeline);

@@ -11,6 +11,7 @@
 #include "box.h"
 #include "cgroup.h"
 #include "config.h"
+#include "helper.h"
 #include "init.h"
 #include "journal.h"
 #include "loop.h"
@@ -77,8 +78,10 @@ struct mimobox_session {
 	struct sandbox sandbox;
 	int plan;         /* for the sandbox, while it is being cloned; -1 */
 	int landlock_abi; /* in force in it; below 1: none */
-	bool has_cgroup;
-	struct cgroup_usage usage; /* of the whole life, once ended */
+	bool has_cgroup, swept;
+	struct cgroup_usage usage; /* of the whole life, once `accounted` */
+	bool accounted;
+	int mounts; /* the namespace of a sandbox that is no more, to be swept; -1 */
 	struct loop_source *start_source, *end_source;
 	struct loop_timer timeout;
 	struct loop_timer kill_timer;  /* the grace; after it, patience with init */
@@ -99,7 +102,8 @@ struct mimobox {
 	struct sysfilter filters[SYSFILTER_PROFILES][2]
 				[2]; /* by fork and by tcp_only; see box_filter() */
 	struct init_setup setup;
-	struct spawner *spawner;
+	struct helper_kind spawner_kind, sweeper_kind;
+	struct helper *spawner, *sweeper;
 	struct pool *pool;
 	unsigned waiting; /* sandboxes of the pool's, until their ends */
 
@@ -128,6 +132,9 @@ void session_kill(struct mimobox_session *session, enum end_reason reason);
 /* box.c, for session.c: out of the table of ids, when its last reference has gone. */
 void box_forget(struct mimobox *box, struct mimobox_session *session);
 
+/* session.c, for status.c: what is only looked up when it has ended, or when somebody asks. */
+void session_account(struct mimobox_session *session);
+
 /* session.c, for stream.c: the terminal of a session without processes was read to its end. */
 void session_drained(struct mimobox_session *session);
 
@@ -143,8 +150,8 @@ uid_t box_identity(struct mimobox *box);
  */
 void box_shape(const struct config *config, uid_t uid, gid_t gid, struct sandbox_shape *out);
 
-/* session.c, for start.c: a spawner_fn. */
-void session_cloned(void *data, int error, pid_t pid, int pidfd);
+/* session.c, for start.c: a helper_fn, for a clone. */
+void session_cloned(void *data, int pid, int pidfd);
 
 void session_notify(struct mimobox_session *session, unsigned events);
 

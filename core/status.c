@@ -145,8 +145,10 @@ static void print_stream(const struct mimobox_session *session, enum mimobox_str
 	fprintf(to, "%s-paused %s\n", name, stream->paused ? "yes" : "no");
 }
 
-void mimobox_session_print_status(const struct mimobox_session *session, FILE *to)
+void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 {
+	if (session->state == MIMOBOX_EXITED)
+		session_account(session);
 	fprintf(to, "state %s\n", state_name(session->state));
 	if (session->failure[0])
 		fprintf(to, "start-failed %s\n", session->failure);
@@ -195,8 +197,10 @@ void mimobox_session_print_config(const struct mimobox_session *session, FILE *t
 	config_print(&session->config, to);
 }
 
-void mimobox_session_print_log(const struct mimobox_session *session, FILE *to)
+void mimobox_session_print_log(struct mimobox_session *session, FILE *to)
 {
+	if (session->state == MIMOBOX_EXITED)
+		session_account(session);
 	journal_print(&session->journal, to);
 }
 

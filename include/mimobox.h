@@ -192,8 +192,8 @@ void mimobox_session_log(struct mimobox_session *session, const char *format, ..
 
 /* The texts of the files of the same names. */
 void mimobox_session_print_config(const struct mimobox_session *session, FILE *to);
-void mimobox_session_print_status(const struct mimobox_session *session, FILE *to);
-void mimobox_session_print_log(const struct mimobox_session *session, FILE *to);
+void mimobox_session_print_status(struct mimobox_session *session, FILE *to);
+void mimobox_session_print_log(struct mimobox_session *session, FILE *to);
 void mimobox_session_print_size(const struct mimobox_session *session, FILE *to);
 
 /*

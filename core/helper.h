@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process that does one kind of work for the daemon, of the kernel's that would hold up the
+ * loop: a copy of it from before there was anything of any user's in its memory, with no
+ * descriptors but its socket and those it is made with.
+ */
+#ifndef HELPER_H
+#define HELPER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct helper;
+struct loop;
+
+enum { HELPER_MESSAGE_MAX = 128, HELPER_DESCRIPTORS = 2 };
+
+/* The work, in the process: 0 and up, or -errno; `descriptors` are closed after it, and so is the
+ * one that it may put at *out, to be sent. */
+typedef int (*helper_work)(const void *context, const void *message, const int *descriptors,
+			   unsigned count, int *out);
+
+/* The answer: what the work returned, or -ECHILD; the descriptor is the callee's, -1: none. */
+typedef void (*helper_fn)(void *data, int result, int descriptor);
+
+struct helper_kind {
+	const char *title;
+	helper_work work;
+	const void *context;
+	size_t message_size;
+	int keep[8]; /* descriptors that the work needs, in any order; the first `kept` */
+	unsigned kept;
+};
+
+/* `kind` is borrowed. 0 or -errno. */
+int helper_create(struct loop *loop, const struct helper_kind *kind, struct helper **out);
+/* Whoever still waits is not told any more. */
+void helper_destroy(struct helper *helper);
+
+/*
+ * Asks for it: `message` is of the kind's size; the process gets copies of the descriptors. 0: `fn`
+ * is called from the loop later, in the order of asking; else -errno.
+ */
+int helper_ask(struct helper *helper, const void *message, const int *descriptors, unsigned count,
+	       helper_fn fn, void *data);
+
+#endif

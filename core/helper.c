@@ -118,6 +118,13 @@ static void close_others(const struct helper_kind *kind, int socket)
 	close_range(from, ~0U, 0);
 }
 
+/* Nor is what the daemon was started with anybody's business. */
+static void forget_environment(void)
+{
+	for (char **variable = environ; variable && *variable; variable++)
+		memset(*variable, 0, strlen(*variable));
+}
+
 _Noreturn static void serve(const struct helper_kind *kind, int socket)
 {
 	sigset_t all;
@@ -125,6 +132,7 @@ _Noreturn static void serve(const struct helper_kind *kind, int socket)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	init_title(kind->title);
+	forget_environment();
 	socket = fcntl(socket, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	int null = open("/dev/null", O_RDWR);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -308,8 +308,16 @@ _Noreturn static void run_command(const struct sandbox_shape *shape, const struc
 
 static void drop_privileges(const struct init_setup *setup)
 {
+	int error = privileges_drop(setup->no_capabilities);
+	if (error < 0)
+		fail(STAGE_PRIVILEGES, error, "capability sets");
+}
+
+/* For both processes, and whatever they start. What they have still is for making the sandbox. */
+static void bound_privileges(void)
+{
 	const char *what = NULL;
-	int error = privileges_drop(setup->no_capabilities, &what);
+	int error = privileges_bound(&what);
 	if (error < 0)
 		fail(STAGE_PRIVILEGES, error, what);
 }
@@ -333,14 +341,15 @@ _Noreturn static void build(const struct init_setup *setup, const struct sandbox
 		close(outer[i]);
 	if (!shape->terminal)
 		close(MASTER);
-	if (!shape->ends_with_command) /* init leads, and its own child is the command */
-		_exit(send(HANDED, "", 1, MSG_NOSIGNAL) != 1);
-	lead_session(shape);
+	if (shape->ends_with_command)
+		lead_session(shape);
 	if (close_range(HANDED + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0 ||
 	    send(HANDED, "", 1, MSG_NOSIGNAL) != 1)
 		fail(STAGE_FORK, -errno, "hand over");
 	int fd = receive_descriptor(HANDED);
-	struct plan *plan = fd < 0 ? NULL : plan_map(fd);
+	if (fd < 0)
+		_exit(0); /* the command is another, or there is none */
+	struct plan *plan = plan_map(fd);
 	if (!plan)
 		fail(STAGE_FORK, -ENOMEM, "plan");
 	run_command(shape, plan);
@@ -521,6 +530,7 @@ static void wait_for_builder(void)
 static pid_t start_command(const struct sandbox_shape *shape, const struct plan *plan,
 			   pid_t builder)
 {
+	close(HANDING);
 	waitpid(builder, NULL, 0);
 	lead_session(shape);
 	pid_t pid = _Fork();
@@ -529,6 +539,14 @@ static pid_t start_command(const struct sandbox_shape *shape, const struct plan 
 	if (pid < 0)
 		fail(STAGE_FORK, -errno, "fork");
 	return pid;
+}
+
+static void hand_over(int plan)
+{
+	int error = send_with(HANDING, "", 1, &plan, 1);
+	if (error < 0)
+		fail(STAGE_FORK, error, "hand over");
+	close(HANDING);
 }
 
 static void finish_root(const struct sandbox_shape *shape, const struct plan *plan)
@@ -552,6 +570,7 @@ _Noreturn void init_run(const struct init_setup *setup, const struct sandbox_sha
 	wait_for_parent();
 	finish_namespaces(shape);
 	privileges_shorten_turns();
+	bound_privileges();
 	prepare_for_two();
 	pid_t command = start_builder(setup, shape);
 	int fd = receive_plan(&plan);
@@ -563,11 +582,10 @@ _Noreturn void init_run(const struct init_setup *setup, const struct sandbox_sha
 	drop_privileges(setup);
 	if (!shape->ends_with_command)
 		command = start_command(shape, plan, command);
-	else if (send_with(HANDING, "", 1, &fd, 1) < 0)
-		fail(STAGE_FORK, -errno, "hand over");
+	else
+		hand_over(fd);
 	plan_unmap(plan);
 	close(fd);
-	close(HANDING);
 	close(START);
 	serve(shape, command);
 }

@@ -259,11 +259,18 @@ static bool have(const struct pool *pool, const struct sandbox_shape *shape)
 	return false;
 }
 
+/* Killed by somebody, of which the loop has not been told yet. */
+static bool has_ended(const struct waiting *waiting)
+{
+	struct pollfd end = { .fd = waiting->sandbox.pidfd, .events = POLLIN };
+	return poll(&end, 1, 0) != 0;
+}
+
 static struct waiting *find(const struct pool *pool, const struct sandbox_shape *shape, bool fresh)
 {
 	struct waiting *waiting = pool->first;
 	while (waiting && !(waiting->ready && is_of(waiting, shape) &&
-			    (!fresh || waiting->mounts == pool->mounts)))
+			    (!fresh || waiting->mounts == pool->mounts) && !has_ended(waiting)))
 		waiting = waiting->next;
 	return waiting;
 }

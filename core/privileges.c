@@ -48,7 +48,7 @@ void privileges_shorten_turns(void)
 	(void)syscall(SYS_sched_setattr, 0, &scheduling, 0);
 }
 
-int privileges_drop(cap_t none, const char **what)
+int privileges_bound(const char **what)
 {
 	const unsigned locked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
 				SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
@@ -63,9 +63,11 @@ int privileges_drop(cap_t none, const char **what)
 	*what = "securebits";
 	if (cap_set_secbits(locked) < 0)
 		return -errno;
-	*what = "capability sets";
-	if (cap_set_proc(none) < 0)
-		return -errno;
 	*what = "no_new_privs";
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int privileges_drop(cap_t none)
+{
+	return cap_set_proc(none) < 0 ? -errno : 0;
 }

@@ -17,10 +17,16 @@ int privileges_limit(uint64_t open_files, uint64_t file_size);
 void privileges_shorten_turns(void);
 
 /*
- * Empties the bounding, ambient, inheritable, permitted and effective capability sets, locks the
- * securebits and sets no_new_privs: capabilities(7), prctl(2). `none` is an empty cap_t made
- * beforehand, so that nothing is allocated here. 0, or -errno and what failed.
+ * Empties the bounding and ambient capability sets, locks the securebits and sets no_new_privs:
+ * capabilities(7), prctl(2). What is executed, here or in a child, has no privilege; the calling
+ * process keeps its own. 0, or -errno and what failed.
  */
-int privileges_drop(cap_t none, const char **what);
+int privileges_bound(const char **what);
+
+/*
+ * The calling process's own: empties the inheritable, permitted and effective sets. `none` is an
+ * empty cap_t made beforehand, so that nothing is allocated here. 0 or -errno.
+ */
+int privileges_drop(cap_t none);
 
 #endif

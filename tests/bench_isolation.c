@@ -112,7 +112,8 @@ static void confine(unsigned layers)
 			   root_enter(root, NULL, 0, &what) == 0 && close(root) == 0);
 	if (layers & PRIVILEGES)
 		child_need(privileges_limit(1024, UINT64_MAX) == 0 &&
-			   privileges_drop(bench.no_capabilities, &what) == 0);
+			   privileges_bound(&what) == 0 &&
+			   privileges_drop(bench.no_capabilities) == 0);
 	if (layers & INIT) {
 		int status = 0;
 		pid_t pid = _Fork();

@@ -230,14 +230,13 @@ void fixture_adopt(void)
 
 void fixture_daemon(const char *const options[])
 {
-	const char *argv[32] = { mimoboxfs() };
-	unsigned count = 1;
+	const char *argv[32] = { mimoboxfs(), "--pool", text("%u", fixture_pool()) };
+	unsigned count = 3;
 	struct run started;
 
-	while (options && options[count - 1]) {
+	while (options && *options) {
 		cr_assert_lt(count, 26);
-		argv[count] = options[count - 1];
-		count++;
+		argv[count++] = *options++;
 	}
 	argv[count++] = "--spool";
 	argv[count++] = fixture.spool;
@@ -254,6 +253,32 @@ void fixture_start(void)
 {
 	fixture_prepare();
 	fixture_daemon(NULL);
+}
+
+unsigned fixture_pool(void)
+{
+	const char *pool = getenv("POOL");
+
+	return pool ? (unsigned)atoi(pool) : 4;
+}
+
+/* Straight by read(): not a check, and whoever wants it asks again. */
+static bool pool_is_full(const void *unused)
+{
+	char data[4096] = "", *at;
+	int fd = open(text("%s/stats", fixture.mount), O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, data, sizeof(data) - 1);
+
+	(void)unused;
+	if (fd >= 0)
+		close(fd);
+	at = size > 0 ? strstr(data, "pool-ready ") : NULL;
+	return at && (unsigned)atoi(at + strlen("pool-ready ")) == fixture_pool();
+}
+
+void fixture_pool_filled(void)
+{
+	cr_assert(await(pool_is_full, NULL, 15000), "the pool has not been filled");
 }
 
 unsigned fixture_descriptors(void)

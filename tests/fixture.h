@@ -52,7 +52,11 @@ void fixture_daemon_ended(int signal);
 void fixture_nothing_left(pid_t pid);
 
 bool fixture_mounted(void);
-/* Descriptors that the daemon has open. */
+/* How many sandboxes the daemon is told to build ahead: $POOL, or 4. */
+unsigned fixture_pool(void);
+/* Waits until they are there. */
+void fixture_pool_filled(void);
+/* Descriptors that the daemon has open; some are for sandboxes that are built ahead. */
 unsigned fixture_descriptors(void);
 /* A mount namespace of the test's own: what it mounts is seen by nobody else, and goes with it. */
 void fixture_private_mounts(void);

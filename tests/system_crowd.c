@@ -159,6 +159,7 @@ Test(crowd, a_thousand_killed)
 	int status;
 
 	sessions_start();
+	fixture_pool_filled();
 	descriptors = fixture_descriptors();
 	pid = crowd("output", "output");
 	parks(pid);

@@ -37,6 +37,7 @@ Test(load, nothing_is_lost_or_leaked)
 
 	begin(0);
 	finish(0);
+	fixture_pool_filled();
 	before = fixture_descriptors();
 	for (unsigned i = 1; i <= ROUNDS + IN_FLIGHT; i++) {
 		if (i <= ROUNDS)
@@ -66,6 +67,7 @@ Test(load, a_hundred_at_once)
 
 	begin(0);
 	finish(0);
+	fixture_pool_filled();
 	before = fixture_descriptors();
 	for (unsigned i = 0; i < AT_ONCE; i++) {
 		numbers[i] = i + 1;
@@ -129,6 +131,7 @@ Test(load, churn)
 
 	begin(0);
 	finish(0);
+	fixture_pool_filled();
 	before = fixture_descriptors();
 	for (unsigned i = 0; i < 4; i++)
 		clients[i] = spawn_function(churn, &numbers[i]);

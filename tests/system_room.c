@@ -22,7 +22,7 @@ Test(room, few_descriptors)
 	setenv("FS", mimoboxfs(), 1);
 	setenv("D", fixture.dir, 1);
 	sh("cd $D; echo 'open-files 60' > defaults; ulimit -n 80;"
-	   "exec \"$FS\" --defaults $M/../defaults --spool $M/../spool --workspaces "
+	   "exec \"$FS\" --pool 0 --defaults $M/../defaults --spool $M/../spool --workspaces "
 	   "$M/../workspaces $M");
 	fixture_adopt();
 	session_run("first", "command exit 7\n", &status);

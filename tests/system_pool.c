@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sandboxes that are built ahead: each is used once, isolates as one made on demand does, and holds
+ * nothing of anybody's while it waits.
+ */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fixture.h"
+#include "outside.h"
+
+TestSuite(pool, .init = fixture_prepare, .fini = fixture_stop, .timeout = 120);
+
+static unsigned counter(const char *key)
+{
+	return (unsigned)strtoul(get_value("stats", key), NULL, 10);
+}
+
+static bool ready_is(const void *number)
+{
+	return counter("pool-ready") == *(const unsigned *)number;
+}
+
+static void start_daemon(const char *pool)
+{
+	const unsigned size = (unsigned)atoi(pool);
+
+	fixture_daemon((const char *const[]){ "--pool", pool, NULL });
+	cr_assert(await(ready_is, &size, 15000));
+}
+
+/* The daemon's children that wait, and their builders. */
+static unsigned waiting(pid_t pids[], unsigned room)
+{
+	char *list =
+		sh(text("for p in $(pgrep -P %d -x mimobox-init); do echo $p; pgrep -P $p; done",
+			fixture.daemon));
+	unsigned count = 0;
+
+	for (char *at = strtok(list, "\n"); at && count < room; at = strtok(NULL, "\n"))
+		pids[count++] = (pid_t)atoi(at);
+	return count;
+}
+
+Test(pool, counts_and_refills)
+{
+	const unsigned two = 2;
+	int status;
+
+	start_daemon("2");
+	for (unsigned i = 1; i <= 6; i++) {
+		cr_assert_str_eq(session_run("a", "command echo hi\n", &status), "hi\n");
+		cr_assert_eq(status, 0);
+		cr_assert_eq(rmdir(at("a")), 0);
+		cr_assert_eq(counter("pool-hits"), i);
+		cr_assert(await(ready_is, &two, 15000));
+	}
+	cr_assert_eq(counter("pool-misses"), 0);
+}
+
+Test(pool, none)
+{
+	int status;
+
+	start_daemon("0");
+	session_run("a", "command exit 4\n", &status);
+	cr_assert_eq(status, 4);
+	cr_assert_eq(counter("pool-hits"), 0);
+	cr_assert_eq(counter("pool-misses"), 1);
+	cr_assert_eq(counter("pool-ready"), 0);
+}
+
+/* What it cannot serve is made on demand, and from then on there are such, too. */
+Test(pool, follows_what_is_asked_for)
+{
+	static const char *const kinds[] = { "terminal no\n", "network host\n", "tmp-size 1M\n",
+					     "ends last-process\n" };
+	const unsigned two = 2;
+	int status;
+
+	start_daemon("2");
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		char *config = text("%scommand exit 6\n", kinds[i]);
+		unsigned misses = counter("pool-misses"), hits = counter("pool-hits");
+
+		session_run("a", config, &status);
+		cr_expect_eq(status, 6, "%s", kinds[i]);
+		cr_assert_eq(rmdir(at("a")), 0);
+		cr_expect_eq(counter("pool-misses"), misses + 1, "%s", kinds[i]);
+		for (int tries = 0; tries < 20 && counter("pool-hits") == hits; tries++) {
+			pause_ms(20);
+			cr_assert(await(ready_is, &two, 15000));
+			session_run("a", config, &status);
+			cr_expect_eq(status, 6, "%s", kinds[i]);
+			cr_assert_eq(rmdir(at("a")), 0);
+		}
+		cr_expect_gt(counter("pool-hits"), hits, "%s", kinds[i]);
+	}
+}
+
+/* Each has processes, an id, a network and a /tmp that nobody had before. */
+Test(pool, each_is_used_once)
+{
+	static const char config[] =
+		"command touch /tmp/mine; ls /tmp; readlink /proc/self/ns/net; "
+		"cat /proc/self/uid_map; hostname lost 2>/dev/null; hostname\n";
+	const char *before = "";
+	int status;
+
+	start_daemon("3");
+	for (int i = 0; i < 5; i++) {
+		char *is = session_run("a", config, &status);
+
+		cr_assert_eq(strncmp(is, "mine\n", 5), 0, "%s", is);
+		cr_assert(has(is, "\nmimobox\n"), "%s", is);
+		cr_assert_str_neq(is, before);
+		cr_assert_eq(rmdir(at("a")), 0);
+		before = is;
+	}
+}
+
+/* What a session's own config wants is so in one that was built before it was known. */
+Test(pool, serves_what_a_session_adds)
+{
+	char *is;
+
+	start_daemon("1");
+	session_make("a");
+	put_all("a/size", "37 91\n");
+	put_all("a/config",
+		"memory 100M\nprocesses 33\ncpu 0.5\nopen-files 77\nfile-size 5M\n"
+		"env ANSWER=42\ncwd /usr\nargv [\"sh\",\"-c\",\"stty size; pwd; ulimit -n; "
+		"ulimit -f; echo $ANSWER; echo here > /workspace/f; "
+		"cat /workspace/f; read x\"]\n");
+	put_all("a/ctl", "start\n");
+	cr_assert_eq(counter("pool-hits"), 1);
+	is = sh("cat $M/a/wait/match@0:here >/dev/null; tr -d '\\r' < $M/a/transcript");
+	cr_assert_str_eq(is, "37 91\n/usr\n77\n10240\n42\nhere\n");
+	is = sh(text("grep -h . $(find /sys/fs/cgroup -path '*mimobox-%d*' \\( -name "
+		     "memory.limit_in_bytes -o -name pids.max -o -name cpu.cfs_quota_us -o -name "
+		     "memory.max -o -name cpu.max \\)) | sort -u",
+		     fixture.daemon));
+	cr_assert(has(is, "104857600\n"), "%s", is);
+	cr_assert(has(is, "34\n"), "%s", is);
+	cr_assert(has(is, "50000"), "%s", is);
+	put_all("a/input", "\n");
+	session_exit("a");
+}
+
+/* All that the kernel tells of a process's confinement, the numbers of this one left out. */
+static const char evidence[] =
+	"command exec 2>&1; grep -E '^(Seccomp|NoNewPrivs|Cap|Groups|CoreDumping)' "
+	"/proc/self/status; cut -d' ' -f4- /proc/self/mountinfo | "
+	"sed 's,/workspaces/[^ ]*,W,; s/uid=[0-9]*,gid=[0-9]*//' | sort; "
+	"cat /proc/self/cgroup | sed 's/[0-9]*$//'; cat /proc/self/limits; env; "
+	"cat /proc/self/comm; ls /proc/self/fd; cat /proc/self/uid_map | sed 's/1879[0-9]*/X/'; "
+	"ls /proc | grep -c '^[0-9]'; id; tty; stat -c '%A %U %n' /tmp /dev/* /workspace\n";
+
+static const char *const profiles[] = { "",           "shell.conf", "python.conf",   "node.conf",
+					"build.conf", "agent.conf", "network host\n" };
+
+/* `status`, without what differs from one session to the next. */
+static char *in_force(void)
+{
+	return sh("grep -E '^(seccomp|no-new-privs|caps|landlock|uid|gid|namespace)' $M/a/status | "
+		  "sed 's/\\[.*//; s/ 1879[0-9]*//g'");
+}
+
+static char *profile_text(const char *name)
+{
+	return strstr(name, ".conf") ? sh(text("cat %s/%s", getenv("PROFILES"), name))
+				     : text("%s", name);
+}
+
+static char *one(const char *profile)
+{
+	int status;
+	char *said, *told;
+
+	session_start("a", text("%s%s", profile, "command read x\n"));
+	told = in_force();
+	cr_assert_eq(rmdir(at("a")), 0);
+	said = session_run("a", text("%s%s", profile, evidence), &status);
+	cr_assert_eq(rmdir(at("a")), 0);
+	return text("%s%s", told, said);
+}
+
+/* Says the first line that differs. */
+static void expect_same(const char *profile, const char *warm, const char *cold)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; warm[i] && warm[i] == cold[i]; i++)
+		from = warm[i] == '\n' ? i + 1 : from;
+	cr_expect_str_eq(warm, cold, "'%s': warm: %.*s, cold: %.*s", profile,
+			 (int)strcspn(warm + from, "\n"), warm + from,
+			 (int)strcspn(cold + from, "\n"), cold + from);
+}
+
+Test(pool, isolates_as_one_made_on_demand)
+{
+	const unsigned none = 0, two = 2;
+	char *cold[sizeof(profiles) / sizeof(*profiles)];
+
+	start_daemon("0");
+	cr_assert(ready_is(&none));
+	for (unsigned i = 0; i < sizeof(profiles) / sizeof(*profiles); i++)
+		cold[i] = one(profile_text(profiles[i]));
+	cr_assert_eq(counter("pool-hits"), 0);
+	fixture_daemon_ended(SIGTERM);
+	start_daemon("2");
+	for (unsigned i = 0; i < sizeof(profiles) / sizeof(*profiles); i++) {
+		char *warm = NULL;
+		bool served = false;
+
+		for (int tries = 0; tries < 20 && !served; tries++) {
+			unsigned hits = counter("pool-hits");
+
+			cr_assert(await(ready_is, &two, 15000));
+			pause_ms(20);
+			cr_assert(await(ready_is, &two, 15000));
+			warm = one(profile_text(profiles[i]));
+			served = counter("pool-hits") == hits + 2;
+		}
+		cr_expect(served, "'%s'", profiles[i]);
+		expect_same(profiles[i], warm, cold[i]);
+	}
+}
+
+static void expect_nothing_of_users(pid_t pid, const char *secret)
+{
+	char *descriptors = sh(text("ls -l /proc/%d/fd | sed 1d | sed 's/.*-> //'", pid));
+
+	for (char *line = strtok(descriptors, "\n"); line; line = strtok(NULL, "\n"))
+		cr_expect(has(line, "socket:") || has(line, "signalfd") ||
+				  !strcmp(line, "/dev/null") || has(line, "pts/") ||
+				  has(line, "ptmx") || !strcmp(line, "/"),
+			  "%d has %s", pid, line);
+	cr_expect_eq(run_shell("sh", text("grep -q %s /proc/%d/environ", secret, pid)).status, 1);
+}
+
+/* The daemon's memory has a secret of a session's in it, and its environment has another. */
+Test(pool, what_waits_holds_nothing_of_anybody)
+{
+	static const char search[] =
+		"import sys,re\n"
+		"found=0\n"
+		"for pid in sys.argv[2:]:\n"
+		"    mem=open('/proc/%s/mem'%pid,'rb',0)\n"
+		"    for line in open('/proc/%s/maps'%pid):\n"
+		"        m=re.match(r'([0-9a-f]+)-([0-9a-f]+) r.*',line)\n"
+		"        if not m or 'vvar' in line or 'vsyscall' in line: continue\n"
+		"        a,b=int(m[1],16),int(m[2],16)\n"
+		"        if b-a>1<<28: continue\n"
+		"        try:\n"
+		"            mem.seek(a); data=mem.read(b-a)\n"
+		"        except OSError: continue\n"
+		"        found+=data.count(sys.argv[1].encode())\n"
+		"print(found)\n";
+	const unsigned two = 2;
+	pid_t pids[16];
+	unsigned count;
+	char *secret = text("secret%u", marker()), *other = text("private%u", marker()),
+	     *list = text("%s", "");
+	char *script = text("%s/search.py", fixture.dir);
+	FILE *file = fopen(script, "we");
+
+	cr_assert(file && fputs(search, file) >= 0 && fclose(file) == 0);
+	setenv("DAEMON_SECRET", secret, 1);
+	start_daemon("2");
+	unsetenv("DAEMON_SECRET");
+	session_start("a", text("env TOKEN=%s\ncommand echo $TOKEN; read x\n", other));
+	sh(text("cat $M/a/wait/match@0:%s", other));
+	cr_assert(await(ready_is, &two, 15000));
+	put_all("a/ctl", "kill\n");
+	session_exit("a");
+	count = waiting(pids, 16);
+	cr_assert_eq(count, 4, "%u processes wait", count);
+	for (unsigned i = 0; i < count; i++) {
+		expect_nothing_of_users(pids[i], secret);
+		list = text("%s %d", list, pids[i]);
+	}
+	/* A search that finds nothing where there is something proves nothing. */
+	cr_assert_gt(atoi(sh(text("python3 %s %s %d", script, other, fixture.daemon))), 0);
+	cr_assert_eq(atoi(sh(text("python3 %s %s%s", script, other, list))), 0);
+	cr_assert_eq(unlink(script), 0);
+}
+
+/* The helpers and all that waits are killed from outside: a start is served all the same. */
+Test(pool, survives_what_kills_it)
+{
+	pid_t pids[16];
+	unsigned count;
+	int status;
+
+	start_daemon("2");
+	count = waiting(pids, 16);
+	for (unsigned i = 0; i < count; i++)
+		kill(pids[i], SIGKILL);
+	for (unsigned i = 0; i < count; i++)
+		cr_assert(await(process_gone, &pids[i], 5000));
+	session_run("a", "command exit 9\n", &status);
+	cr_assert_eq(status, 9);
+	sh(text("pkill -9 -P %d -x mimobox-spawner; pkill -9 -P %d -x mimobox-sweeper",
+		fixture.daemon, fixture.daemon));
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(rmdir(at("a")), 0);
+		session_run("a", "command exit 9\n", &status);
+		cr_assert_eq(status, 9);
+	}
+}
+
+/* A session that asks for a path sees what is mounted there now, not what was. */
+Test(pool, sees_mounts_that_came_later)
+{
+	char *place = text("%s/later", fixture.dir);
+	int status;
+
+	fixture_private_mounts();
+	cr_assert_eq(mkdir(place, 0755), 0);
+	start_daemon("2");
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(mount("tmpfs", place, "tmpfs", 0, NULL), 0);
+		sh(text("echo %d > %s/new", i, place));
+		cr_assert_str_eq(session_run("a", text("ro %s\ncommand cat %s/new\n", place, place),
+					     &status),
+				 text("%d\n", i));
+		cr_assert_eq(rmdir(at("a")), 0);
+		cr_assert_eq(umount2(place, MNT_DETACH), 0);
+	}
+	cr_assert_eq(rmdir(place), 0);
+}

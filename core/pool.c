@@ -3,8 +3,9 @@
  * A sandbox that waits holds nothing of anybody's: it was cloned from the spawner, and is told of
  * its plan only when it is taken. It is taken once; what is left of it goes with its session.
  *
- * Its mounts are those of the machine when it was made. Who asks for paths of the host's gets one
- * only if nothing was mounted or unmounted since.
+ * Until it is taken it has all the mounts of the machine, as they were when it was made, and would
+ * hold on to one that is unmounted. So when anything is mounted or unmounted, others take the place
+ * of those that wait.
  *
  * They are made one at a time, and not at once when one was taken: the command that has just
  * begun goes first. When the machine is short of memory (PSI, Documentation/accounting/psi.rst),
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #define REFILL_NS UINT64_C(3000000)
+#define MOUNTS_NS UINT64_C(50000000)
 #define BUILD_PATIENCE_NS UINT64_C(10000000000)
 /* After a failure, or a shortage. */
 #define HOLD_NS UINT64_C(10000000000)
@@ -49,7 +51,7 @@ struct pool {
 	int mountinfo;   /* tells of changes, see proc_pid_mountinfo(5) */
 	unsigned mounts; /* how many there were */
 	int pressure;
-	struct loop_source *pressure_source;
+	struct loop_source *pressure_source, *mounts_source;
 };
 
 static void refill_in(struct pool *pool, uint64_t ns)
@@ -173,11 +175,27 @@ static void on_clone(void *data, int pid, int pidfd)
 	}
 }
 
+static void discard_stale(struct pool *pool)
+{
+	for (struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
+		if (!waiting->ending && waiting->mounts != pool->mounts)
+			discard(waiting);
+}
+
+static void on_mounts(void *data, uint32_t events)
+{
+	struct pool *pool = data;
+	pool->mounts += (events & EPOLLPRI) != 0;
+	discard_stale(pool);
+	refill_in(pool, MOUNTS_NS); /* there may be more of it */
+}
+
+/* The loop may not have come to it yet. */
 static void count_mounts(struct pool *pool)
 {
 	struct pollfd change = { .fd = pool->mountinfo, .events = POLLPRI };
-	if (pool->mountinfo < 0 || (poll(&change, 1, 0) > 0 && (change.revents & POLLPRI)))
-		pool->mounts++;
+	if (poll(&change, 1, 0) > 0 && (change.revents & POLLPRI))
+		on_mounts(pool, EPOLLPRI);
 }
 
 static int make(struct pool *pool)
@@ -266,37 +284,18 @@ static bool has_ended(const struct waiting *waiting)
 	return poll(&end, 1, 0) != 0;
 }
 
-static struct waiting *find(const struct pool *pool, const struct sandbox_shape *shape, bool fresh)
+bool pool_take(struct pool *pool, const struct sandbox_shape *shape, struct sandbox *out)
 {
+	count_mounts(pool);
 	struct waiting *waiting = pool->first;
-	while (waiting && !(waiting->ready && is_of(waiting, shape) &&
-			    (!fresh || waiting->mounts == pool->mounts) && !has_ended(waiting)))
+	while (waiting && !(waiting->ready && is_of(waiting, shape) && !has_ended(waiting)))
 		waiting = waiting->next;
-	return waiting;
-}
-
-/* Those that were of no use to somebody for their age. */
-static void discard_stale(struct pool *pool)
-{
-	for (struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
-		if (waiting->ready && waiting->mounts != pool->mounts)
-			discard(waiting);
-}
-
-bool pool_take(struct pool *pool, const struct sandbox_shape *shape, bool fresh,
-	       struct sandbox *out)
-{
-	if (fresh)
-		count_mounts(pool);
-	struct waiting *waiting = find(pool, shape, fresh);
 	if (waiting) {
 		stop_watching(waiting);
 		unlink_waiting(waiting);
 		*out = waiting->sandbox;
 		pool->box->waiting--;
 		free(waiting);
-	} else if (fresh) {
-		discard_stale(pool);
 	}
 	/* Others go on waiting as long as there is one of each kind that is asked for. */
 	if (waiting || !have(pool, shape))
@@ -348,6 +347,15 @@ static void watch_pressure(struct pool *pool)
 			 &pool->pressure_source);
 }
 
+static int watch_mounts(struct pool *pool)
+{
+	pool->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (pool->mountinfo < 0)
+		return -errno;
+	return loop_add(pool->box->loop, pool->mountinfo, EPOLLPRI, on_mounts, pool,
+			&pool->mounts_source);
+}
+
 int pool_create(struct mimobox *box, unsigned size, struct pool **out)
 {
 	struct pool *pool = calloc(1, sizeof(*pool));
@@ -356,13 +364,12 @@ int pool_create(struct mimobox *box, unsigned size, struct pool **out)
 	*pool = (struct pool){ .box = box, .size = size, .mountinfo = -1, .pressure = -1 };
 	loop_timer_init(&pool->refill, box->loop, on_refill, pool);
 	box_shape(&box->defaults, geteuid(), getegid(), &pool->shape);
-	if (size) {
-		pool->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-		watch_pressure(pool);
-		refill_in(pool, 0);
-	}
 	*out = pool;
-	return 0;
+	if (size == 0)
+		return 0;
+	watch_pressure(pool);
+	refill_in(pool, 0);
+	return watch_mounts(pool);
 }
 
 void pool_destroy(struct pool *pool)
@@ -371,6 +378,7 @@ void pool_destroy(struct pool *pool)
 		return;
 	loop_timer_disarm(&pool->refill);
 	loop_remove(pool->pressure_source);
+	loop_remove(pool->mounts_source);
 	if (pool->pressure >= 0)
 		close(pool->pressure);
 	if (pool->mountinfo >= 0)

@@ -11,18 +11,16 @@
 struct mimobox;
 struct pool;
 
-/* `size`: how many wait. 0 or -ENOMEM. */
+/* `size`: how many wait. 0 or -errno; pool_destroy() in either case. */
 int pool_create(struct mimobox *box, unsigned size, struct pool **out);
 /* Only once mimobox.waiting is 0. */
 void pool_destroy(struct pool *pool);
 
 /*
- * Takes one of that shape; uid 0 stands for any id of a sandbox's own; `fresh`: one that has the
- * machine's mounts as they are now. True: it is the caller's. Either way, more of that shape are
- * made in a while.
+ * Takes one of that shape; uid 0 stands for any id of a sandbox's own. True: it is the caller's.
+ * Either way, more of that shape are made in a while.
  */
-bool pool_take(struct pool *pool, const struct sandbox_shape *shape, bool fresh,
-	       struct sandbox *out);
+bool pool_take(struct pool *pool, const struct sandbox_shape *shape, struct sandbox *out);
 
 /* Ends all that wait, and makes no more. */
 void pool_close(struct pool *pool);

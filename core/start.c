@@ -171,8 +171,7 @@ static int launch(struct mimobox_session *session, struct start_report *report)
 	if (plan < 0)
 		return plan;
 	box_shape(&session->config, session->uid, session->run_gid, &shape);
-	if (pool_take(box->pool, &shape, session->config.access.path_count > 0,
-		      &session->sandbox)) {
+	if (pool_take(box->pool, &shape, &session->sandbox)) {
 		box->stats.pool_hits++;
 		return take_over(session, plan, report);
 	}

@@ -26,11 +26,11 @@ static bool is_plain(const char *path)
 	return true;
 }
 
-static bool is_below(const char *path, const char *directory)
+bool access_is_below(const char *path, const char *directory)
 {
 	size_t length = strlen(directory);
-	return strncmp(path, directory, length) == 0 &&
-	       (path[length] == '/' || path[length] == '\0');
+	return length == 1 || (strncmp(path, directory, length) == 0 &&
+			       (path[length] == '/' || path[length] == '\0'));
 }
 
 /* One slash between parts and none at the end, so that the same place has one name. */
@@ -45,11 +45,18 @@ static void tidy(char *path)
 	*to = '\0';
 }
 
+bool access_tidy(char *path)
+{
+	tidy(path);
+	return is_plain(path);
+}
+
 static const char *refuse_path(const char *outside, const char *inside)
 {
 	if (!is_plain(outside) || !is_plain(inside))
 		return "not an absolute path without '.' and '..'";
-	if (strcmp(inside, "/") == 0 || is_below(inside, "/proc") || is_below(inside, "/dev"))
+	if (strcmp(inside, "/") == 0 || access_is_below(inside, "/proc") ||
+	    access_is_below(inside, "/dev"))
 		return "that place is the sandbox's own (name another: OUTSIDE:INSIDE)";
 	return NULL;
 }

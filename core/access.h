@@ -36,6 +36,11 @@ struct access {
 	uint64_t landlock; /* the lowest version of Landlock that will do; 0: none is needed */
 };
 
+/* Gives a place its one name, in place; false where it is relative or has `.` or `..` in it. */
+bool access_tidy(char *path);
+/* By name, both tidy; a directory is below itself. */
+bool access_is_below(const char *path, const char *directory);
+
 /*
  * `PATH` or `OUTSIDE:INSIDE`; another path for the same place inside takes its place. 0, -ENOMEM,
  * or with *why -E2BIG, too many, or -EINVAL: relative, `..` in it, or a place that is the sandbox's

@@ -203,7 +203,9 @@ int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid
 	session->run_uid = uid ? uid : own;
 	session->run_gid = uid && gid ? gid : own;
 	session_init(session);
-	error = workspace_create(session);
+	error = ceiling_enter(box->ceiling, uid, &session->share);
+	if (error == 0)
+		error = workspace_create(session);
 	if (error < 0) {
 		session_free(session);
 		return error;
@@ -231,6 +233,7 @@ void mimobox_session_remove(struct mimobox_session *session)
 		box->last = session->previous;
 	box->count--;
 	box->lingering += session->sandbox.pidfd >= 0 || session->has_cgroup;
+	session_give_back(session);
 	if (session->state == MIMOBOX_CREATED)
 		session_end_unstarted(session);
 	else if (session->state == MIMOBOX_EXITED)
@@ -337,6 +340,25 @@ static int init_defaults(struct mimobox *box, const char *text, char *why, size_
 	return error;
 }
 
+/* An ordinary user's daemon bounds nobody: it has no other users. But its text must be good. */
+static int init_ceiling(struct mimobox *box, const char *text, char *why, size_t why_size)
+{
+	struct reason reason;
+	unsigned line;
+	if (!text)
+		return 0;
+	int error = ceiling_create(text, &box->ceiling, &line, &reason);
+	if (error < 0) {
+		explain(why, why_size, "ceiling: line %u: %s", line, reason.text);
+		return error;
+	}
+	if (geteuid() != 0) {
+		ceiling_destroy(box->ceiling);
+		box->ceiling = NULL;
+	}
+	return 0;
+}
+
 /* The box */
 
 int box_filter(struct mimobox *box, const struct access *access, const struct sysfilter **out,
@@ -415,6 +437,8 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 		error = create_helpers(box);
 	if (error == 0)
 		error = init_defaults(box, options->defaults, why, why_size);
+	if (error == 0)
+		error = init_ceiling(box, options->ceiling, why, why_size);
 	const struct sysfilter *filter;
 	if (error == 0)
 		error = box_filter(box, &box->defaults.access, &filter, why, why_size);
@@ -432,6 +456,7 @@ static void free_box(struct mimobox *box)
 	loop_destroy(box->loop);
 	config_finish(&box->defaults);
 	config_finish(&box->builtin);
+	ceiling_destroy(box->ceiling);
 	if (box->setup.no_capabilities)
 		cap_free(box->setup.no_capabilities);
 	for (int profile = 0; profile < SYSFILTER_PROFILES; profile++)

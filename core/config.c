@@ -497,16 +497,31 @@ static int reset(struct config *config, const struct config *defaults, struct re
 	return 0;
 }
 
-static int apply_key(struct config *config, const char *name, char *value, struct reason *reason)
+static const struct key *find_key(const char *name)
 {
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		if (strcmp(keys[i].name, name) != 0)
-			continue;
-		if (*value == '\0')
-			return refuse(reason, "key '%s' has no value", name);
-		return keys[i].parse(config, &keys[i], value, reason);
-	}
-	return refuse(reason, "unknown key '%.100s'", name);
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+bool config_has_key(const char *name)
+{
+	return find_key(name) != NULL;
+}
+
+int config_set(struct config *config, const struct config *defaults, const char *name,
+	       const char *value, struct reason *reason)
+{
+	if (strcmp(name, "reset") == 0)
+		return *value ? refuse(reason, "reset takes no value")
+			      : reset(config, defaults, reason);
+	const struct key *key = find_key(name);
+	if (!key)
+		return refuse(reason, "unknown key '%.100s'", name);
+	if (*value == '\0')
+		return refuse(reason, "key '%s' has no value", name);
+	return key->parse(config, key, value, reason);
 }
 
 /* Blanks at the end matter only to those whose value is any text. */
@@ -519,8 +534,7 @@ static void trim(const char *name, char *value)
 		value[--length] = '\0';
 }
 
-static int apply_line(struct config *config, const struct config *defaults, char *line,
-		      struct reason *reason)
+static int read_line(char *line, config_line_fn take, void *data, struct reason *reason)
 {
 	char *name = line + strspn(line, " \t");
 	if (*name == '#' || name[strspn(name, " \t\r")] == '\0')
@@ -530,14 +544,11 @@ static int apply_line(struct config *config, const struct config *defaults, char
 	value += strspn(value, " \t");
 	name[length] = '\0';
 	trim(name, value);
-	if (strcmp(name, "reset") == 0)
-		return *value ? refuse(reason, "reset takes no value")
-			      : reset(config, defaults, reason);
-	return apply_key(config, name, value, reason);
+	return take(data, name, value, reason);
 }
 
-size_t config_apply(struct config *config, const struct config *defaults, const char *text,
-		    size_t size, int *error, unsigned *line, struct reason *reason)
+size_t config_read(const char *text, size_t size, config_line_fn take, void *data, int *error,
+		   unsigned *line, struct reason *reason)
 {
 	size_t taken = 0;
 	*error = 0;
@@ -554,13 +565,31 @@ size_t config_apply(struct config *config, const struct config *defaults, const 
 		else if (strlen(copy) != length)
 			*error = refuse(reason, "a NUL byte");
 		else
-			*error = apply_line(config, defaults, copy, reason);
+			*error = read_line(copy, take, data, reason);
 		free(copy);
 		if (*error < 0)
 			return taken;
 		taken += length + (end ? 1 : 0);
 	}
 	return taken;
+}
+
+struct target {
+	struct config *config;
+	const struct config *defaults;
+};
+
+static int set_line(void *data, const char *name, const char *value, struct reason *reason)
+{
+	const struct target *target = data;
+	return config_set(target->config, target->defaults, name, value, reason);
+}
+
+size_t config_apply(struct config *config, const struct config *defaults, const char *text,
+		    size_t size, int *error, unsigned *line, struct reason *reason)
+{
+	struct target target = { config, defaults };
+	return config_read(text, size, set_line, &target, error, line, reason);
 }
 
 void config_print(const struct config *config, FILE *to)

@@ -47,6 +47,22 @@ int config_init(struct config *config);
 int config_copy(struct config *to, const struct config *from);
 void config_finish(struct config *config);
 
+/* Whether `config` has the key. */
+bool config_has_key(const char *name);
+/*
+ * One key, or `reset` with an empty value, which goes back to `defaults` (NULL: the built-in
+ * ones). 0, or -errno and why, and nothing is changed.
+ */
+int config_set(struct config *config, const struct config *defaults, const char *name,
+	       const char *value, struct reason *reason);
+
+/* What is done with a line; as config_set(). Comments and empty lines are left out. */
+typedef int (*config_line_fn)(void *data, const char *name, const char *value,
+			      struct reason *reason);
+/* Splits a text into its lines, until one is refused; the results are config_apply()'s. */
+size_t config_read(const char *text, size_t size, config_line_fn take, void *data, int *error,
+		   unsigned *line, struct reason *reason);
+
 /*
  * Takes `key value` lines over `config`; `reset` goes back to `defaults` (NULL: the built-in
  * ones). Returns the bytes taken. Where that is less than `size`, the line that begins there was

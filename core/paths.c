@@ -237,10 +237,10 @@ static int open_path(const char *outside)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The guard goes by the name that the kernel has for what was opened. */
-static int guard(int fd, uid_t uid)
+/* The name that the kernel has for what was opened: no link is in it. */
+static int name_of(int fd, char path[static PATH_MAX])
 {
-	char name[32], path[PATH_MAX];
+	char name[32];
 	strcpy(name, "/proc/self/fd/");
 	size_t length = strlen(name), digits = 1;
 	for (int rest = fd; rest >= 10; rest /= 10)
@@ -248,11 +248,42 @@ static int guard(int fd, uid_t uid)
 	name[length + digits] = '\0';
 	for (; digits > 0; digits--, fd /= 10)
 		name[length + digits - 1] = (char)('0' + fd % 10);
-	ssize_t size = readlink(name, path, sizeof(path) - 1);
+	ssize_t size = readlink(name, path, PATH_MAX - 1);
 	if (size < 0)
 		return -errno;
 	path[size] = '\0';
-	return path[0] == '/' ? guard_session_filesystems(path, uid) : -ENOENT;
+	return path[0] == '/' ? 0 : -ENOENT;
+}
+
+/* Whoever cannot come to the directory cannot have come by a path below it. */
+static bool leads_below(const char *path, const char *directory)
+{
+	char name[PATH_MAX];
+	int fd = open_path(directory);
+	if (fd < 0)
+		return false;
+	bool below = name_of(fd, name) == 0 && is_at_or_below(path, name);
+	close(fd);
+	return below;
+}
+
+static int check_bounds(const struct sandbox_path *path, const char *name)
+{
+	if (!path->bounds)
+		return 0;
+	for (const struct path_bound *bound = path->bounds; bound->path; bound++)
+		if ((bound->writable || !path->writable) && leads_below(name, bound->path))
+			return 0;
+	return -EPERM;
+}
+
+static int guard(const struct sandbox_path *path, int fd, uid_t uid)
+{
+	char name[PATH_MAX];
+	int error = name_of(fd, name);
+	if (error == 0)
+		error = check_bounds(path, name);
+	return error < 0 ? error : guard_session_filesystems(name, uid);
 }
 
 static int open_one(struct sandbox_path *path, bool guarded, uid_t uid)
@@ -260,7 +291,7 @@ static int open_one(struct sandbox_path *path, bool guarded, uid_t uid)
 	int fd = open_path(path->outside);
 	if (fd < 0)
 		return fd;
-	int error = guarded ? guard(fd, uid) : 0;
+	int error = guarded ? guard(path, fd, uid) : 0;
 	if (error == 0) {
 		path->mount = mount_clone(
 			fd, "", MOUNT_LOCKED_DOWN | (path->writable ? 0 : MOUNT_ATTR_RDONLY));

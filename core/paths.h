@@ -6,17 +6,25 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* A directory that paths may be in; to be changed, where it is writable. */
+struct path_bound {
+	char *path;
+	bool writable;
+};
+
 struct sandbox_path {
 	const char *outside, *inside; /* absolute; borrowed */
 	bool writable;
+	/* Where it must lead, up to one whose path is NULL; borrowed; NULL: anywhere. */
+	const struct path_bound *bounds;
 	int mount; /* a clone of what is at `outside`, hanging nowhere; from paths_open() */
 };
 
 /*
  * Looks the paths up, with the rights of the calling process, and clones what is there, each
  * session filesystem below it that `uid` may enter covered; the first `trusted` are known to have
- * none. -EPERM where the path is in one itself. For PID 1 of new user and mount namespaces, with
- * all capabilities there; async-signal-safe. 0, or -errno and *what.
+ * none. -EPERM where the path is in one itself, or leads out of its bounds. For PID 1 of new user
+ * and mount namespaces, with all capabilities there; async-signal-safe. 0, or -errno and *what.
  */
 int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid_t uid,
 	       const char **what);

@@ -242,6 +242,21 @@ static struct sandbox_path *put_paths(struct image *image, const struct plan *pl
 	return at;
 }
 
+static struct path_bound *put_bounds(struct image *image, const struct plan *plan)
+{
+	struct path_bound *moved = calloc(plan->bound_count + 1, sizeof(*moved));
+	image->failed |= !moved;
+	for (unsigned i = 0; moved && i < plan->bound_count; i++) {
+		moved[i] = plan->bounds[i];
+		if (moved[i].path)
+			moved[i].path = put_string(image, moved[i].path);
+	}
+	struct path_bound *at =
+		moved ? put(image, moved, plan->bound_count * sizeof(*moved)) : NULL;
+	free(moved);
+	return at;
+}
+
 static struct landlock_rule *put_rules(struct image *image, const struct landlock_policy *policy)
 {
 	struct landlock_rule *moved = calloc(policy->rule_count + 1, sizeof(*moved));
@@ -265,6 +280,7 @@ static void fill(struct image *image, const struct plan *plan)
 	moved.envp = put_vector(image, plan->envp);
 	moved.cwd = put_string(image, plan->cwd);
 	moved.paths = put_paths(image, plan);
+	moved.bounds = put_bounds(image, plan);
 	moved.rules = put_rules(image, &plan->landlock);
 	moved.landlock.connect_ports =
 		put(image, plan->landlock.connect_ports,
@@ -295,6 +311,17 @@ int plan_pack(const struct plan *plan)
 
 #define MOVE(pointer, base) ((pointer) = (void *)((base) + (uintptr_t)(pointer)))
 
+/* Each path that was asked for has the bounds. */
+static void move_bounds(struct plan *plan, char *base)
+{
+	struct path_bound *bounds = (void *)(base + (uintptr_t)plan->bounds);
+	for (unsigned i = 0; i + 1 < plan->bound_count; i++)
+		MOVE(bounds[i].path, base);
+	plan->bounds = bounds;
+	for (unsigned i = plan->own_paths; i < plan->path_count; i++)
+		plan->paths[i].bounds = plan->bound_count ? bounds : NULL;
+}
+
 static void move_vector(char ***vector, char *base)
 {
 	MOVE(*vector, base);
@@ -320,6 +347,7 @@ struct plan *plan_map(int fd)
 		MOVE(plan->paths[i].outside, base);
 		MOVE(plan->paths[i].inside, base);
 	}
+	move_bounds(plan, base);
 	MOVE(plan->rules, base);
 	for (unsigned i = 0; i < plan->landlock.rule_count; i++)
 		MOVE(plan->rules[i].path, base);

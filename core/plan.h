@@ -24,6 +24,8 @@ struct plan {
 	struct sandbox_path *paths; /* owned; the strings in it are the config's */
 	unsigned path_count;
 	unsigned own_paths; /* the first of them: the daemon's own, opened with its rights */
+	const struct path_bound *bounds; /* of the others; borrowed */
+	unsigned bound_count;            /* with the one that ends them; 0: none */
 	struct landlock_policy landlock;
 	struct landlock_rule *rules; /* owned: what `landlock` borrows */
 	struct sysfilter filter;     /* borrowed */

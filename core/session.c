@@ -95,6 +95,26 @@ bool session_drop_cgroup(struct mimobox_session *session)
 	return true;
 }
 
+void session_give_back(struct mimobox_session *session)
+{
+	if (session->state != MIMOBOX_CREATED && session->state != MIMOBOX_EXITED)
+		return;
+	for (int total = 0; total < TOTALS; total++)
+		if ((total != TOTAL_SESSIONS || session->removed) &&
+		    (total != TOTAL_SPOOL || session->started.tv_sec == 0))
+			ceiling_release(&session->share, (enum ceiling_total)total);
+}
+
+/* Defaults may be above the ceiling, too. */
+static int ask_ceiling(struct mimobox_session *session)
+{
+	struct reason reason;
+	int error = ceiling_take(&session->share, &session->config, &reason);
+	if (error < 0)
+		mimobox_session_log(session, "start refused: %s", reason.text);
+	return error;
+}
+
 /* The sandbox is on its way out; on_end() completes the failure when nothing is left of it. */
 static void fail_start(struct mimobox_session *session, const struct start_report *report)
 {
@@ -111,6 +131,7 @@ static void fail_start(struct mimobox_session *session, const struct start_repor
 static void complete_failure(struct mimobox_session *session)
 {
 	session->state = MIMOBOX_CREATED;
+	session_give_back(session);
 	session_notify(session, MIMOBOX_STARTED);
 	if (session->removed && session->state == MIMOBOX_CREATED)
 		session_end_unstarted(session);
@@ -315,7 +336,9 @@ int mimobox_session_start(struct mimobox_session *session)
 	}
 	session->start_begun = loop_now();
 	session->failure[0] = '\0';
-	int error = start_launch(session);
+	int error = ask_ceiling(session);
+	if (error == 0)
+		error = start_launch(session);
 	if (error == 0 && session->sandbox.pidfd >= 0) {
 		error = watch_start(session);
 		if (error < 0)
@@ -323,8 +346,10 @@ int mimobox_session_start(struct mimobox_session *session)
 	}
 	session->start_result = error;
 	session->box->stats.failed_starts += error < 0;
-	if (error < 0)
+	if (error < 0) {
+		session_give_back(session);
 		return error;
+	}
 	session->state = MIMOBOX_STARTING;
 	session->start_result = -EINPROGRESS;
 	session->exec_seen = false;
@@ -469,6 +494,7 @@ void session_drained(struct mimobox_session *session)
 	session->changed = session->ended;
 	mimobox_session_log(session, "exited %d", session->status);
 	session->state = MIMOBOX_EXITED;
+	session_give_back(session); /* first: who is told may start another */
 	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
 	if (loop_timer_arm(&session->retry_timer, 0) < 0)
 		settle(session);
@@ -521,8 +547,8 @@ ssize_t mimobox_session_configure(struct mimobox_session *session, const char *t
 		mimobox_session_log(session, "config refused: the session has been started");
 		return -EBUSY;
 	}
-	size_t taken = config_apply(&session->config, &session->box->defaults, text, size, &error,
-				    &line, &reason);
+	size_t taken = ceiling_apply(&session->share, &session->config, &session->box->defaults,
+				     text, size, &error, &line, &reason);
 	if (error < 0)
 		mimobox_session_log(session, "config line %u: %s", line, reason.text);
 	return taken == 0 && error < 0 ? error : (ssize_t)taken;
@@ -560,6 +586,7 @@ void session_orphan(struct mimobox_session *session)
 	screen_destroy(session->screen);
 	session->screen = NULL;
 	workspace_remove(session);
+	ceiling_leave(&session->share);
 	session->box = NULL;
 }
 

@@ -9,6 +9,7 @@
 #define SESSION_H
 
 #include "box.h"
+#include "ceiling.h"
 #include "cgroup.h"
 #include "config.h"
 #include "helper.h"
@@ -66,7 +67,8 @@ struct mimobox_session {
 	uint64_t start_begun, begun, last_output; /* ns, on the loop's clock */
 
 	struct config config;
-	char *workspace; /* on the host; NULL: none */
+	struct ceiling_share share; /* of what its owner may have */
+	char *workspace;            /* on the host; NULL: none */
 	uint16_t rows, cols;
 	struct journal journal;
 	struct stream streams[STREAMS];
@@ -95,6 +97,7 @@ struct mimobox {
 	char *spool_dir;
 	char *workspaces; /* the directory of all of them; NULL: none */
 	unsigned max_sessions;
+	struct ceiling *ceiling;         /* NULL: none */
 	struct config builtin, defaults; /* `reset` in defaults goes back to builtin */
 	struct cgroups *cgroups;
 	struct root_layout layout;
@@ -122,6 +125,8 @@ struct mimobox {
 /* session.c, for box.c: of a zeroed one whose box, id, names and ids are set. */
 void session_init(struct mimobox_session *session);
 void session_free(struct mimobox_session *session);
+/* Of the owner's totals, what it has no more use for. */
+void session_give_back(struct mimobox_session *session);
 void session_orphan(struct mimobox_session *session);
 /* True when there is none any more; false while the kernel is busy with it. */
 bool session_drop_cgroup(struct mimobox_session *session);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *advice(const struct start_report *report)
+static const char *advice(const struct mimobox_session *session, const struct start_report *report)
 {
 	if (report->stage == STAGE_CLONE && (report->error == ENOSPC || report->error == EPERM))
 		return " (are user namespaces allowed? sysctl user.max_user_namespaces)";
@@ -21,6 +21,9 @@ static const char *advice(const struct start_report *report)
 		return " (is the limit within what this machine's cgroups take?)";
 	if (report->stage == STAGE_LANDLOCK && !report->what[0])
 		return " (Landlock of Linux 6.12 is needed, and to be in the boot parameter lsm=)";
+	if (report->stage == STAGE_PATHS && report->error == EPERM &&
+	    ceiling_paths(&session->share, NULL))
+		return " (it leads out of the ceiling's paths, or to a session filesystem)";
 	if (report->stage == STAGE_PATHS && report->error == EPERM)
 		return " (a session filesystem is no part of a sandbox)";
 	if (report->stage == STAGE_PATHS && report->error == EACCES)
@@ -34,7 +37,7 @@ void start_log_failure(struct mimobox_session *session, const struct start_repor
 {
 	snprintf(session->failure, sizeof(session->failure), "%s%s%s: %s%s",
 		 stage_name(report->stage), report->what[0] ? ": " : "", report->what,
-		 strerror(report->error), advice(report));
+		 strerror(report->error), advice(session, report));
 	mimobox_session_log(session, "start failed: %s", session->failure);
 }
 
@@ -84,6 +87,7 @@ static int make_plan(struct mimobox_session *session, struct start_report *repor
 			      extra_paths(session, extra));
 	if (error < 0)
 		return error;
+	plan.bounds = ceiling_paths(&session->share, &plan.bound_count);
 	plan.owner_is_root = session->uid == 0;
 	plan.rows = session->rows;
 	plan.cols = session->cols;

@@ -23,14 +23,14 @@
 #include <sysfilter.h>
 #include <unistd.h>
 
-enum { DEFAULTS_MAX = 1 << 20 };
+enum { TEXT_MAX = 1 << 20 };
 
 /* The whole file as a string, the caller's to free; NULL and reported. */
-static char *read_defaults(const char *path)
+static char *read_text(const char *path, const char *what)
 {
 	FILE *file = fopen(path, "re");
-	char *text = malloc(DEFAULTS_MAX + 1);
-	size_t size = file && text ? fread(text, 1, DEFAULTS_MAX, file) : 0;
+	char *text = malloc(TEXT_MAX + 1);
+	size_t size = file && text ? fread(text, 1, TEXT_MAX, file) : 0;
 	int error = 0;
 	if (!file || !text || ferror(file))
 		error = errno;
@@ -41,7 +41,7 @@ static char *read_defaults(const char *path)
 	if (file)
 		(void)fclose(file);
 	if (error || !text) {
-		report("cannot read the defaults in %s: %s", path, strerror(error));
+		report("cannot read the %s in %s: %s", what, path, strerror(error));
 		free(text);
 		return NULL;
 	}
@@ -75,17 +75,28 @@ static bool is_in_mount(const struct mount *mount, const char *option, const cha
 	return inside;
 }
 
+/* What of the options is read from files; the texts are the caller's to free. */
+static bool read_texts(const struct options *options, char **defaults, char **ceiling)
+{
+	if (options->defaults && !(*defaults = read_text(options->defaults, "defaults")))
+		return false;
+	return !options->ceiling || (*ceiling = read_text(options->ceiling, "ceiling"));
+}
+
 static int make_box(struct server *server, const struct mount *mount, const struct options *options)
 {
 	char workspaces[64];
 	default_workspaces(workspaces, sizeof(workspaces));
-	char *defaults = NULL;
-	if (options->defaults && !(defaults = read_defaults(options->defaults)))
+	char *defaults = NULL, *ceiling = NULL;
+	if (!read_texts(options, &defaults, &ceiling)) {
+		free(defaults);
 		return 1;
+	}
 	struct mimobox_options box = {
 		.spool_dir = options->spool ? options->spool : "/var/tmp",
 		.workspaces = options->workspaces ? options->workspaces : workspaces,
 		.defaults = defaults,
+		.ceiling = ceiling,
 		.max_sessions = options->max_sessions,
 		.pool = options->pool,
 		.notify = dir_notify,
@@ -94,6 +105,7 @@ static int make_box(struct server *server, const struct mount *mount, const stru
 	char why[512] = "";
 	int error = mimobox_create(&box, &server->box, why, sizeof(why));
 	free(defaults);
+	free(ceiling);
 	if (error == 0 && (is_in_mount(mount, "spool", box.spool_dir) ||
 			   is_in_mount(mount, "workspaces", box.workspaces)))
 		return 2;

@@ -47,6 +47,11 @@ static int set_defaults(struct options *options, const char *value)
 	return set_text(&options->defaults, value);
 }
 
+static int set_ceiling(struct options *options, const char *value)
+{
+	return set_text(&options->ceiling, value);
+}
+
 static int set_spool(struct options *options, const char *value)
 {
 	return set_text(&options->spool, value);
@@ -86,6 +91,8 @@ static int set_pool(struct options *options, const char *value)
 
 static const struct valued valued[] = {
 	{ "defaults", "FILE", "config text that new sessions start from", set_defaults },
+	{ "ceiling", "FILE", "the most that others than root may ask for (see the README)",
+	  set_ceiling },
 	{ "spool", "DIR", "where output is kept, in unlinked files (/var/tmp)", set_spool },
 	{ "workspaces", "DIR", "where each session's /workspace is (see the README)",
 	  set_workspaces },
@@ -265,6 +272,7 @@ void options_finish(struct options *options)
 {
 	free(options->mountpoint);
 	free(options->defaults);
+	free(options->ceiling);
 	free(options->spool);
 	free(options->workspaces);
 	free(options->dump);

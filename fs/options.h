@@ -15,6 +15,7 @@ enum options_result {
 struct options {
 	char *mountpoint;
 	char *defaults;        /* a file; NULL: none */
+	char *ceiling;         /* a file; NULL: none */
 	char *spool;           /* a directory; NULL: the library's choice */
 	char *workspaces;      /* a directory; NULL: the default */
 	char *dump;            /* for OPTIONS_DUMP: the name of a profile */

@@ -63,6 +63,7 @@ struct mimobox_options {
 	const char *workspaces;   /* made where missing; /workspace of each session; NULL: there is
 				     none */
 	const char *defaults;     /* config text over the built-in defaults; NULL: none */
+	const char *ceiling;      /* what others than root may ask for; NULL: anything */
 	unsigned max_sessions;    /* 0: no limit but the machine's */
 	unsigned pool;            /* sandboxes that are built ahead; 0: none */
 	mimobox_notify_fn notify; /* NULL: nobody is told */
@@ -70,9 +71,30 @@ struct mimobox_options {
 };
 
 /*
+ * The ceiling bounds the sessions of every uid but 0, in a set made by root; in one made by
+ * anybody else it bounds nothing. It is config text; a key that it does not name is not bounded.
+ *
+ * memory, processes, cpu, open-files, file-size, tmp-size, retain, timeout, kill-grace: at most
+ *   this, `none` being more than any number. network: none, then the ports named, then host.
+ *   seccomp: essential, network, compat, as a session has it: a network brings `network` along.
+ *   fork no: none may. landlock: at least this version.
+ * ro, rw: once either is there, paths must be at or below one of those named, and for `rw` one
+ *   that `rw` names; `none` names none. So `ro /` is to read anything, `ro none` to have no path.
+ *   They hold for the name that is asked for, and at the start for the place it leads to.
+ * user-sessions: how many a user may have (EDQUOT above it). user-memory, user-processes, user-cpu:
+ *   the sum of these limits over the user's sessions that run. user-spool: the sum of `retain`
+ *   (of both streams, where there are two) from a session's start until it has been removed and
+ *   nobody holds it any more; the files are cut back to that in steps of 1M.
+ *
+ * Asking for more is EPERM: a line of config that could never be granted, and the start of a
+ * session that is above the ceiling, by whatever its values come from, or beside others of the
+ * same user. Nothing is lowered to fit.
+ */
+
+/*
  * Makes an empty set. Fails with what the machine lacks (ENOSYS, EPERM, EMFILE, ENOENT: no such
- * spool directory, EINVAL: malformed defaults); `why`, of `why_size` bytes, then has one line
- * that says what to do. Both may be NULL/0.
+ * spool directory, EINVAL: malformed defaults or ceiling); `why`, of `why_size` bytes, then has one
+ * line that says what to do. Both may be NULL/0.
  */
 int mimobox_create(const struct mimobox_options *options, struct mimobox **out, char *why,
 		   size_t why_size);
@@ -108,9 +130,10 @@ void mimobox_print_stats(const struct mimobox *box, FILE *to);
 
 /*
  * Makes a session, not started. name: [A-Za-z0-9._-]{1,64}, not starting with a dot; EINVAL or
- * ENAMETOOLONG where it is not, EEXIST where it is taken, EAGAIN at max_sessions. `uid` and
- * `gid` own the session and are the ids, outside, of what runs in it; for uid 0 an id of the
- * session's own takes its place. The reference that `out` gets is the caller's.
+ * ENAMETOOLONG where it is not, EEXIST where it is taken, EAGAIN at max_sessions, EDQUOT at
+ * the ceiling's user-sessions. `uid` and `gid` own the session and are the ids, outside, of what
+ * runs in it; for uid 0 an id of the session's own takes its place. The reference that `out` gets
+ * is the caller's.
  */
 int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid_t gid,
 			   struct mimobox_session **out);
@@ -150,15 +173,15 @@ void mimobox_session_times(const struct mimobox_session *session, struct timespe
 /*
  * Takes `key value` lines. The last line needs no newline. Returns the bytes taken, which are
  * all of them or those before the first line that is refused; when that is the very first, its
- * errno: EINVAL unknown or malformed, ERANGE out of bounds, E2BIG too long or too many, EBUSY
- * after the start. The reason goes to the log.
+ * errno: EINVAL unknown or malformed, ERANGE out of bounds, EPERM above the ceiling, E2BIG too
+ * long or too many, EBUSY after the start. The reason goes to the log.
  */
 ssize_t mimobox_session_configure(struct mimobox_session *session, const char *text, size_t size);
 
 /*
  * One verb, without its newline: start, kill, signal NAME, eof, hangup, stop, cont. Returns 0,
  * or -EINPROGRESS for a start that has begun (MIMOBOX_STARTED tells of its end), or an errno:
- * EINVAL unknown, EBUSY wrong state, ESRCH nothing to signal.
+ * EINVAL unknown, EBUSY wrong state, EPERM above the ceiling, ESRCH nothing to signal.
  */
 int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_t size);
 

@@ -146,14 +146,19 @@ Test(shared, client)
 
 /* A user's own mount, made by this user. */
 
+static void own_serve(const char *options)
+{
+	cr_assert_eq(chown(fixture.dir, ANN, ANN), 0);
+	cr_assert_eq(chown(fixture.mount, ANN, ANN), 0);
+	as_ok("ann", text("%s/mimoboxfs %s --spool %s --workspaces %s $M", fixture.dir, options,
+			  fixture.spool, fixture.workspaces));
+	fixture_adopt();
+}
+
 static void own_start(void)
 {
 	users_prepare();
-	cr_assert_eq(chown(fixture.dir, ANN, ANN), 0);
-	cr_assert_eq(chown(fixture.mount, ANN, ANN), 0);
-	as_ok("ann", text("%s/mimoboxfs --spool %s --workspaces %s $M", fixture.dir, fixture.spool,
-			  fixture.workspaces));
-	fixture_adopt();
+	own_serve("");
 }
 
 TestSuite(own, .init = own_start, .fini = fixture_stop, .timeout = 60);
@@ -206,4 +211,17 @@ Test(own, client)
 	cr_assert(has(as_ok("ann", "$M/../mimobox doctor"), "answers"));
 	done = run((const char *const[]){ getenv("CLIENT"), "doctor", NULL });
 	cr_assert(done.status == 1 && has(done.out, "is it another user's?"), "%s", done.out);
+}
+
+TestSuite(own_ceiling, .init = users_prepare, .fini = fixture_stop, .timeout = 60);
+
+/* Nobody is bounded in what is theirs alone. */
+Test(own_ceiling, bounds_nobody)
+{
+	char *ceiling = text("%s/ceiling", fixture.dir);
+
+	sh(text("printf 'retain 64K\nuser-sessions 0\n' > %s; chmod 644 %s", ceiling, ceiling));
+	own_serve(text("--ceiling %s", ceiling));
+	as_ok("ann", "mkdir $M/a; echo 'retain 65K' > $M/a/config; echo 'exit 4' > $M/a/input;"
+		     "test $(cat $M/a/exit) = 4");
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# Sourced by contrib/run, contrib/test and contrib/bench: packages, the build.
+# Sourced by contrib/run, contrib/test, contrib/bench and contrib/deb: packages, the build.
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 
-# The packages of the kinds given (build, run, test, bench) that are not installed.
+# The packages of the kinds given (build, run, test, bench, deb) that are not installed.
 missing_packages() {
 	for kind; do
 		sed -n "s/^$kind //p" "$here/contrib/packages"

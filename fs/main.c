@@ -157,6 +157,7 @@ static int serve(const struct options *options, struct daemon *daemon)
 	struct mount mount = { 0 };
 	int status = prepare(&server, &mount, options);
 	if (status == 0) {
+		notify_init(&server.notify, server.loop, mount.path);
 		int error = server_run(&server, daemon);
 		if (error < 0) {
 			report("%s", strerror(-error));

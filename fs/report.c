@@ -1,19 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What goes wrong before the mount is up is told in one line on standard error. It is written in
- * one piece, so that it stays one line next to whatever else writes there.
+ * one piece, so that it stays one line next to whatever else writes there. The journal is told
+ * the level as well, in front of the line, as sd-daemon(3) has it.
  */
 #include "report.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* $JOURNAL_STREAM is inherited also by who has standard error elsewhere by now. */
+static bool to_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat there;
+	return stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &there) == 0 && there.st_dev == device && there.st_ino == inode;
+}
 
 void report(const char *format, ...)
 {
-	char line[1024] = "mimoboxfs: ";
-	size_t size = strlen(line);
+	char line[1024];
+	size_t size = (size_t)snprintf(line, sizeof(line),
+				       "%smimoboxfs: ", to_journal() ? "<3>" : ""); /* LOG_ERR */
 	va_list arguments;
 	va_start(arguments, format);
 	int more = vsnprintf(line + size, sizeof(line) - size - 1, format, arguments);

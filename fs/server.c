@@ -37,7 +37,7 @@ enum { REQUESTS_A_ROUND = 32, RETRIES_A_ROUND = 64 };
 
 int server_init(struct server *server)
 {
-	*server = (struct server){ .signal_fd = -1 };
+	*server = (struct server){ .signal_fd = -1, .notify.fd = -1 };
 	link_init(&server->dirs);
 	link_init(&server->handles);
 	link_init(&server->ready);
@@ -109,6 +109,7 @@ static void stop(struct server *server)
 	}
 	if (--server->ending == 0)
 		linger(server);
+	notify_stopping(&server->notify, server->ending);
 }
 
 static void on_signal(void *data, uint32_t events)
@@ -169,8 +170,10 @@ int server_run(struct server *server, struct daemon *daemon)
 	int error = add_sources(server);
 	while (error == 0 && !server->ended) {
 		error = mimobox_dispatch(server->box, link_empty(&server->ready) ? -1 : 0);
-		if (server->usable && !server->ended)
+		if (server->usable && !server->ended) {
 			daemon_ready(daemon);
+			notify_ready(&server->notify);
+		}
 		retry_ready(server);
 		if (server->stopping && server->ending == 0 && link_empty(&server->handles))
 			server->ended = true;
@@ -206,6 +209,7 @@ void server_finish(struct server *server)
 	loop_remove(server->fuse_source);
 	loop_remove(server->signal_source);
 	loop_timer_disarm(&server->stop_timer);
+	notify_finish(&server->notify);
 	if (server->fuse) {
 		fuse_session_unmount(server->fuse);
 		fuse_session_destroy(server->fuse);

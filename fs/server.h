@@ -4,6 +4,7 @@
 
 #include "feed.h"
 #include "link.h"
+#include "notify.h"
 
 #include <loop.h>
 #include <stdbool.h>
@@ -51,6 +52,7 @@ struct server {
 	bool ended;      /* to be taken down now */
 	unsigned ending; /* sessions that the stop waits for */
 	struct loop_timer stop_timer;
+	struct notify notify;
 };
 
 /* Fills in what needs no box yet. 0 or -errno. */

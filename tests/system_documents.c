@@ -21,7 +21,7 @@ static const struct {
 } known[] = {
 	{ "README.md", "mimoboxfs /run/mimobox  ", "\n3\n" },
 	{ "mimoboxfs.8", "mimoboxfs /run/mimobox\nmkdir /run/mimobox/hello", "hello\n3\n" },
-	{ "README.md", "mimoboxfs /run/mimobox\nmimobox run", "built\nended with 3\na\nb\n" },
+	{ "README.md", "mimoboxfs /run/mimobox\nmimobox run", "ended with 3\na\nb\n" },
 	{ "mimobox.1", "mimoboxfs /run/mimobox\nmimobox run", "42\na\nb\n" },
 	{ "mimoboxfs.8", "printf 'timeout", "timeout 10m\nmemory 256M\n" },
 	{ "mimobox.5", "mimoboxfs /run/mimobox\ncd /run/mimobox\nmkdir sh", "\ntoday\n" },

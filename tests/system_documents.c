@@ -126,6 +126,20 @@ static bool is_left_out(const struct example *example)
 	return false;
 }
 
+/* One that an example has ended takes its time over what it leaves behind. */
+static bool none_runs(const void *unused)
+{
+	pid_t pids[16];
+	unsigned all = children(pids, 16);
+
+	(void)unused;
+	for (unsigned i = 0; i < all && i < 16; i++)
+		if (pids[i] != fixture.guardian && !was_spawned(pids[i]) &&
+		    process_state(pids[i]) != 'Z')
+			return false;
+	return true;
+}
+
 static void run_example(const struct example *example)
 {
 	char *path = text("%s/example", fixture.dir), *out;
@@ -140,6 +154,8 @@ static void run_example(const struct example *example)
 	out = plain(done.out);
 	if (fixture_mounted())
 		fixture_adopt();
+	else
+		cr_assert(await(none_runs, NULL, 15000));
 	cr_assert_eq(done.status, 0, "%s: status %d of\n%s\nwhich printed\n%s", example->document,
 		     done.status, example->script, out);
 	for (unsigned i = 0; i < sizeof(known) / sizeof(*known); i++)

@@ -17,7 +17,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -29,6 +31,8 @@
 /* After a failure, or a shortage. */
 #define HOLD_NS UINT64_C(10000000000)
 #define BUSY_RETRY_NS UINT64_C(10000000)
+
+enum { MEMORY_SHARE = 16 }; /* less than this part of it available is a shortage */
 
 struct waiting {
 	struct pool *pool;
@@ -322,6 +326,23 @@ unsigned pool_ready(const struct pool *pool)
 	return count;
 }
 
+/* A session at its own limit waits for memory, too, and that is no shortage of the machine's. */
+static bool is_short_of_memory(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	char line[128];
+	uint64_t number, total = 0, available = UINT64_MAX;
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "MemTotal: %" SCNu64, &number) == 1)
+			total = number;
+		else if (sscanf(line, "MemAvailable: %" SCNu64, &number) == 1)
+			available = number;
+	}
+	if (file)
+		fclose(file);
+	return available < total / MEMORY_SHARE;
+}
+
 static void on_pressure(void *data, uint32_t events)
 {
 	struct pool *pool = data;
@@ -330,6 +351,8 @@ static void on_pressure(void *data, uint32_t events)
 		pool->pressure_source = NULL;
 		return;
 	}
+	if (!is_short_of_memory())
+		return;
 	hold(pool);
 	for (struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
 		if (!waiting->ending)

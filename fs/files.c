@@ -308,7 +308,7 @@ static int show_defaults(const struct handle *handle, FILE *to)
 
 static int show_stats(const struct handle *handle, FILE *to)
 {
-	mimobox_print_stats(handle->server->box, to);
+	mimobox_print_stats(handle->server->box, handle->opener, to);
 	return 0;
 }
 

@@ -125,8 +125,11 @@ int mimobox_dispatch(struct mimobox *box, int timeout_ms);
 ssize_t mimobox_defaults_configure(struct mimobox *box, const char *text, size_t size);
 void mimobox_defaults_print(const struct mimobox *box, FILE *to);
 
-/* Counters over all sessions since the set was made, one `key value` a line. */
-void mimobox_print_stats(const struct mimobox *box, FILE *to);
+/*
+ * Counters since the set was made, one `key value` a line: over all sessions, for uid 0 and the
+ * effective user of this process; for others, how many sessions they have.
+ */
+void mimobox_print_stats(const struct mimobox *box, uid_t uid, FILE *to);
 
 /*
  * Makes a session, not started. name: [A-Za-z0-9._-]{1,64}, not starting with a dot; EINVAL or

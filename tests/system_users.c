@@ -90,6 +90,18 @@ Test(shared, everyone_sees_names_and_opens_their_own)
 	as_ok("ann", "rmdir $M/a");
 }
 
+Test(shared, stats_are_of_ones_own)
+{
+	as_ok("ann", "mkdir $M/a $M/b; echo 'command read x' > $M/a/config; echo start > $M/a/ctl");
+	as_ok("bob", "mkdir $M/c");
+	cr_expect_str_eq(as_ok("ann", "cat $M/stats"), "sessions 2\nrunning 1\n");
+	cr_expect_str_eq(as_ok("bob", "cat $M/stats"), "sessions 1\nrunning 0\n");
+	cr_expect_str_eq(get_value("stats", "sessions"), "3");
+	cr_expect_str_eq(get_value("stats", "starts"), "1");
+	as_ok("ann", "rmdir $M/a $M/b");
+	cr_expect_str_eq(as_ok("ann", "cat $M/stats"), "sessions 0\nrunning 0\n");
+}
+
 Test(shared, defaults_are_roots)
 {
 	char *before = get("defaults", NULL);

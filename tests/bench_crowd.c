@@ -205,7 +205,7 @@ static void print_probe(struct contender *contender, unsigned have, FILE *json)
 
 static void probe(struct daemons *daemons, unsigned have, const struct start_options *options)
 {
-	static const char *const names[] = { "mimoboxfs", "mimoboxfs --pool" };
+	static const char *const names[] = { "mimoboxfs --pool 0", "mimoboxfs --pool" };
 	struct contest contest = { 0 };
 
 	contest_add(&contest, (struct contender){ .name = peers_of_true[0].name,

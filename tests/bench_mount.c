@@ -29,14 +29,6 @@ static const char *program(void)
 	return name;
 }
 
-bool mount_has_pool(void)
-{
-	char command[NAME];
-
-	snprintf(command, sizeof(command), "'%s' --help | grep -q -e --pool", program());
-	return system(command) == 0;
-}
-
 static void write_defaults(const struct bench_mount *mount, const char *config)
 {
 	FILE *file = fopen(path("%s.conf", mount->name), "we");
@@ -85,7 +77,7 @@ void mount_start(struct bench_mount *mount, const char *config)
 	mount->pid = run_later((const char *const[]){
 		program(), "-f", "--defaults", path("%s.conf", name), "--spool",
 		path("%s.spool", name), "--workspaces", path("%s.work", name), path("%s", name),
-		mount->pool ? "--pool" : NULL, pool, NULL });
+		"--pool", pool, NULL });
 	for (int i = 0; i < 2000 && !is_mounted(mount); i++)
 		poll(NULL, 0, 5);
 	if (!is_mounted(mount))

@@ -19,8 +19,6 @@ struct life {
 	double begin, start, byte, exit, gone;
 };
 
-/* Whether this mimoboxfs has --pool. */
-bool mount_has_pool(void);
 /* After bench_prepare(). `config` is what every session starts from. */
 void mount_start(struct bench_mount *mount, const char *config);
 void mount_stop(struct bench_mount *mount);

@@ -132,7 +132,7 @@ void measure_rate(const struct start_options *options)
 			.wrapper = { "bwrap", "--unshare-all", "--ro-bind", "/", "/", "--dev",
 				     "/dev", "--proc", "/proc" },
 		};
-	kinds[count++] = (struct kind){ .name = "mimoboxfs", .mount = &daemons.all[0] };
+	kinds[count++] = (struct kind){ .name = "mimoboxfs --pool 0", .mount = &daemons.all[0] };
 	if (daemons.count > 1)
 		kinds[count++] =
 			(struct kind){ .name = "mimoboxfs --pool", .mount = &daemons.all[1] };
@@ -140,7 +140,7 @@ void measure_rate(const struct start_options *options)
 	       "Each prints a text of its own, which is read and compared. %d turns of %.1f s "
 	       "each.%s\n\n| clients |",
 	       TURNS, options->seconds,
-	       strcmp(kinds[1].name, "mimoboxfs") ? "" : " bwrap is not here.");
+	       strcmp(kinds[1].name, "mimoboxfs --pool 0") ? "" : " bwrap is not here.");
 	for (unsigned i = 0; i < count; i++)
 		printf(" %s |%s", kinds[i].name, i ? " of plain |" : "");
 	printf("\n|---|");

@@ -157,8 +157,9 @@ static void explode(const struct bomb *bomb, struct bystander *bystander)
 		text("timeout 30s\nro %s:/srv/bomb.py\n%sargv [\"/usr/bin/python3\",\"/srv/"
 		     "bomb.py\"]\n",
 		     outside("bomb.py"), bomb->config));
-	while (!session_over("bomb"))
+	do
 		trip(bystander);
+	while (!session_over("bomb"));
 	reason = get_value("bomb/status", "reason");
 	log = get("bomb/log", NULL);
 	if (bomb->reason)

@@ -137,7 +137,17 @@ uid_t box_identity(struct mimobox *box)
 	return ANONYMOUS_UID_BASE + box->last_identity;
 }
 
-void box_shape(const struct config *config, uid_t uid, gid_t gid, struct sandbox_shape *out)
+/* What there is of the host in it has to be looked up before anything is sealed. */
+static bool can_be_sealed(const struct mimobox *box, const struct access *access)
+{
+	size_t length = box->workspaces ? strlen(box->workspaces) : 0;
+	return access->path_count == 0 && access->port_count == 0 &&
+	       (access->network == NETWORK_NONE || !box->resolver) &&
+	       length + SESSION_NAME_MAX + sizeof("/-XXXXXX") <= SANDBOX_WORKSPACE_MAX;
+}
+
+void box_shape(const struct mimobox *box, const struct config *config, uid_t uid, gid_t gid,
+	       struct sandbox_shape *out)
 {
 	*out = (struct sandbox_shape){
 		.uid = uid,
@@ -145,11 +155,26 @@ void box_shape(const struct config *config, uid_t uid, gid_t gid, struct sandbox
 		.own_network = config->access.network == NETWORK_NONE,
 		.terminal = config->terminal,
 		.ends_with_command = config->ends_with_command,
+		.sealed = can_be_sealed(box, &config->access),
 	};
+	if (out->sealed) {
+		out->filter = access_filter(&config->access);
+		out->landlock = (int)config->access.landlock;
+	}
 	snprintf(out->tmp_size, sizeof(out->tmp_size), "%" PRIu64, config->tmp_size);
 	/* tmpfs(5) has inodes of about 1 KiB; the root itself takes some fifty. */
 	snprintf(out->tmp_inodes, sizeof(out->tmp_inodes), "%" PRIu64,
 		 config->tmp_size / 1024 + 256);
+}
+
+void box_limits(const struct config *config, struct cgroup_limits *out)
+{
+	*out = (struct cgroup_limits){
+		.memory = config->memory,
+		/* init is one of them */
+		.processes = config->processes == UNITS_NONE ? UNITS_NONE : config->processes + 1,
+		.cpu_milli = config->cpu_milli,
+	};
 }
 
 static int check_name(const char *name)
@@ -199,13 +224,14 @@ int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid
 	strcpy(session->name, name); /* bounded by check_name() */
 	session->uid = uid;
 	session->gid = gid;
-	uid_t own = uid && gid ? 0 : box_identity(box);
-	session->run_uid = uid ? uid : own;
-	session->run_gid = uid && gid ? gid : own;
 	session_init(session);
 	error = ceiling_enter(box->ceiling, uid, &session->share);
-	if (error == 0)
+	if (error == 0 && !pool_claim(box->pool, session)) {
+		uid_t own = uid && gid ? 0 : box_identity(box);
+		session->run_uid = uid ? uid : own;
+		session->run_gid = uid && gid ? gid : own;
 		error = workspace_create(session);
+	}
 	if (error < 0) {
 		session_free(session);
 		return error;
@@ -361,16 +387,6 @@ static int init_ceiling(struct mimobox *box, const char *text, char *why, size_t
 
 /* The box */
 
-int box_filter(struct mimobox *box, const struct access *access, const struct sysfilter **out,
-	       char *why, size_t why_size)
-{
-	struct sysfilter_options options = access_filter(access);
-	struct sysfilter *filter = &box->filters[options.profile][options.fork][options.tcp_only];
-	int error = filter->code ? 0 : sysfilter_build(&options, filter, why, why_size);
-	*out = filter;
-	return error;
-}
-
 static char *find_resolver(void)
 {
 	char *path = realpath("/etc/resolv.conf", NULL);
@@ -400,7 +416,9 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 
 static int create_helpers(struct mimobox *box)
 {
-	spawner_kind(&box->spawner_kind, &box->setup);
+	box->spawner_state =
+		(struct spawner){ .setup = &box->setup, .cgroups = box->cgroups, .host = -1 };
+	spawner_kind(&box->spawner_kind, &box->spawner_state);
 	sweeper_kind(&box->sweeper_kind, box->cgroups);
 	int error = helper_create(box->loop, &box->spawner_kind, &box->spawner);
 	return error < 0 ? error : helper_create(box->loop, &box->sweeper_kind, &box->sweeper);
@@ -413,18 +431,19 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	box->notify = options->notify;
 	box->data = options->data;
 	box->max_sessions = options->max_sessions;
-	box->setup = (struct init_setup){ &box->layout, cap_init() };
+	box->setup = (struct init_setup){ .layout = &box->layout,
+					  .no_capabilities = cap_init(),
+					  .filters = &box->filters,
+					  .landlock_abi = landlock_abi() };
 	if (!box->setup.no_capabilities || make_tables(box, FIRST_BUCKETS) < 0)
 		return -ENOMEM;
 	/* As it is now, wherever a mount, a link or a change of directory would lead later. */
 	box->spool_dir = realpath(spool_dir, NULL);
-	struct spool spool;
-	int error = box->spool_dir ? spool_open(&spool, box->spool_dir) : -errno;
+	int error = box->spool_dir ? spool_check(box->spool_dir) : -errno;
 	if (error < 0) {
 		explain(why, why_size, "spool directory %s: %s", spool_dir, strerror(-error));
 		return error;
 	}
-	spool_close(&spool);
 	root_layout_init(&box->layout);
 	box->resolver = find_resolver();
 	error = prepare_workspaces(box, options->workspaces, why, why_size);
@@ -433,15 +452,17 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	error = loop_create(&box->loop);
 	if (error == 0)
 		error = cgroups_create(&box->cgroups);
+	/* Most sessions have this one: the spawner gets it by being forked after it. */
+	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
+	const struct sysfilter *filter;
+	if (error == 0)
+		error = sysfilters_get(&box->filters, &usual, &filter, why, why_size);
 	if (error == 0)
 		error = create_helpers(box);
 	if (error == 0)
 		error = init_defaults(box, options->defaults, why, why_size);
 	if (error == 0)
 		error = init_ceiling(box, options->ceiling, why, why_size);
-	const struct sysfilter *filter;
-	if (error == 0)
-		error = box_filter(box, &box->defaults.access, &filter, why, why_size);
 	if (error == 0)
 		error = pool_create(box, options->pool, &box->pool);
 	return error;
@@ -459,9 +480,7 @@ static void free_box(struct mimobox *box)
 	ceiling_destroy(box->ceiling);
 	if (box->setup.no_capabilities)
 		cap_free(box->setup.no_capabilities);
-	for (int profile = 0; profile < SYSFILTER_PROFILES; profile++)
-		for (int i = 0; i < 4; i++)
-			sysfilter_finish(&box->filters[profile][i / 2][i % 2]);
+	sysfilters_finish(&box->filters);
 	free(box->spool_dir);
 	free(box->workspaces);
 	free(box->resolver);

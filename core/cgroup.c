@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cgroup_backend.h"
 
+#include "units.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -287,14 +289,16 @@ int cgroup_create(struct cgroups *cgroups, uint64_t id)
 	return error;
 }
 
-int cgroup_limit(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,
-		 const char **what)
+const struct cgroup_limits cgroup_unlimited = { UNITS_NONE, UNITS_NONE, UNITS_NONE };
+
+int cgroup_limit(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *from,
+		 const struct cgroup_limits *to, const char **what)
 {
 	char name[32];
 	if (!cgroups->backend)
 		return 0;
 	id_name(id, name);
-	return cgroups->backend->limit(cgroups, name, limits, what);
+	return cgroups->backend->limit(cgroups, name, from, to, what);
 }
 
 int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid)

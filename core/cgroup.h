@@ -47,11 +47,13 @@ unsigned cgroups_can(const struct cgroups *cgroups);
 /* The descriptors that groups are found by; up to 5. */
 unsigned cgroups_descriptors(const struct cgroups *cgroups, int *out);
 
+extern const struct cgroup_limits cgroup_unlimited;
+
 /* Makes a sandbox's group, without limits. -errno leaves nothing behind. */
 int cgroup_create(struct cgroups *cgroups, uint64_t id);
-/* Sets them. 0, or -errno, and *what is the file. */
-int cgroup_limit(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *limits,
-		 const char **what);
+/* Changes the limits, from those in force. 0, or -errno, and *what is the file. */
+int cgroup_limit(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *from,
+		 const struct cgroup_limits *to, const char **what);
 /* Moves a process in; all that it forks follows. */
 int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid);
 /* SIGKILL to all that are in it, where the kernel has cgroup.kill; else nothing. */

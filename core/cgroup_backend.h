@@ -30,8 +30,8 @@ struct cgroups {
 };
 
 struct cgroup_backend {
-	int (*limit)(struct cgroups *cgroups, const char *id, const struct cgroup_limits *limits,
-		     const char **what);
+	int (*limit)(struct cgroups *cgroups, const char *id, const struct cgroup_limits *from,
+		     const struct cgroup_limits *to, const char **what);
 	void (*usage)(struct cgroups *cgroups, const char *id, struct cgroup_usage *usage);
 };
 

@@ -15,35 +15,42 @@
 enum { MEMORY, PIDS, CPU, CPUACCT, UNIFIED };
 enum { CPU_PERIOD_US = 100000 };
 
-static int limit_memory(struct cgroups *cgroups, const char *id, uint64_t bytes, const char **what)
+/* The sum of memory and swap is never less than the memory: which is written first depends. */
+static int limit_memory(struct cgroups *cgroups, const char *id, uint64_t from, uint64_t to,
+			const char **what)
 {
+	static const char *const files[] = { "memory.limit_in_bytes",
+					     "memory.memsw.limit_in_bytes" };
+	bool raises = to > from; /* no limit is the highest number */
 	char text[32];
-	snprintf(text, sizeof(text), "%" PRIu64, bytes);
-	*what = "memory.limit_in_bytes";
-	int error = cgroup_write(cgroups, MEMORY, id, *what, text);
-	if (error < 0)
-		return error;
-	*what = "memory.memsw.limit_in_bytes";
-	error = cgroup_write(cgroups, MEMORY, id, *what, text);
-	return error == -ENOENT ? 0 : error; /* a kernel that doesn't count swap */
+	int error = 0;
+	snprintf(text, sizeof(text), "%" PRId64, to == UNITS_NONE ? -1 : (int64_t)to);
+	for (int i = 0; error == 0 && i < 2; i++) {
+		const char *file = files[raises ? 1 - i : i];
+		*what = file;
+		error = cgroup_write(cgroups, MEMORY, id, file, text);
+		if (error == -ENOENT && file == files[1])
+			error = 0; /* a kernel that doesn't count swap */
+	}
+	return error;
 }
 
-static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_limits *limits,
-		 const char **what)
+static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_limits *from,
+		 const struct cgroup_limits *to, const char **what)
 {
 	char text[32];
 	int error = 0;
-	if (limits->memory != UNITS_NONE)
-		error = limit_memory(cgroups, id, limits->memory, what);
-	if (error == 0 && limits->processes != UNITS_NONE) {
-		snprintf(text, sizeof(text), "%" PRIu64, limits->processes);
-		*what = "pids.max";
-		error = cgroup_write(cgroups, PIDS, id, *what, text);
+	if (to->memory != from->memory)
+		error = limit_memory(cgroups, id, from->memory, to->memory, what);
+	if (error == 0 && to->processes != from->processes) {
+		snprintf(text, sizeof(text), "%" PRIu64, to->processes);
+		error = cgroup_write(cgroups, PIDS, id, *what = "pids.max",
+				     to->processes == UNITS_NONE ? "max" : text);
 	}
-	if (error == 0 && limits->cpu_milli != UNITS_NONE) {
-		snprintf(text, sizeof(text), "%" PRIu64, limits->cpu_milli * CPU_PERIOD_US / 1000);
-		*what = "cpu.cfs_quota_us";
-		error = cgroup_write(cgroups, CPU, id, *what, text);
+	if (error == 0 && to->cpu_milli != from->cpu_milli) {
+		snprintf(text, sizeof(text), "%" PRIu64, to->cpu_milli * CPU_PERIOD_US / 1000);
+		error = cgroup_write(cgroups, CPU, id, *what = "cpu.cfs_quota_us",
+				     to->cpu_milli == UNITS_NONE ? "-1" : text);
 	}
 	return error;
 }

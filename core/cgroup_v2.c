@@ -20,29 +20,36 @@
 enum { BASE };
 enum { CPU_PERIOD_US = 100000 };
 
-static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_limits *limits,
-		 const char **what)
+static int limit_memory(struct cgroups *cgroups, const char *id, uint64_t bytes, const char **what)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%" PRIu64, bytes);
+	int error = cgroup_write(cgroups, BASE, id, *what = "memory.max",
+				 bytes == UNITS_NONE ? "max" : text);
+	/* v2 counts swap apart: none at all keeps the sum within the limit. */
+	if (error == 0)
+		error = cgroup_write(cgroups, BASE, id, *what = "memory.swap.max",
+				     bytes == UNITS_NONE ? "max" : "0");
+	return error == -ENOENT ? 0 : error; /* a kernel without swap */
+}
+
+static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_limits *from,
+		 const struct cgroup_limits *to, const char **what)
 {
 	char text[64];
 	int error = 0;
-	if (limits->memory != UNITS_NONE) {
-		snprintf(text, sizeof(text), "%" PRIu64, limits->memory);
-		*what = "memory.max";
-		error = cgroup_write(cgroups, BASE, id, *what, text);
-		/* v2 counts swap apart: none at all keeps the sum within the limit. */
-		if (error == 0)
-			error = cgroup_write(cgroups, BASE, id, *what = "memory.swap.max", "0");
-		if (error == -ENOENT)
-			error = 0; /* a kernel without swap */
+	if (to->memory != from->memory)
+		error = limit_memory(cgroups, id, to->memory, what);
+	if (error == 0 && to->processes != from->processes) {
+		snprintf(text, sizeof(text), "%" PRIu64, to->processes);
+		error = cgroup_write(cgroups, BASE, id, *what = "pids.max",
+				     to->processes == UNITS_NONE ? "max" : text);
 	}
-	if (error == 0 && limits->processes != UNITS_NONE) {
-		snprintf(text, sizeof(text), "%" PRIu64, limits->processes);
-		error = cgroup_write(cgroups, BASE, id, *what = "pids.max", text);
-	}
-	if (error == 0 && limits->cpu_milli != UNITS_NONE) {
-		snprintf(text, sizeof(text), "%" PRIu64 " %d",
-			 limits->cpu_milli * CPU_PERIOD_US / 1000, CPU_PERIOD_US);
-		error = cgroup_write(cgroups, BASE, id, *what = "cpu.max", text);
+	if (error == 0 && to->cpu_milli != from->cpu_milli) {
+		snprintf(text, sizeof(text), "%" PRIu64 " %d", to->cpu_milli * CPU_PERIOD_US / 1000,
+			 CPU_PERIOD_US);
+		error = cgroup_write(cgroups, BASE, id, *what = "cpu.max",
+				     to->cpu_milli == UNITS_NONE ? "max" : text);
 	}
 	return error;
 }

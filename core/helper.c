@@ -3,6 +3,7 @@
 
 #include "init.h"
 #include "loop.h"
+#include "message.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -33,69 +34,32 @@ struct helper {
 	struct asker *first, **last;
 };
 
-/* Messages with descriptors */
-
-union attachment {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(HELPER_DESCRIPTORS * sizeof(int))];
-};
-
-static ssize_t send_message(int socket, const void *data, size_t size, const int *descriptors,
-			    unsigned count, int flags)
-{
-	union attachment attachment = { 0 };
-	struct iovec part = { (void *)(uintptr_t)data, size };
-	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	if (count) {
-		header.msg_control = attachment.room;
-		header.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		struct cmsghdr *attached = CMSG_FIRSTHDR(&header);
-		attached->cmsg_level = SOL_SOCKET;
-		attached->cmsg_type = SCM_RIGHTS;
-		attached->cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(attached), descriptors, count * sizeof(int));
-	}
-	return sendmsg(socket, &header, MSG_NOSIGNAL | flags);
-}
-
-static ssize_t receive_message(int socket, void *data, size_t size, int *descriptors,
-			       unsigned *count, int flags)
-{
-	union attachment attachment;
-	struct iovec part = { data, size };
-	struct msghdr header = { .msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = attachment.room,
-				 .msg_controllen = sizeof(attachment.room) };
-	ssize_t got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags);
-	const struct cmsghdr *attached = got < 0 ? NULL : CMSG_FIRSTHDR(&header);
-	*count = 0;
-	if (attached) {
-		*count = (unsigned)((attached->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(descriptors, CMSG_DATA(attached), *count * sizeof(int));
-	}
-	return got;
-}
-
 /* The process */
+
+static void close_all(const int *descriptors, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (descriptors[i] >= 0)
+			close(descriptors[i]);
+}
 
 static void serve_one(const struct helper_kind *kind, int socket)
 {
 	_Alignas(8) char message[HELPER_MESSAGE_MAX];
-	int descriptors[HELPER_DESCRIPTORS], out = -1;
-	unsigned count;
-	ssize_t size = receive_message(socket, message, sizeof(message), descriptors, &count, 0);
-	if (size < 0 && errno == EINTR)
+	int in[MESSAGE_DESCRIPTORS], out[MESSAGE_DESCRIPTORS];
+	unsigned count = 0;
+	ssize_t size = message_receive(socket, message, sizeof(message), in, NULL, 0);
+	if (size == -EINTR)
 		return;
 	if (size != (ssize_t)kind->message_size)
 		_exit(size == 0 ? 0 : 1); /* the daemon has gone */
-	int32_t result = kind->work(kind->context, message, descriptors, count, &out);
-	for (unsigned i = 0; i < count; i++)
-		close(descriptors[i]);
-	if (send_message(socket, &result, sizeof(result), &out, out >= 0, 0) < 0)
+	int32_t result = kind->work(kind->context, message, in, out, &count);
+	close_all(in, MESSAGE_DESCRIPTORS);
+	if (message_send(socket, &result, sizeof(result), out, count, 0) < 0)
 		_exit(1);
-	if (out >= 0)
-		close(out);
+	close_all(out, count);
+	if (kind->rest)
+		kind->rest(kind->context);
 }
 
 static int by_number(const void *a, const void *b)
@@ -141,13 +105,15 @@ _Noreturn static void serve(const struct helper_kind *kind, int socket)
 	if (socket < 0 || chdir("/") < 0)
 		_exit(1);
 	close_others(kind, socket);
+	if (kind->begin)
+		kind->begin(kind->context);
 	for (;;)
 		serve_one(kind, socket);
 }
 
 /* The daemon's side */
 
-static void tell_first(struct helper *helper, int result, int descriptor)
+static void tell_first(struct helper *helper, int result, const int *descriptors)
 {
 	struct asker *asker = helper->first;
 	helper->first = asker->next;
@@ -156,7 +122,7 @@ static void tell_first(struct helper *helper, int result, int descriptor)
 	helper_fn fn = asker->fn;
 	void *data = asker->data;
 	free(asker);
-	fn(data, result, descriptor);
+	fn(data, result, descriptors);
 }
 
 static void stop(struct helper *helper)
@@ -176,19 +142,19 @@ static void on_answer(void *data, uint32_t events)
 	(void)events;
 	struct helper *helper = data;
 	int32_t result;
-	int descriptors[HELPER_DESCRIPTORS] = { -1 };
-	unsigned count;
-	ssize_t size = receive_message(helper->socket, &result, sizeof(result), descriptors, &count,
+	int descriptors[MESSAGE_DESCRIPTORS];
+	ssize_t size = message_receive(helper->socket, &result, sizeof(result), descriptors, NULL,
 				       MSG_DONTWAIT);
-	if (size < 0 && (errno == EAGAIN || errno == EINTR))
+	if (size == -EAGAIN || size == -EINTR)
 		return;
 	if (size == sizeof(result) && helper->first) {
-		tell_first(helper, result, count ? descriptors[0] : -1);
+		tell_first(helper, result, descriptors);
 		return;
 	}
+	close_all(descriptors, MESSAGE_DESCRIPTORS);
 	stop(helper); /* somebody has killed it */
 	while (helper->first)
-		tell_first(helper, -ECHILD, -1);
+		tell_first(helper, -ECHILD, (const int[]){ -1, -1, -1 });
 }
 
 static int start(struct helper *helper)
@@ -246,9 +212,9 @@ int helper_ask(struct helper *helper, const void *message, const int *descriptor
 	struct asker *asker = error < 0 ? NULL : malloc(sizeof(*asker));
 	if (error == 0 && !asker)
 		error = -ENOMEM;
-	if (error == 0 && send_message(helper->socket, message, helper->kind->message_size,
-				       descriptors, count, MSG_DONTWAIT) < 0)
-		error = -errno;
+	if (error == 0)
+		error = message_send(helper->socket, message, helper->kind->message_size,
+				     descriptors, count, MSG_DONTWAIT);
 	if (error < 0) {
 		free(asker);
 		return error;

@@ -7,26 +7,36 @@
 #ifndef HELPER_H
 #define HELPER_H
 
+#include "message.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
 struct helper;
 struct loop;
 
-enum { HELPER_MESSAGE_MAX = 128, HELPER_DESCRIPTORS = 2 };
+enum { HELPER_MESSAGE_MAX = 512 };
 
-/* The work, in the process: 0 and up, or -errno; `descriptors` are closed after it, and so is the
- * one that it may put at *out, to be sent. */
-typedef int (*helper_work)(const void *context, const void *message, const int *descriptors,
-			   unsigned count, int *out);
+/*
+ * The work, in the process: 0 and up, or -errno. What came with the message is `in`, -1 where there
+ * is none; it is closed after the work, and so are those *count that it may put in `out`, to be
+ * sent. Both have room for MESSAGE_DESCRIPTORS.
+ */
+typedef int (*helper_work)(void *context, const void *message, const int *in, int *out,
+			   unsigned *count);
 
-/* The answer: what the work returned, or -ECHILD; the descriptor is the callee's, -1: none. */
-typedef void (*helper_fn)(void *data, int result, int descriptor);
+/*
+ * The answer: what the work returned, or -ECHILD. The MESSAGE_DESCRIPTORS descriptors, -1 where
+ * there is none, are the callee's.
+ */
+typedef void (*helper_fn)(void *data, int result, const int *descriptors);
 
 struct helper_kind {
 	const char *title;
 	helper_work work;
-	const void *context;
+	void (*begin)(void *context); /* before the first work, in the process; NULL: nothing */
+	void (*rest)(void *context);  /* after each, when the answer is on its way; likewise */
+	void *context;
 	size_t message_size;
 	int keep[8]; /* descriptors that the work needs, in any order; the first `kept` */
 	unsigned kept;

@@ -19,17 +19,18 @@
  */
 #include "init.h"
 
+#include "message.h"
 #include "mounts.h"
 #include "plan.h"
 #include "privileges.h"
 #include "root.h"
+#include "spawner.h"
 #include "sysfilter.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -48,55 +49,22 @@ enum { START = 3, HANDED, CONTROL, MASTER, SIGNALS, HANDING, ROOT, FREE };
 
 enum { MAX_COMMAND_LINE = 131072 };
 
-static int send_with(int socket, const void *data, size_t size, const int *descriptors,
-		     size_t count)
-{
-	struct iovec part = { (void *)data, size };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(3 * sizeof(int))];
-	} control;
-	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	if (count) {
-		memset(&control, 0, sizeof(control));
-		header.msg_control = control.room;
-		header.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		struct cmsghdr *attached = CMSG_FIRSTHDR(&header);
-		attached->cmsg_level = SOL_SOCKET;
-		attached->cmsg_type = SCM_RIGHTS;
-		attached->cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(attached), descriptors, count * sizeof(int));
-	}
-	return sendmsg(socket, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 /* Waits for a byte that comes with a descriptor. -1: the other end has gone. */
 static int receive_descriptor(int socket)
 {
 	char byte;
-	struct iovec part = { &byte, sizeof(byte) };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr header = { .msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = control.room,
-				 .msg_controllen = sizeof(control.room) };
-	const struct cmsghdr *attached;
-	int fd = -1;
-	if (recvmsg(socket, &header, MSG_CMSG_CLOEXEC) == 1 && (attached = CMSG_FIRSTHDR(&header)))
-		memcpy(&fd, CMSG_DATA(attached), sizeof(fd));
-	return fd;
+	int descriptors[MESSAGE_DESCRIPTORS];
+	message_receive(socket, &byte, 1, descriptors, NULL, 0);
+	return descriptors[0];
 }
 
 static void report(enum stage stage, int error, const char *what, const int *descriptors,
-		   size_t count)
+		   unsigned count)
 {
 	struct start_report message = { .stage = (int32_t)stage, .error = error };
 	for (size_t i = 0; what && what[i] && i < sizeof(message.what) - 1; i++)
 		message.what[i] = what[i];
-	if (send_with(START, &message, sizeof(message), descriptors, count) < 0)
+	if (message_send(START, &message, sizeof(message), descriptors, count, 0) < 0)
 		_exit(1); /* nobody is there to be told */
 }
 
@@ -117,14 +85,9 @@ void init_title(const char *name)
 	memcpy(start, name, size);
 }
 
-static void take_place(int start, int control)
+/* Before anything else, so that nothing of the spawner's is in the way. */
+static void calm_down(void)
 {
-	int high_start = fcntl(start, F_DUPFD_CLOEXEC, FREE);
-	int high_control = fcntl(control, F_DUPFD_CLOEXEC, FREE);
-	if (high_start < 0 || high_control < 0 || dup3(high_start, START, O_CLOEXEC) < 0 ||
-	    dup3(high_control, CONTROL, O_CLOEXEC) < 0 || close_range(HANDED, HANDED, 0) < 0 ||
-	    close_range(MASTER, ~0U, 0) < 0)
-		_exit(1);
 	sigset_t all;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
@@ -133,17 +96,27 @@ static void take_place(int start, int control)
 	init_title("mimobox-init");
 }
 
+/* The spawner writes the maps and the cgroup, then one byte; its end comes instead if it fails. */
+static void wait_for_spawner(int go)
+{
+	char byte;
+	if (read(go, &byte, 1) != 1)
+		_exit(1);
+}
+
+static void take_place(const struct init_ends *ends)
+{
+	int start = fcntl(ends->start, F_DUPFD_CLOEXEC, FREE);
+	int control = fcntl(ends->control, F_DUPFD_CLOEXEC, FREE);
+	if (start < 0 || control < 0 || dup3(start, START, O_CLOEXEC) < 0 ||
+	    dup3(control, CONTROL, O_CLOEXEC) < 0 || close_range(HANDED, HANDED, 0) < 0 ||
+	    close_range(MASTER, ~0U, 0) < 0)
+		_exit(1);
+}
+
 static void die_with_parent(void)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		fail(STAGE_IDENTITY, -errno, "parent-death signal");
-}
-
-/* The parent writes the maps and the cgroup, then one byte; its end comes instead if it died. */
-static void wait_for_parent(void)
-{
-	char byte;
-	if (recv(START, &byte, 1, 0) != 1)
 		_exit(1);
 }
 
@@ -161,21 +134,12 @@ static void take_identity_as_init(void)
 {
 	take_identity();
 	die_with_parent();
-	struct pollfd parent = { .fd = START, .events = POLLIN };
+	struct pollfd parent = { .fd = CONTROL };
 	if (poll(&parent, 1, 0) != 0)
 		_exit(1);
 }
 
-static void raise_loopback(void)
-{
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		fail(STAGE_NAMESPACES, -errno, "lo");
-	close(fd);
-}
-
-static void finish_namespaces(const struct sandbox_shape *shape)
+static void finish_namespaces(bool raise_loopback)
 {
 	static const char name[] = "mimobox";
 	/* Only now, so that its root is the session's own group. */
@@ -183,8 +147,9 @@ static void finish_namespaces(const struct sandbox_shape *shape)
 		fail(STAGE_NAMESPACES, -errno, "cgroup");
 	if (sethostname(name, sizeof(name) - 1) < 0)
 		fail(STAGE_NAMESPACES, -errno, "host name");
-	if (shape->own_network)
-		raise_loopback();
+	int error = raise_loopback ? spawner_raise_loopback() : 0;
+	if (error < 0)
+		fail(STAGE_NAMESPACES, error, "lo");
 }
 
 /* Its place was kept for it: the other process opens descriptors of its own meanwhile. */
@@ -236,15 +201,22 @@ static void open_terminal(void)
 	close(slave);
 }
 
-static void apply_landlock(const struct plan *plan)
+static void apply_landlock(const struct landlock_policy *policy)
 {
 	unsigned failed;
-	if (plan->landlock.floor == 0 && plan->landlock.abi < 1)
+	if (policy->floor == 0 && policy->abi < 1)
 		return; /* asked for by name, and there is none */
-	int error = landlock_apply(&plan->landlock, &failed);
+	int error = landlock_apply(policy, &failed);
 	if (error < 0)
 		fail(STAGE_LANDLOCK, error,
-		     failed < plan->landlock.rule_count ? plan->landlock.rules[failed].path : "");
+		     failed < policy->rule_count ? policy->rules[failed].path : "");
+}
+
+static void load_filter(const struct sysfilter *filter)
+{
+	int error = sysfilter_load(filter);
+	if (error < 0)
+		fail(STAGE_SECCOMP, error, "filter");
 }
 
 /* Init keeps the inner ends, as it does a slave: the pipes end when it has gone. */
@@ -273,37 +245,88 @@ static void lead_session(const struct sandbox_shape *shape)
 		fail(STAGE_TERMINAL, -errno, "controlling terminal");
 }
 
-_Noreturn static void run_command(const struct sandbox_shape *shape, const struct plan *plan)
+static void take_foreground(const struct sandbox_shape *shape)
 {
-	struct winsize size = { .ws_row = plan->rows, .ws_col = plan->cols };
-	sigset_t none;
-	/* Its size is there before anything can ask for it. */
-	if (shape->terminal && ioctl(0, TIOCSWINSZ, &size) < 0)
-		fail(STAGE_TERMINAL, -errno, "size");
 	if (!shape->ends_with_command &&
 	    (setpgid(0, 0) < 0 || (shape->terminal && tcsetpgrp(0, getpid()) < 0)))
 		fail(STAGE_TERMINAL, -errno, "foreground process group");
+}
+
+/* Its own settings; the size of its terminal is there before anything can ask for it. */
+static void settle_in(const struct sandbox_shape *shape, const struct plan *plan)
+{
+	struct winsize size = { .ws_row = plan->rows, .ws_col = plan->cols };
+	if (shape->terminal && ioctl(0, TIOCSWINSZ, &size) < 0)
+		fail(STAGE_TERMINAL, -errno, "size");
 	if (chdir(plan->cwd) < 0)
 		fail(STAGE_CWD, -errno, plan->cwd);
-	apply_landlock(plan);
-	if (close_range(START + 1, ~0U, 0) < 0)
-		fail(STAGE_EXEC, -errno, "close_range");
 	int error = privileges_limit(plan->open_files, plan->file_size);
 	if (error < 0)
 		fail(STAGE_LIMITS, error, "rlimit");
+}
+
+static void announce(void)
+{
+	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	report(STAGE_EXEC, 0, NULL, NULL, 0);
-	error = sysfilter_load(&plan->filter);
-	if (error < 0)
-		fail(STAGE_SECCOMP, error, "filter");
-	error = -ENOENT;
+}
+
+_Noreturn static void execute(const struct plan *plan)
+{
+	int error = -ENOENT;
 	for (char **path = plan->candidates; *path && error != -E2BIG; path++) {
 		execve(*path, plan->argv, plan->envp);
 		if (error == -ENOENT || (errno != ENOENT && errno != ENOTDIR))
 			error = -errno;
 	}
 	fail(STAGE_EXEC, error, plan->argv[0]);
+}
+
+/* Its layers are of the plan. */
+_Noreturn static void run_command(const struct sandbox_shape *shape, const struct plan *plan)
+{
+	take_foreground(shape);
+	settle_in(shape, plan);
+	apply_landlock(&plan->landlock);
+	if (close_range(START + 1, ~0U, 0) < 0)
+		fail(STAGE_EXEC, -errno, "close_range");
+	announce();
+	load_filter(&plan->filter);
+	execute(plan);
+}
+
+/* All of them are in force before it is known what is to be run. */
+_Noreturn static void run_sealed(const struct init_setup *setup,
+				 const struct spawn_request *request)
+{
+	const struct sandbox_shape *shape = &request->shape;
+	struct landlock_rule rules[ROOT_RULES_MAX + 1];
+	struct landlock_policy policy = { .abi = setup->landlock_abi,
+					  .floor = shape->landlock,
+					  .rules = rules,
+					  .rule_count = root_rules(setup->layout, rules),
+					  .net = shape->own_network };
+	const struct sysfilter *filter;
+	if (request->workspace[0])
+		rules[policy.rule_count++] = (struct landlock_rule){ "/workspace", LANDLOCK_FULL };
+	take_foreground(shape);
+	apply_landlock(&policy);
+	if (close_range(START + 1, ~0U, 0) < 0)
+		fail(STAGE_EXEC, -errno, "close_range");
+	if (sysfilters_get(setup->filters, &shape->filter, &filter, NULL, 0) < 0)
+		fail(STAGE_SECCOMP, -EINVAL, "filter");
+	load_filter(filter);
+	report(STAGE_SECCOMP, 0, NULL, NULL, 0);
+	int fd = receive_descriptor(START);
+	struct plan *plan = fd < 0 ? NULL : plan_map(fd);
+	if (!plan)
+		_exit(1); /* the daemon has gone, or wants it no more */
+	close(fd);
+	settle_in(shape, plan);
+	announce();
+	execute(plan);
 }
 
 static void drop_privileges(const struct init_setup *setup)
@@ -322,8 +345,28 @@ static void bound_privileges(void)
 		fail(STAGE_PRIVILEGES, error, what);
 }
 
-_Noreturn static void build(const struct init_setup *setup, const struct sandbox_shape *shape)
+/* Where the command is to be another process, there is no more to do for this one. */
+_Noreturn static void become_command(const struct init_setup *setup,
+				     const struct spawn_request *request)
 {
+	char byte;
+	if (request->shape.sealed) {
+		if (recv(HANDED, &byte, 1, 0) == 1)
+			run_sealed(setup, request);
+		_exit(0);
+	}
+	int fd = receive_descriptor(HANDED);
+	if (fd < 0)
+		_exit(0);
+	struct plan *plan = plan_map(fd);
+	if (!plan)
+		fail(STAGE_FORK, -ENOMEM, "plan");
+	run_command(&request->shape, plan);
+}
+
+_Noreturn static void build(const struct init_setup *setup, const struct spawn_request *request)
+{
+	const struct sandbox_shape *shape = &request->shape;
 	const char *what = NULL;
 	take_identity();
 	int root = root_make(setup->layout, shape->tmp_size, shape->tmp_inodes, &what);
@@ -346,13 +389,7 @@ _Noreturn static void build(const struct init_setup *setup, const struct sandbox
 	if (close_range(HANDED + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0 ||
 	    send(HANDED, "", 1, MSG_NOSIGNAL) != 1)
 		fail(STAGE_FORK, -errno, "hand over");
-	int fd = receive_descriptor(HANDED);
-	if (fd < 0)
-		_exit(0); /* the command is another, or there is none */
-	struct plan *plan = plan_map(fd);
-	if (!plan)
-		fail(STAGE_FORK, -ENOMEM, "plan");
-	run_command(shape, plan);
+	become_command(setup, request);
 }
 
 static void signal_foreground(pid_t command, int number)
@@ -438,10 +475,11 @@ _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 	struct pollfd events[] = { { .fd = SIGNALS, .events = POLLIN },
 				   { .fd = CONTROL, .events = POLLIN } };
 	struct signalfd_siginfo info;
-	struct exit_report ended;
+	struct exit_report ended = { 0 };
 	struct command command = { .pid = pid };
+	bool children;
 	for (;;) {
-		bool children = reap(&command);
+		children = reap(&command);
 		if (command.ended && (shape->ends_with_command || !children))
 			break;
 		if (poll(events, 2, -1) < 0 && errno != EINTR)
@@ -452,7 +490,9 @@ _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 			_exit(1);
 	}
 	ended.status = command.status;
+	ended.alone = !children;
 	send(CONTROL, &ended, sizeof(ended), MSG_NOSIGNAL | MSG_DONTWAIT);
+	close_range(0, ~0U, 0); /* the slave first of all: its end is waited for */
 	_exit(0);
 }
 
@@ -482,12 +522,12 @@ static void prepare_for_two(void)
 	close_range(FREE, ~0U, 0);
 }
 
-static pid_t start_builder(const struct init_setup *setup, const struct sandbox_shape *shape)
+static pid_t start_builder(const struct init_setup *setup, const struct spawn_request *request)
 {
 	struct clone_args args = { .flags = CLONE_FILES, .exit_signal = SIGCHLD };
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
-		build(setup, shape);
+		build(setup, request);
 	if (pid < 0)
 		fail(STAGE_FORK, -errno, "builder");
 	return (pid_t)pid;
@@ -526,33 +566,35 @@ static void wait_for_builder(void)
 	close(HANDED); /* the builder has its own by now */
 }
 
-/* The terminal's session is init's, and a child that is to be in it has to be made after that. */
-static pid_t start_command(const struct sandbox_shape *shape, const struct plan *plan,
-			   pid_t builder)
+/*
+ * The terminal's session is init's, and a child that is to be in it has to be made after that. 0
+ * in the child.
+ */
+static pid_t fork_command(const struct sandbox_shape *shape, pid_t builder)
 {
 	close(HANDING);
 	waitpid(builder, NULL, 0);
 	lead_session(shape);
 	pid_t pid = _Fork();
-	if (pid == 0)
-		run_command(shape, plan);
 	if (pid < 0)
 		fail(STAGE_FORK, -errno, "fork");
 	return pid;
 }
 
-static void hand_over(int plan)
+/* To the builder, which becomes the command. */
+static void hand_over(const int *plan)
 {
-	int error = send_with(HANDING, "", 1, &plan, 1);
+	int error = message_send(HANDING, "", 1, plan, plan != NULL, 0);
 	if (error < 0)
 		fail(STAGE_FORK, error, "hand over");
 	close(HANDING);
 }
 
-static void finish_root(const struct sandbox_shape *shape, const struct plan *plan)
+static void finish_root(const struct sandbox_shape *shape, const struct sandbox_path *paths,
+			unsigned count)
 {
 	const char *what = NULL;
-	int error = root_enter(ROOT, plan->paths, plan->path_count, &what);
+	int error = root_enter(ROOT, paths, count, &what);
 	if (error < 0)
 		fail(STAGE_ROOT, error, what);
 	error = paths_check(shape->uid);
@@ -561,31 +603,68 @@ static void finish_root(const struct sandbox_shape *shape, const struct plan *pl
 	close(ROOT);
 }
 
-_Noreturn void init_run(const struct init_setup *setup, const struct sandbox_shape *shape,
-			int start, int control)
+/* Nothing has to be known of what it is for. Returns the process that is told. */
+static pid_t seal(const struct init_setup *setup, const struct spawn_request *request,
+		  pid_t builder)
+{
+	const struct sandbox_shape *shape = &request->shape;
+	struct sandbox_path workspace = { .outside = request->workspace,
+					  .inside = "/workspace",
+					  .writable = true };
+	unsigned count = request->workspace[0] != '\0';
+	const char *what;
+	int error = paths_open(&workspace, count, count, shape->uid, &what);
+	if (error < 0)
+		fail(STAGE_PATHS, error, what);
+	wait_for_builder();
+	take_identity_as_init();
+	finish_root(shape, &workspace, count);
+	drop_privileges(setup);
+	if (shape->ends_with_command) {
+		hand_over(NULL);
+		return builder;
+	}
+	pid_t pid = fork_command(shape, builder);
+	if (pid == 0)
+		run_sealed(setup, request);
+	return pid;
+}
+
+static pid_t follow_plan(const struct init_setup *setup, const struct sandbox_shape *shape,
+			 pid_t builder)
 {
 	struct plan *plan;
-	take_place(start, control);
-	die_with_parent();
-	wait_for_parent();
-	finish_namespaces(shape);
-	privileges_shorten_turns();
-	bound_privileges();
-	prepare_for_two();
-	pid_t command = start_builder(setup, shape);
+	pid_t pid = builder;
 	int fd = receive_plan(&plan);
 	open_paths(plan, shape, false);
 	wait_for_builder();
 	take_identity_as_init();
 	open_paths(plan, shape, true);
-	finish_root(shape, plan);
+	finish_root(shape, plan->paths, plan->path_count);
 	drop_privileges(setup);
-	if (!shape->ends_with_command)
-		command = start_command(shape, plan, command);
-	else
-		hand_over(fd);
+	if (shape->ends_with_command)
+		hand_over(&fd);
+	else if ((pid = fork_command(shape, builder)) == 0)
+		run_command(shape, plan);
 	plan_unmap(plan);
 	close(fd);
+	return pid;
+}
+
+_Noreturn void init_run(const struct init_setup *setup, const struct spawn_request *request,
+			const struct init_ends *ends)
+{
+	calm_down();
+	die_with_parent();
+	wait_for_spawner(ends->go);
+	take_place(ends);
+	finish_namespaces(ends->raise_loopback);
+	privileges_shorten_turns();
+	bound_privileges();
+	prepare_for_two();
+	pid_t builder = start_builder(setup, request);
+	pid_t command = request->shape.sealed ? seal(setup, request, builder)
+					      : follow_plan(setup, &request->shape, builder);
 	close(START);
-	serve(shape, command);
+	serve(&request->shape, command);
 }

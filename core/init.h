@@ -7,18 +7,25 @@
 
 #include <sys/capability.h>
 
+struct spawn_request;
+
 /* What every sandbox is made with. Borrowed throughout. */
 struct init_setup {
 	const struct root_layout *layout;
 	cap_t no_capabilities;
+	struct sysfilters *filters; /* that of a sealed one is there before its clone is */
+	int landlock_abi;
 };
 
-/*
- * Runs in the child of clone3(2), and never returns. `start` and `control` are its ends of the
- * two sockets. Async-signal-safe calls only.
- */
-_Noreturn void init_run(const struct init_setup *setup, const struct sandbox_shape *shape,
-			int start, int control);
+struct init_ends {
+	int start, control;  /* its ends of the two sockets */
+	int go;              /* a byte comes when it has its identity and is in its cgroup */
+	bool raise_loopback; /* in a network namespace that is new with it */
+};
+
+/* Runs in the child of clone3(2), and never returns. Async-signal-safe calls only. */
+_Noreturn void init_run(const struct init_setup *setup, const struct spawn_request *request,
+			const struct init_ends *ends);
 
 /* Names this copy of the daemon, in /proc/PID/comm and cmdline: its arguments are nobody's there.
  */

@@ -95,36 +95,13 @@ static int plan_paths(struct plan *plan, const struct access *access,
 	return 0;
 }
 
-/* What the root is made of (root.c), and what may be done there. */
-static const struct landlock_rule root_rules[] = {
-	{ "/", LANDLOCK_LIST },
-	{ "/proc", LANDLOCK_READ }, /* not to write: mem, uid_map, ... */
-	{ "/dev/null", LANDLOCK_DEVICE },
-	{ "/dev/zero", LANDLOCK_DEVICE },
-	{ "/dev/full", LANDLOCK_DEVICE },
-	{ "/dev/random", LANDLOCK_DEVICE },
-	{ "/dev/urandom", LANDLOCK_DEVICE },
-	{ "/dev/tty", LANDLOCK_TERMINAL },
-	{ "/dev/pts", LANDLOCK_TERMINAL },
-	{ "/dev/shm", LANDLOCK_FULL },
-	{ "/tmp", LANDLOCK_FULL },
-};
-
-#define ROOT_RULES (sizeof(root_rules) / sizeof(root_rules[0]))
-
 static int plan_landlock(struct plan *plan, const struct access *access,
 			 const struct root_layout *layout)
 {
-	unsigned count = 0;
-	plan->rules = calloc(ROOT_RULES + layout->count + plan->path_count, sizeof(*plan->rules));
+	plan->rules = calloc(ROOT_RULES_MAX + plan->path_count, sizeof(*plan->rules));
 	if (!plan->rules)
 		return -ENOMEM;
-	for (size_t i = 0; i < ROOT_RULES; i++)
-		plan->rules[count++] = root_rules[i];
-	for (unsigned i = 0; i < layout->count; i++)
-		if (!layout->directories[i].target[0])
-			plan->rules[count++] = (struct landlock_rule){ layout->directories[i].path,
-								       LANDLOCK_READ_EXEC };
+	unsigned count = root_rules(layout, plan->rules);
 	for (unsigned i = 0; i < plan->path_count; i++)
 		plan->rules[count++] = (struct landlock_rule){
 			plan->paths[i].inside,
@@ -153,7 +130,7 @@ int plan_init(struct plan *plan, const struct config *config, const struct root_
 		.file_size = config->file_size,
 	};
 	int error = plan_paths(plan, &config->access, extra, extra_count);
-	if (error == 0)
+	if (error == 0 && layout)
 		error = plan_landlock(plan, &config->access, layout);
 	if (plan->argv && plan->envp)
 		plan->candidates = command_paths(plan->argv[0], plan->envp);

@@ -34,7 +34,7 @@ struct plan {
 
 /*
  * Takes what it needs of `config`, and borrows its paths and ports; `extra` are further paths of
- * the session's own. 0 or -ENOMEM.
+ * the session's own. For a sealed sandbox, which has its policy, `layout` is NULL. 0 or -ENOMEM.
  */
 int plan_init(struct plan *plan, const struct config *config, const struct root_layout *layout,
 	      const struct sandbox_path *extra, unsigned extra_count);

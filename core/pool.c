@@ -3,8 +3,11 @@
  * A sandbox that waits holds nothing of anybody's: it was cloned from the spawner, and is told of
  * its plan only when it is taken. It is taken once; what is left of it goes with its session.
  *
- * Until it is taken it has all the mounts of the machine, as they were when it was made, and would
- * hold on to one that is unmounted. So when anything is mounted or unmounted, others take the place
+ * A sealed one (sandbox.h) has its workspace from the beginning. So a session that is created gets
+ * the workspace of one that waits, and with it the claim on that one; it need not make use of it.
+ *
+ * Until it is taken it has the mounts of the machine, as they were when it was made, and would hold
+ * on to one that is unmounted. So when anything is mounted or unmounted, others take the place
  * of those that wait.
  *
  * They are made one at a time, and not at once when one was taken: the command that has just
@@ -14,6 +17,7 @@
 #include "pool.h"
 
 #include "session.h"
+#include "workspace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +43,8 @@ struct waiting {
 	struct sandbox sandbox;
 	bool own_identity; /* of no user's */
 	bool ready, ending;
+	char *workspace; /* until it is claimed; NULL: none */
+	const struct mimobox_session *claimant;
 	unsigned mounts; /* pool.mounts when it was made */
 	struct loop_source *start_source, *end_source;
 	struct loop_timer timer; /* patience with its making, then with its cgroup */
@@ -79,6 +85,14 @@ static void unlink_waiting(struct waiting *waiting)
 	*at = waiting->next;
 }
 
+static void drop_workspace(struct waiting *waiting)
+{
+	if (waiting->workspace)
+		rmdir(waiting->workspace);
+	free(waiting->workspace);
+	waiting->workspace = NULL;
+}
+
 /* Lets go of one of which no process is left, as soon as the kernel lets go of its cgroup. */
 static void forget(struct waiting *waiting)
 {
@@ -89,6 +103,7 @@ static void forget(struct waiting *waiting)
 	loop_timer_disarm(&waiting->timer);
 	unlink_waiting(waiting);
 	box->waiting--;
+	drop_workspace(waiting);
 	free(waiting);
 }
 
@@ -131,6 +146,12 @@ static void on_timer(void *data)
 	discard(waiting);
 }
 
+/* The last word of its own making. */
+static bool is_complete(const struct waiting *waiting, const struct start_report *report)
+{
+	return report->stage == (waiting->sandbox.shape.sealed ? STAGE_SECCOMP : STAGE_TERMINAL);
+}
+
 static void on_report(void *data, uint32_t events)
 {
 	(void)events;
@@ -144,25 +165,25 @@ static void on_report(void *data, uint32_t events)
 		waiting->start_source = NULL;
 		return;
 	}
+	if (!is_complete(waiting, &report))
+		return;
 	loop_timer_disarm(&waiting->timer);
 	waiting->ready = true;
 	refill_in(waiting->pool, REFILL_NS);
 }
 
-static void on_clone(void *data, int pid, int pidfd)
+static void on_clone(void *data, int result, const int *descriptors)
 {
 	struct waiting *waiting = data;
 	struct mimobox *box = waiting->pool->box;
 	struct start_report report;
-	int error = pid < 0 ? pid : 0;
-	if (error == 0)
-		error = sandbox_let_go(&waiting->sandbox, pid, pidfd, box->cgroups, &report);
+	int error = sandbox_take(&waiting->sandbox, result, descriptors, &report);
 	if (error == 0) {
 		error = loop_add(box->loop, waiting->sandbox.start, EPOLLIN, on_report, waiting,
 				 &waiting->start_source);
 		if (error == 0)
-			error = loop_add(box->loop, pidfd, EPOLLIN, on_end, waiting,
-					 &waiting->end_source);
+			error = loop_add(box->loop, waiting->sandbox.pidfd, EPOLLIN, on_end,
+					 waiting, &waiting->end_source);
 		if (error < 0)
 			sandbox_abandon(&waiting->sandbox);
 	}
@@ -202,6 +223,17 @@ static void count_mounts(struct pool *pool)
 		on_mounts(pool, EPOLLPRI);
 }
 
+/* Its limits are likely to be those of whoever comes. */
+static int ask(struct waiting *waiting)
+{
+	struct mimobox *box = waiting->pool->box;
+	struct sandbox *sandbox = &waiting->sandbox;
+	const char *workspace = waiting->workspace ? waiting->workspace : "";
+	sandbox->group = ++box->last_group;
+	box_limits(&box->defaults, &sandbox->limits);
+	return sandbox_ask(sandbox, workspace, box->spawner, on_clone, waiting);
+}
+
 static int make(struct pool *pool)
 {
 	struct mimobox *box = pool->box;
@@ -214,17 +246,17 @@ static int make(struct pool *pool)
 	count_mounts(pool);
 	waiting->mounts = pool->mounts;
 	waiting->own_identity = pool->shape.uid == 0;
-	waiting->sandbox.shape = pool->shape;
+	struct sandbox_shape *shape = &waiting->sandbox.shape;
+	*shape = pool->shape;
 	if (waiting->own_identity)
-		waiting->sandbox.shape.uid = waiting->sandbox.shape.gid = box_identity(box);
-	waiting->sandbox.group = ++box->last_group;
-	int error = cgroup_create(box->cgroups, waiting->sandbox.group);
-	if (error == 0) {
-		error = sandbox_ask(&waiting->sandbox, box->spawner, on_clone, waiting);
-		if (error < 0)
-			cgroup_destroy(box->cgroups, waiting->sandbox.group);
-	}
+		shape->uid = shape->gid = box_identity(box);
+	int error = 0;
+	if (shape->sealed && box->workspaces)
+		error = workspace_create_ahead(box, shape->uid, shape->gid, &waiting->workspace);
+	if (error == 0)
+		error = ask(waiting);
 	if (error < 0) {
+		drop_workspace(waiting);
 		free(waiting);
 		return error;
 	}
@@ -236,15 +268,26 @@ static int make(struct pool *pool)
 	return 0;
 }
 
+static bool is_for(const struct waiting *waiting, uid_t uid, gid_t gid)
+{
+	const struct sandbox_shape *is = &waiting->sandbox.shape;
+	return waiting->own_identity ? uid == 0 : uid == is->uid && gid == is->gid;
+}
+
+static bool has_policy(const struct sandbox_shape *is, const struct sandbox_shape *shape)
+{
+	return is->landlock == shape->landlock && is->filter.profile == shape->filter.profile &&
+	       is->filter.fork == shape->filter.fork &&
+	       is->filter.tcp_only == shape->filter.tcp_only;
+}
+
 static bool is_of(const struct waiting *waiting, const struct sandbox_shape *shape)
 {
 	const struct sandbox_shape *is = &waiting->sandbox.shape;
-	if (waiting->own_identity ? shape->uid != 0
-				  : shape->uid != is->uid || shape->gid != is->gid)
-		return false;
-	return is->own_network == shape->own_network && is->terminal == shape->terminal &&
-	       is->ends_with_command == shape->ends_with_command &&
-	       strcmp(is->tmp_size, shape->tmp_size) == 0;
+	return is_for(waiting, shape->uid, shape->gid) && is->own_network == shape->own_network &&
+	       is->terminal == shape->terminal &&
+	       is->ends_with_command == shape->ends_with_command && is->sealed == shape->sealed &&
+	       has_policy(is, shape) && strcmp(is->tmp_size, shape->tmp_size) == 0;
 }
 
 /* One step at a time: what is of another kind makes room, what lacks is made. */
@@ -256,7 +299,7 @@ static void on_refill(void *data)
 	struct waiting *other = NULL;
 	pool->held = false;
 	for (struct waiting *waiting = pool->first; waiting; waiting = waiting->next) {
-		if (waiting->ending)
+		if (waiting->ending || waiting->claimant)
 			continue;
 		count++;
 		making |= !waiting->ready;
@@ -276,7 +319,7 @@ static void on_refill(void *data)
 static bool have(const struct pool *pool, const struct sandbox_shape *shape)
 {
 	for (const struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
-		if (!waiting->ending && is_of(waiting, shape))
+		if (!waiting->ending && !waiting->claimant && is_of(waiting, shape))
 			return true;
 	return false;
 }
@@ -288,12 +331,85 @@ static bool has_ended(const struct waiting *waiting)
 	return poll(&end, 1, 0) != 0;
 }
 
-bool pool_take(struct pool *pool, const struct sandbox_shape *shape, struct sandbox *out)
+static struct waiting *claimed_by(const struct pool *pool, const struct mimobox_session *session)
+{
+	struct waiting *waiting = pool->first;
+	while (waiting && waiting->claimant != session)
+		waiting = waiting->next;
+	return waiting;
+}
+
+/* More sessions may be created than are ever started: the oldest goes without. */
+static void bound_claims(struct pool *pool)
+{
+	unsigned count = 0;
+	struct waiting *oldest = NULL;
+	for (struct waiting *waiting = pool->first; waiting; waiting = waiting->next) {
+		if (waiting->ending || !waiting->claimant)
+			continue;
+		count++;
+		oldest = oldest ? oldest : waiting;
+	}
+	if (count > pool->size)
+		discard(oldest);
+}
+
+bool pool_claim(struct pool *pool, struct mimobox_session *session)
+{
+	struct waiting *waiting = pool->first;
+	while (waiting && !(waiting->ready && waiting->workspace && !waiting->claimant &&
+			    is_for(waiting, session->uid, session->gid)))
+		waiting = waiting->next;
+	if (!waiting ||
+	    workspace_rename(waiting->workspace, session->name, &session->workspace) < 0)
+		return false;
+	free(waiting->workspace);
+	waiting->workspace = NULL;
+	waiting->claimant = session;
+	session->run_uid = waiting->sandbox.shape.uid;
+	session->run_gid = waiting->sandbox.shape.gid;
+	bound_claims(pool);
+	/* It is about to start, and that goes first, unless others would find nothing. */
+	if (!pool->held && pool_ready(pool) == 0)
+		refill_in(pool, REFILL_NS);
+	return true;
+}
+
+void pool_disclaim(struct pool *pool, const struct mimobox_session *session)
+{
+	struct waiting *waiting = claimed_by(pool, session);
+	if (!waiting)
+		return;
+	waiting->claimant = NULL;
+	if (!waiting->ending)
+		discard(waiting);
+	if (!pool->held)
+		refill_in(pool, REFILL_NS);
+}
+
+static bool can_serve(const struct waiting *waiting, const struct sandbox_shape *shape)
+{
+	return waiting->ready && is_of(waiting, shape) && !has_ended(waiting);
+}
+
+/* One with a workspace is for that session alone which has it. */
+static struct waiting *find(const struct pool *pool, const struct mimobox_session *session,
+			    const struct sandbox_shape *shape)
+{
+	struct waiting *waiting = claimed_by(pool, session);
+	if (shape->sealed && session->workspace)
+		return waiting && can_serve(waiting, shape) ? waiting : NULL;
+	for (waiting = pool->first; waiting; waiting = waiting->next)
+		if (!waiting->claimant && can_serve(waiting, shape))
+			return waiting;
+	return NULL;
+}
+
+bool pool_take(struct pool *pool, const struct mimobox_session *session,
+	       const struct sandbox_shape *shape, struct sandbox *out)
 {
 	count_mounts(pool);
-	struct waiting *waiting = pool->first;
-	while (waiting && !(waiting->ready && is_of(waiting, shape) && !has_ended(waiting)))
-		waiting = waiting->next;
+	struct waiting *waiting = find(pool, session, shape);
 	if (waiting) {
 		stop_watching(waiting);
 		unlink_waiting(waiting);
@@ -301,6 +417,7 @@ bool pool_take(struct pool *pool, const struct sandbox_shape *shape, struct sand
 		pool->box->waiting--;
 		free(waiting);
 	}
+	pool_disclaim(pool, session);
 	/* Others go on waiting as long as there is one of each kind that is asked for. */
 	if (waiting || !have(pool, shape))
 		pool->shape = *shape;
@@ -322,7 +439,7 @@ unsigned pool_ready(const struct pool *pool)
 {
 	unsigned count = 0;
 	for (const struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
-		count += waiting->ready;
+		count += waiting->ready && !waiting->claimant;
 	return count;
 }
 
@@ -386,7 +503,7 @@ int pool_create(struct mimobox *box, unsigned size, struct pool **out)
 		return -ENOMEM;
 	*pool = (struct pool){ .box = box, .size = size, .mountinfo = -1, .pressure = -1 };
 	loop_timer_init(&pool->refill, box->loop, on_refill, pool);
-	box_shape(&box->defaults, geteuid(), getegid(), &pool->shape);
+	box_shape(box, &box->defaults, geteuid(), getegid(), &pool->shape);
 	*out = pool;
 	if (size == 0)
 		return 0;
@@ -412,6 +529,7 @@ void pool_destroy(struct pool *pool)
 		loop_timer_disarm(&waiting->timer);
 		sandbox_finish(&waiting->sandbox);
 		pool->first = waiting->next;
+		drop_workspace(waiting);
 		free(waiting);
 	}
 	free(pool);

@@ -9,6 +9,7 @@
 #include "sandbox.h"
 
 struct mimobox;
+struct mimobox_session;
 struct pool;
 
 /* `size`: how many wait. 0 or -errno; pool_destroy() in either case. */
@@ -17,10 +18,19 @@ int pool_create(struct mimobox *box, unsigned size, struct pool **out);
 void pool_destroy(struct pool *pool);
 
 /*
- * Takes one of that shape; uid 0 stands for any id of a sandbox's own. True: it is the caller's.
- * Either way, more of that shape are made in a while.
+ * For a session that is being created: if one that waits can be for its owner, the session gets its
+ * workspace and its identity, and the claim on it. False: nothing is changed.
  */
-bool pool_take(struct pool *pool, const struct sandbox_shape *shape, struct sandbox *out);
+bool pool_claim(struct pool *pool, struct mimobox_session *session);
+/* Gives the claim up, if there is one. */
+void pool_disclaim(struct pool *pool, const struct mimobox_session *session);
+
+/*
+ * Takes one of that shape; uid 0 stands for any id of a sandbox's own. True: it is the caller's.
+ * Either way the session has no claim any more, and more of that shape are made in a while.
+ */
+bool pool_take(struct pool *pool, const struct mimobox_session *session,
+	       const struct sandbox_shape *shape, struct sandbox *out);
 
 /* Ends all that wait, and makes no more. */
 void pool_close(struct pool *pool);

@@ -23,12 +23,7 @@ int privileges_limit(uint64_t open_files, uint64_t file_size)
 	int error = limit(RLIMIT_NOFILE, open_files);
 	if (error == 0 && file_size != UNITS_NONE)
 		error = limit(RLIMIT_FSIZE, file_size);
-	/*
-	 * Not 0, which a core_pattern that is a pipe disregards: a handler of the host's would run,
-	 * as root. 1 is the value for which the kernel starts none (core(5)), and no file either
-	 * gets further than its first byte. The filter keeps it from being changed.
-	 */
-	return error < 0 ? error : limit(RLIMIT_CORE, 1);
+	return error;
 }
 
 /* sched_setattr(2), of which Debian 12's C library has neither the call nor the structure. */
@@ -53,6 +48,14 @@ int privileges_bound(const char **what)
 	const unsigned locked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
 				SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
 				SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+	/*
+	 * Not 0, which a core_pattern that is a pipe disregards: a handler of the host's would run,
+	 * as root. 1 is the value for which the kernel starts none (core(5)), and no file either
+	 * gets further than its first byte. The filter keeps it from being changed.
+	 */
+	*what = "core dumps";
+	if (limit(RLIMIT_CORE, 1) < 0)
+		return -errno;
 	*what = "bounding set";
 	for (cap_value_t capability = 0; capability < cap_max_bits(); capability++)
 		if (cap_drop_bound(capability) < 0)

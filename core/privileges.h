@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/capability.h>
 
-/* getrlimit(2): open files, file size (UNITS_NONE: no limit), no core dump. 0 or -errno. */
+/* getrlimit(2): open files, file size (UNITS_NONE: no limit). 0 or -errno. */
 int privileges_limit(uint64_t open_files, uint64_t file_size);
 
 /*
@@ -17,9 +17,9 @@ int privileges_limit(uint64_t open_files, uint64_t file_size);
 void privileges_shorten_turns(void);
 
 /*
- * Empties the bounding and ambient capability sets, locks the securebits and sets no_new_privs:
- * capabilities(7), prctl(2). What is executed, here or in a child, has no privilege; the calling
- * process keeps its own. 0, or -errno and what failed.
+ * No core dumps, empty bounding and ambient capability sets, locked securebits, no_new_privs:
+ * core(5), capabilities(7), prctl(2). What is executed, here or in a child, has no privilege; the
+ * calling process keeps its own. 0, or -errno and what failed.
  */
 int privileges_bound(const char **what);
 

@@ -12,6 +12,7 @@
 #include "mounts.h"
 #include "paths.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -68,6 +69,34 @@ void root_layout_init(struct root_layout *layout)
 			continue;
 		layout->count++;
 	}
+}
+
+/* And what may be done there. */
+static const struct landlock_rule rules_of_own[] = {
+	{ "/", LANDLOCK_LIST },
+	{ "/proc", LANDLOCK_READ }, /* not to write: mem, uid_map, ... */
+	{ "/dev/null", LANDLOCK_DEVICE },
+	{ "/dev/zero", LANDLOCK_DEVICE },
+	{ "/dev/full", LANDLOCK_DEVICE },
+	{ "/dev/random", LANDLOCK_DEVICE },
+	{ "/dev/urandom", LANDLOCK_DEVICE },
+	{ "/dev/tty", LANDLOCK_TERMINAL },
+	{ "/dev/pts", LANDLOCK_TERMINAL },
+	{ "/dev/shm", LANDLOCK_FULL },
+	{ "/tmp", LANDLOCK_FULL },
+};
+
+unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules[ROOT_RULES_MAX])
+{
+	unsigned count = 0;
+	static_assert(COUNT(rules_of_own) + COUNT(layout->directories) <= ROOT_RULES_MAX, "room");
+	for (size_t i = 0; i < COUNT(rules_of_own); i++)
+		rules[count++] = rules_of_own[i];
+	for (unsigned i = 0; i < layout->count; i++)
+		if (!layout->directories[i].target[0])
+			rules[count++] = (struct landlock_rule){ layout->directories[i].path,
+								 LANDLOCK_READ_EXEC };
+	return count;
 }
 
 static int bind(int root, int directory, const char *source, const char *target,

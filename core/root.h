@@ -6,6 +6,8 @@
 #ifndef ROOT_H
 #define ROOT_H
 
+#include "landlock.h"
+
 struct sandbox_path;
 
 /* What the host has of the directories that a system is spread over: prepared once. */
@@ -18,6 +20,11 @@ struct root_layout {
 };
 
 void root_layout_init(struct root_layout *layout);
+
+enum { ROOT_RULES_MAX = 24 };
+
+/* What may be done in it: fills in `rules`, whose paths are borrowed. Returns how many. */
+unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules[ROOT_RULES_MAX]);
 
 /*
  * Builds the root, all but the session's own paths, over the old one's. For a process of new user,

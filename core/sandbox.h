@@ -2,21 +2,22 @@
 /*
  * A sandbox, seen from outside: how it is made and what is held of it.
  *
- * sandbox_ask() has the spawner clone it; sandbox_let_go() gives it its identity and its cgroup,
- * whereupon it builds itself (init.c) as far as that can be done for anybody of its shape;
- * sandbox_give() tells it what for. It reports on the start socket.
+ * sandbox_ask() has the spawner make it, in a cgroup of its own; it builds itself (init.c) as far
+ * as that can be done for anybody of its shape; sandbox_give() tells it what for. It reports on the
+ * start socket.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
 #include "cgroup.h"
+#include "helper.h"
+#include "sysfilter.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct plan;
-struct helper;
 
 /* The ids that a sandboxed program sees itself as. */
 enum { SANDBOX_UID = 1000, SANDBOX_GID = 1000 };
@@ -59,9 +60,10 @@ struct control_message {
 	int32_t signal;
 };
 
-/* What init says on the control socket, once: wait status of the command, as waitpid(2). */
+/* What init says on the control socket, once. */
 struct exit_report {
-	int32_t status;
+	int32_t status; /* of the command, as waitpid(2) */
+	int32_t alone;  /* no other process was left in the sandbox; nor is init, in a moment */
 };
 
 /* What a sandbox is from the beginning, whoever gets it. */
@@ -70,7 +72,16 @@ struct sandbox_shape {
 	gid_t gid;
 	bool own_network, terminal, ends_with_command;
 	char tmp_size[24], tmp_inodes[24]; /* as tmpfs(5) options take them */
+	/*
+	 * Sealed before it is told what for: there are no paths of the session's own in it but its
+	 * workspace. These are for such a one alone.
+	 */
+	bool sealed;
+	struct sysfilter_options filter;
+	int landlock; /* the lowest version of Landlock that will do */
 };
+
+enum { SANDBOX_WORKSPACE_MAX = 200 };
 
 /* Everything that is held of a live sandbox; all of it can be handed to another process. */
 struct sandbox {
@@ -87,24 +98,25 @@ struct sandbox {
 	 */
 	int ends[3];
 	struct sandbox_shape shape;
-	uint64_t group; /* the number of its cgroup, which outlives it; 0: none */
+	uint64_t group;              /* the number of its cgroup, which outlives it; 0: none */
+	struct cgroup_limits limits; /* in force there */
 };
 
 void sandbox_init(struct sandbox *sandbox);
 
 /*
- * Asks for a clone of `sandbox->shape`; `fn`, a helper_fn, hands the answer to
- * sandbox_let_go(). 0 or -errno.
+ * Asks for one of that shape and those limits, in that group, which is made with it, and with that
+ * workspace ("": none; sealed ones only). 0 or -errno; `fn` hands the answer to sandbox_take().
  */
-int sandbox_ask(struct sandbox *sandbox, struct helper *spawner,
-		void (*fn)(void *data, int pid, int pidfd), void *data);
+int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *spawner,
+		helper_fn fn, void *data);
 
 /*
- * Takes a clone, and lets it build itself in its group, which exists. On failure nothing is left of
- * it, and `report` says which stage.
+ * Takes the spawner's answer. On failure nothing is left but, perhaps, the group, and `report` says
+ * which stage it was. What fails later is told like any report.
  */
-int sandbox_let_go(struct sandbox *sandbox, pid_t pid, int pidfd, struct cgroups *cgroups,
-		   struct start_report *report);
+int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
+		 struct start_report *report);
 
 /* Tells it what for: the image of a plan, see plan_pack(). 0 or -errno. Does not wait. */
 int sandbox_give(const struct sandbox *sandbox, int plan);
@@ -126,8 +138,8 @@ void sandbox_abandon(const struct sandbox *sandbox);
 
 /* After pidfd is readable: takes init off the process table, if it is this process's to take. */
 void sandbox_reap(const struct sandbox *sandbox);
-/* The command's wait status, if init told it. */
-bool sandbox_exit_status(const struct sandbox *sandbox, int *status);
+/* How the command ended, if init told it. */
+bool sandbox_exit_status(const struct sandbox *sandbox, struct exit_report *ended);
 
 /* Closes what is held. */
 void sandbox_finish(struct sandbox *sandbox);

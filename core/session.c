@@ -2,12 +2,13 @@
 /*
  * The life of a session:
  *
- *     CREATED -start-> STARTING -exec'd-> RUNNING -init's pidfd-> DRAINING -EIO-> EXITED
+ *     CREATED -start-> STARTING -exec'd-> RUNNING -no process-> DRAINING -EIO-> EXITED
  *                          |
  *                          +-failed, and nothing of it left-> CREATED
  *
- * The end comes from init's pidfd alone, which says that no process is left. Only then is the
- * terminal read to its end, and only then is the exit status told: it cannot overtake output.
+ * That no process is left init says when its last child has ended; else its pidfd does. Only then
+ * is the terminal read to its end, and only then is the exit status told: it cannot overtake
+ * output. Init itself, which has let go of everything by then, may go a moment later.
  */
 #include "session.h"
 
@@ -69,12 +70,18 @@ void mimobox_session_log(struct mimobox_session *session, const char *format, ..
 
 /* Start */
 
+static void unwatch(struct loop_source **source)
+{
+	loop_remove(*source);
+	*source = NULL;
+}
+
 /* Lets go of the sandbox; the cgroup goes when the kernel is done with it. */
 static void drop_sandbox(struct mimobox_session *session)
 {
-	loop_remove(session->start_source);
-	loop_remove(session->end_source);
-	session->start_source = session->end_source = NULL;
+	unwatch(&session->start_source);
+	unwatch(&session->control_source);
+	unwatch(&session->end_source);
 	streams_close(session);
 	session->mounts = session->sandbox.mounts;
 	session->sandbox.mounts = -1;
@@ -118,8 +125,7 @@ static int ask_ceiling(struct mimobox_session *session)
 /* The sandbox is on its way out; on_end() completes the failure when nothing is left of it. */
 static void fail_start(struct mimobox_session *session, const struct start_report *report)
 {
-	loop_remove(session->start_source);
-	session->start_source = NULL;
+	unwatch(&session->start_source);
 	if (session->start_result != -EINPROGRESS)
 		return;
 	start_log_failure(session, report);
@@ -139,9 +145,9 @@ static void complete_failure(struct mimobox_session *session)
 
 static void settle(struct mimobox_session *session);
 
-static void on_swept(void *data, int result, int descriptor)
+static void on_swept(void *data, int result, const int *descriptors)
 {
-	(void)descriptor;
+	(void)descriptors;
 	struct mimobox_session *session = data;
 	if (result == -EBUSY) {
 		loop_timer_arm(&session->retry_timer, BUSY_RETRY_NS);
@@ -220,8 +226,7 @@ static void take_streams(struct mimobox_session *session)
 
 static void started(struct mimobox_session *session)
 {
-	loop_remove(session->start_source);
-	session->start_source = NULL;
+	unwatch(&session->start_source);
 	close(session->sandbox.start);
 	session->sandbox.start = -1;
 	loop_timer_disarm(&session->kill_timer);
@@ -271,6 +276,7 @@ static void on_start(void *data, uint32_t events)
 	hear_start(data);
 }
 
+static void on_control(void *data, uint32_t events);
 static void on_end(void *data, uint32_t events);
 
 static int watch_start(struct mimobox_session *session)
@@ -278,6 +284,9 @@ static int watch_start(struct mimobox_session *session)
 	struct loop *loop = session->box->loop;
 	int error = loop_add(loop, session->sandbox.start, EPOLLIN, on_start, session,
 			     &session->start_source);
+	if (error == 0)
+		error = loop_add(loop, session->sandbox.control, EPOLLIN, on_control, session,
+				 &session->control_source);
 	if (error == 0)
 		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, on_end, session,
 				 &session->end_source);
@@ -289,10 +298,10 @@ static int watch_start(struct mimobox_session *session)
 	return error;
 }
 
-static int let_go(struct mimobox_session *session, pid_t pid, int pidfd)
+static int take_clone(struct mimobox_session *session, int result, const int *descriptors)
 {
 	struct start_report report;
-	int error = sandbox_let_go(&session->sandbox, pid, pidfd, session->box->cgroups, &report);
+	int error = sandbox_take(&session->sandbox, result, descriptors, &report);
 	if (error < 0) {
 		if (session->start_result == -EINPROGRESS)
 			start_log_failure(session, &report);
@@ -302,15 +311,10 @@ static int let_go(struct mimobox_session *session, pid_t pid, int pidfd)
 	return watch_start(session);
 }
 
-void session_cloned(void *data, int pid, int pidfd)
+void session_cloned(void *data, int result, const int *descriptors)
 {
 	struct mimobox_session *session = data;
-	int error = pid < 0 ? pid : 0;
-	if (error < 0)
-		start_log_failure(session,
-				  &(struct start_report){ .stage = STAGE_CLONE, .error = -error });
-	else
-		error = let_go(session, pid, pidfd);
+	int error = take_clone(session, result, descriptors);
 	close(session->plan);
 	session->plan = -1;
 	if (error == 0) {
@@ -352,7 +356,7 @@ int mimobox_session_start(struct mimobox_session *session)
 	}
 	session->state = MIMOBOX_STARTING;
 	session->start_result = -EINPROGRESS;
-	session->exec_seen = false;
+	session->exec_seen = session->status_told = session->gone = false;
 	session->reason = END_NONE;
 	session->box->live++;
 	mimobox_session_ref(session);
@@ -372,6 +376,10 @@ static void on_kill_timer(void *data)
 	struct mimobox_session *session = data;
 	if (session->state == MIMOBOX_DRAINING) {
 		session_drained(session);
+		return;
+	}
+	if (session->state == MIMOBOX_EXITED) {
+		session_kill_now(session);
 		return;
 	}
 	if (session->state == MIMOBOX_STARTING) {
@@ -422,41 +430,26 @@ void session_kill_now(struct mimobox_session *session)
 
 /* End */
 
-static void take_status(struct mimobox_session *session)
+static void take_status(struct mimobox_session *session, const struct exit_report *ended)
 {
-	int status;
 	enum end_reason natural = END_EXIT;
-	if (!sandbox_exit_status(&session->sandbox, &status)) {
+	if (!ended) {
 		/* Init was killed before it could tell, and the command with it. */
 		session->status = -SIGKILL;
 		natural = END_LOST;
-	} else if (WIFSIGNALED(status)) {
-		session->status = -WTERMSIG(status);
+	} else if (WIFSIGNALED(ended->status)) {
+		session->status = -WTERMSIG(ended->status);
 		natural = END_SIGNAL;
 	} else {
-		session->status = WEXITSTATUS(status);
+		session->status = WEXITSTATUS(ended->status);
 	}
 	if (session->reason == END_NONE)
 		session->reason = natural;
 }
 
-static void on_end(void *data, uint32_t events)
+/* No process of it is left. */
+static void drain(struct mimobox_session *session)
 {
-	(void)events;
-	struct mimobox_session *session = data;
-	/* What happened before the end may still be to be heard. */
-	if (session->state == MIMOBOX_STARTING && session->start_source)
-		hear_start(session);
-	sandbox_reap(&session->sandbox);
-	if (session->state == MIMOBOX_STARTING) {
-		/* Its end of the start socket is closed by now, so that it was heard. */
-		drop_sandbox(session);
-		settle(session);
-		return;
-	}
-	loop_remove(session->end_source);
-	session->end_source = NULL;
-	take_status(session);
 	session->state = MIMOBOX_DRAINING;
 	loop_timer_disarm(&session->timeout);
 	/* Patience, once more: with a terminal that would not come to its end. */
@@ -464,6 +457,49 @@ static void on_end(void *data, uint32_t events)
 	streams_drain(session);
 	if (session->state == MIMOBOX_DRAINING && !streams_open_still(session))
 		session_drained(session);
+}
+
+/* What init says comes once; its end is what its pidfd is for. */
+static void on_control(void *data, uint32_t events)
+{
+	(void)events;
+	struct mimobox_session *session = data;
+	struct exit_report ended;
+	if (session->state == MIMOBOX_STARTING && session->start_source)
+		hear_start(session); /* it was before that */
+	unwatch(&session->control_source);
+	if (session->state != MIMOBOX_RUNNING || !sandbox_exit_status(&session->sandbox, &ended))
+		return;
+	take_status(session, &ended);
+	session->status_told = true;
+	if (ended.alone)
+		drain(session);
+}
+
+static void on_end(void *data, uint32_t events)
+{
+	(void)events;
+	struct mimobox_session *session = data;
+	struct exit_report ended;
+	/* What happened before the end may still be to be heard. */
+	if (session->state == MIMOBOX_STARTING && session->start_source)
+		hear_start(session);
+	sandbox_reap(&session->sandbox);
+	unwatch(&session->end_source);
+	session->gone = true;
+	if (session->state == MIMOBOX_STARTING) {
+		/* Its end of the start socket is closed by now, so that it was heard. */
+		drop_sandbox(session);
+		settle(session);
+	} else if (session->state == MIMOBOX_EXITED) {
+		drop_sandbox(session);
+		settle(session);
+	} else if (session->state == MIMOBOX_RUNNING) {
+		if (!session->status_told)
+			take_status(session,
+				    sandbox_exit_status(&session->sandbox, &ended) ? &ended : NULL);
+		drain(session);
+	}
 }
 
 void session_account(struct mimobox_session *session)
@@ -488,14 +524,20 @@ void session_account(struct mimobox_session *session)
 /* Whoever waits for the end is told first; what is left is cleared away after that. */
 void session_drained(struct mimobox_session *session)
 {
-	drop_sandbox(session);
+	streams_close(session);
 	streams_end(session);
+	loop_timer_disarm(&session->timeout);
 	clock_gettime(CLOCK_REALTIME, &session->ended);
 	session->changed = session->ended;
 	mimobox_session_log(session, "exited %d", session->status);
 	session->state = MIMOBOX_EXITED;
 	session_give_back(session); /* first: who is told may start another */
 	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
+	if (!session->gone) { /* on_end() goes on */
+		loop_timer_arm(&session->kill_timer, PATIENCE_NS);
+		return;
+	}
+	drop_sandbox(session);
 	if (loop_timer_arm(&session->retry_timer, 0) < 0)
 		settle(session);
 }
@@ -503,6 +545,7 @@ void session_drained(struct mimobox_session *session)
 /* A session that is removed without having run: its readers get the end, its name is free. */
 void session_end_unstarted(struct mimobox_session *session)
 {
+	pool_disclaim(session->box->pool, session);
 	streams_end(session);
 	session->state = MIMOBOX_EXITED;
 	session->reason = END_REMOVED;

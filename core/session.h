@@ -21,6 +21,7 @@
 #include "pool.h"
 #include "root.h"
 #include "sandbox.h"
+#include "spawner.h"
 #include "stats.h"
 #include "stream.h"
 #include "timeline.h"
@@ -78,13 +79,14 @@ struct mimobox_session {
 	struct typing typing;
 
 	struct sandbox sandbox;
-	int plan;         /* for the sandbox, while it is being cloned; -1 */
-	int landlock_abi; /* in force in it; below 1: none */
+	int plan;               /* for the sandbox, while it is being cloned; -1 */
+	int landlock_abi;       /* in force in it; below 1: none */
+	bool status_told, gone; /* by init; and its end was seen */
 	bool has_cgroup, swept;
 	struct cgroup_usage usage; /* of the whole life, once `accounted` */
 	bool accounted;
 	int mounts; /* the namespace of a sandbox that is no more, to be swept; -1 */
-	struct loop_source *start_source, *end_source;
+	struct loop_source *start_source, *control_source, *end_source;
 	struct loop_timer timeout;
 	struct loop_timer kill_timer;  /* the grace; after it, patience with init */
 	struct loop_timer retry_timer; /* a cgroup that is still busy */
@@ -102,9 +104,9 @@ struct mimobox {
 	struct cgroups *cgroups;
 	struct root_layout layout;
 	char *resolver; /* where /etc/resolv.conf leads, if that is outside /etc */
-	struct sysfilter filters[SYSFILTER_PROFILES][2]
-				[2]; /* by fork and by tcp_only; see box_filter() */
+	struct sysfilters filters;
 	struct init_setup setup;
+	struct spawner spawner_state;
 	struct helper_kind spawner_kind, sweeper_kind;
 	struct helper *spawner, *sweeper;
 	struct pool *pool;
@@ -143,20 +145,16 @@ void session_account(struct mimobox_session *session);
 /* session.c, for stream.c: the terminal of a session without processes was read to its end. */
 void session_drained(struct mimobox_session *session);
 
-/*
- * The filter for what a session may reach, built when one first asks for it: 0, or -errno and why.
- */
-int box_filter(struct mimobox *box, const struct access *access, const struct sysfilter **out,
-	       char *why, size_t why_size);
-
 /* An id, outside, that nobody else has. */
 uid_t box_identity(struct mimobox *box);
 /* What a sandbox is to be for somebody's session of that config; uid 0 stands for box_identity().
  */
-void box_shape(const struct config *config, uid_t uid, gid_t gid, struct sandbox_shape *out);
+void box_shape(const struct mimobox *box, const struct config *config, uid_t uid, gid_t gid,
+	       struct sandbox_shape *out);
+void box_limits(const struct config *config, struct cgroup_limits *out);
 
 /* session.c, for start.c: a helper_fn, for a clone. */
-void session_cloned(void *data, int pid, int pidfd);
+void session_cloned(void *data, int result, const int *descriptors);
 
 void session_notify(struct mimobox_session *session, unsigned events);
 

@@ -1,36 +1,193 @@
 /* SPDX-License-Identifier: MIT */
 #include "spawner.h"
 
+#include "message.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int clone_init(const void *context, const void *message, const int *descriptors,
-		      unsigned count, int *pidfd)
+/* Networks */
+
+int spawner_raise_loopback(void)
 {
-	const struct init_setup *setup = context;
-	const struct sandbox_shape *shape = message;
-	/* The exit signal is that of this process: clone(2). */
-	struct clone_args args = {
-		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-			 (shape->own_network ? CLONE_NEWNET : 0) | CLONE_PIDFD | CLONE_PARENT |
-			 CLONE_CLEAR_SIGHAND,
-		.pidfd = (uintptr_t)pidfd,
-	};
-	if (count != 2)
-		return -EINVAL;
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid == 0)
-		init_run(setup, shape, descriptors[0], descriptors[1]);
-	return pid < 0 ? -errno : (int)pid;
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int error = fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	return error;
 }
 
-void spawner_kind(struct helper_kind *kind, const struct init_setup *setup)
+/* In the quiet after a clone. */
+static void make_network(void *context)
+{
+	struct spawner *spawner = context;
+	if (spawner->host < 0 || spawner->fresh)
+		return;
+	spawner->fresh = unshare(CLONE_NEWNET) == 0 && spawner_raise_loopback() == 0;
+}
+
+static void begin(void *context)
+{
+	struct spawner *spawner = context;
+	if (geteuid() == 0)
+		spawner->host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	make_network(spawner);
+}
+
+/* Takes what was made ahead, or says what else to clone with; or -errno. */
+static int choose_network(struct spawner *spawner, const struct sandbox_shape *shape,
+			  uint64_t *flags)
+{
+	bool fresh = spawner->fresh;
+	spawner->fresh = false;
+	if (shape->own_network)
+		*flags |= fresh ? 0 : CLONE_NEWNET;
+	else if (spawner->host >= 0 && setns(spawner->host, CLONE_NEWNET) < 0)
+		return -errno;
+	return 0;
+}
+
+/* A clone */
+
+static int open_proc(pid_t pid, const char *file, int flags)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	int fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_proc(pid_t pid, const char *file, const char *text)
+{
+	int fd = open_proc(pid, file, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	int error = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
+/* user_namespaces(7): one id inside, one outside, no supplementary groups to be had. */
+static int give_identity(pid_t pid, const struct sandbox_shape *shape)
+{
+	char map[64];
+	int error = write_proc(pid, "setgroups", "deny");
+	if (error < 0)
+		return error;
+	snprintf(map, sizeof(map), "%d %u 1", SANDBOX_UID, shape->uid);
+	error = write_proc(pid, "uid_map", map);
+	if (error < 0)
+		return error;
+	snprintf(map, sizeof(map), "%d %u 1", SANDBOX_GID, shape->gid);
+	return write_proc(pid, "gid_map", map);
+}
+
+static void tell(int start, enum stage stage, int error, const char *what)
+{
+	struct start_report report = { .stage = (int32_t)stage, .error = -error };
+	snprintf(report.what, sizeof(report.what), "%s", what);
+	message_send(start, &report, sizeof(report), NULL, 0, MSG_DONTWAIT);
+}
+
+/* What it takes before there is a process: 0, or -errno, and it is told. */
+static int prepare(struct spawner *spawner, const struct spawn_request *request, int start)
+{
+	char what[sizeof(((struct start_report *)0)->what)] = "";
+	const struct sysfilter *filter;
+	int error = 0;
+	if (request->shape.sealed)
+		error = sysfilters_get(spawner->setup->filters, &request->shape.filter, &filter,
+				       what, sizeof(what));
+	if (error < 0) {
+		tell(start, STAGE_SECCOMP, error, what);
+		return error;
+	}
+	const char *file = "";
+	error = cgroup_create(spawner->cgroups, request->group);
+	if (error == 0)
+		error = cgroup_limit(spawner->cgroups, request->group, &cgroup_unlimited,
+				     &request->limits, &file);
+	if (error < 0)
+		tell(start, STAGE_CGROUP, error, file);
+	return error;
+}
+
+/* The process waits meanwhile. */
+static int admit(struct spawner *spawner, const struct spawn_request *request, pid_t pid, int start)
+{
+	int error = give_identity(pid, &request->shape);
+	if (error < 0) {
+		tell(start, STAGE_IDENTITY, error, "");
+		return error;
+	}
+	error = cgroup_attach(spawner->cgroups, request->group, pid);
+	if (error < 0)
+		tell(start, STAGE_CGROUP, error, "");
+	/* A daemon that the OOM killer spares, or prefers, is no reason to do so with its guests.
+	 */
+	write_proc(pid, "oom_score_adj", "0");
+	return error;
+}
+
+static int clone_init(void *context, const void *message, const int *in, int *out, unsigned *count)
+{
+	struct spawner *spawner = context;
+	const struct spawn_request *request = message;
+	int go[2], pidfd = -1;
+	uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+			 CLONE_PIDFD | CLONE_PARENT | CLONE_CLEAR_SIGHAND;
+	if (in[0] < 0 || in[1] < 0)
+		return -EINVAL;
+	int error = prepare(spawner, request, in[0]);
+	if (error == 0)
+		error = choose_network(spawner, &request->shape, &flags);
+	if (error == 0 && pipe2(go, O_CLOEXEC) < 0)
+		error = -errno;
+	if (error < 0)
+		return error;
+	/* The exit signal is that of this process: clone(2). */
+	struct clone_args args = { .flags = flags, .pidfd = (uintptr_t)&pidfd };
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0) {
+		close(go[1]);
+		init_run(spawner->setup, request,
+			 &(struct init_ends){ .start = in[0],
+					      .control = in[1],
+					      .go = go[0],
+					      .raise_loopback = flags & CLONE_NEWNET });
+	}
+	error = pid < 0 ? -errno : 0;
+	close(go[0]);
+	if (pid > 0) {
+		out[(*count)++] = pidfd;
+		if (admit(spawner, request, (pid_t)pid, in[0]) == 0) {
+			out[*count] = open_proc((pid_t)pid, "ns/mnt", O_RDONLY);
+			*count += out[*count] >= 0;
+			error = write(go[1], "", 1) < 0 ? -errno : 0;
+		}
+	}
+	close(go[1]); /* where nothing was written, that ends it */
+	return pid < 0 ? error : (int)pid;
+}
+
+void spawner_kind(struct helper_kind *kind, struct spawner *spawner)
 {
 	*kind = (struct helper_kind){ .title = "mimobox-spawner",
 				      .work = clone_init,
-				      .context = setup,
-				      .message_size = sizeof(struct sandbox_shape) };
+				      .begin = begin,
+				      .rest = make_network,
+				      .context = spawner,
+				      .message_size = sizeof(struct spawn_request) };
+	kind->kept = cgroups_descriptors(spawner->cgroups, kind->keep);
 }

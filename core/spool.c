@@ -29,12 +29,20 @@ static int open_unlinked(const char *directory)
 	return fd < 0 ? error : fd;
 }
 
-int spool_open(struct spool *spool, const char *directory)
+int spool_check(const char *directory)
 {
 	int fd = open_unlinked(directory);
 	if (fd < 0)
 		return fd;
-	*spool = (struct spool){ .fd = fd };
+	close(fd);
+	return 0;
+}
+
+int spool_open(struct spool *spool, const char *directory)
+{
+	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0)
+		return -errno;
+	*spool = (struct spool){ .fd = -1, .directory = directory };
 	return 0;
 }
 
@@ -78,6 +86,10 @@ static int grow(struct spool *spool)
 static int write_held(struct spool *spool)
 {
 	int error = 0;
+	if (spool->fd < 0)
+		spool->fd = open_unlinked(spool->directory);
+	if (spool->fd < 0)
+		return spool->fd;
 	size_t done = write_at(spool->fd, spool->held, spool->held_size,
 			       spool->end - spool->held_size, &error);
 	spool->held_size -= done;
@@ -138,7 +150,7 @@ void spool_trim(struct spool *spool, uint64_t start)
 {
 	assert(start >= spool->start && start <= spool->end);
 	spool->start = start;
-	if (start - spool->punched < PUNCH_STEP)
+	if (spool->fd < 0 || start - spool->punched < PUNCH_STEP)
 		return;
 	/* Where the filesystem can't, the file grows on: `retain` then bounds what is read. */
 	if (fallocate(spool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)spool->punched,

@@ -16,15 +16,19 @@
 enum { SPOOL_HELD_MAX = 256 * 1024 };
 
 struct spool {
-	int fd;
-	uint64_t start;   /* oldest byte kept */
-	uint64_t end;     /* one past the newest */
-	uint64_t punched; /* the file has no blocks below this */
-	char *held;       /* the newest `held_size` bytes, which the file has not */
+	int fd;                /* negative: there is no file yet */
+	const char *directory; /* for it; borrowed; NULL: not open */
+	uint64_t start;        /* oldest byte kept */
+	uint64_t end;          /* one past the newest */
+	uint64_t punched;      /* the file has no blocks below this */
+	char *held;            /* the newest `held_size` bytes, which the file has not */
 	size_t held_size, held_room;
 };
 
-/* Makes the file in `directory`. 0 or -errno. */
+/* Whether there can be one in `directory`: 0 or -errno. */
+int spool_check(const char *directory);
+
+/* The file is made in `directory` when there is something to write to it. 0 or -errno. */
 int spool_open(struct spool *spool, const char *directory);
 void spool_close(struct spool *spool);
 

@@ -77,26 +77,37 @@ static unsigned extra_paths(const struct mimobox_session *session, struct sandbo
 	return count;
 }
 
-static int make_plan(struct mimobox_session *session, struct start_report *report)
+static int add_filter(struct mimobox_session *session, struct plan *plan,
+		      struct start_report *report)
+{
+	struct mimobox *box = session->box;
+	struct sysfilter_options options = access_filter(&session->config.access);
+	const struct sysfilter *filter;
+	report->stage = STAGE_SECCOMP;
+	int error = sysfilters_get(&box->filters, &options, &filter, report->what,
+				   sizeof(report->what));
+	if (error == 0)
+		plan->filter = *filter;
+	return error;
+}
+
+static int make_plan(struct mimobox_session *session, bool sealed, struct start_report *report)
 {
 	struct plan plan;
 	struct mimobox *box = session->box;
 	struct sandbox_path extra[2];
-	const struct sysfilter *filter;
-	int error = plan_init(&plan, &session->config, &box->layout, extra,
-			      extra_paths(session, extra));
+	int error = plan_init(&plan, &session->config, sealed ? NULL : &box->layout, extra,
+			      sealed ? 0 : extra_paths(session, extra));
 	if (error < 0)
 		return error;
 	plan.bounds = ceiling_paths(&session->share, &plan.bound_count);
 	plan.owner_is_root = session->uid == 0;
 	plan.rows = session->rows;
 	plan.cols = session->cols;
-	session->landlock_abi = plan.landlock.abi;
-	report->stage = STAGE_SECCOMP;
-	error = box_filter(box, &session->config.access, &filter, report->what,
-			   sizeof(report->what));
+	session->landlock_abi = box->setup.landlock_abi;
+	if (!sealed)
+		error = add_filter(session, &plan, report);
 	if (error == 0) {
-		plan.filter = *filter;
 		report->stage = STAGE_CLONE;
 		error = plan_pack(&plan);
 	}
@@ -104,28 +115,18 @@ static int make_plan(struct mimobox_session *session, struct start_report *repor
 	return error;
 }
 
-static int limit(struct mimobox_session *session, struct start_report *report)
-{
-	const struct config *config = &session->config;
-	struct cgroup_limits limits = {
-		.memory = config->memory,
-		/* init is one of them */
-		.processes = config->processes == UNITS_NONE ? UNITS_NONE : config->processes + 1,
-		.cpu_milli = config->cpu_milli,
-	};
-	const char *what = "";
-	int error = cgroup_limit(session->box->cgroups, session->sandbox.group, &limits, &what);
-	*report = (struct start_report){ .stage = STAGE_CGROUP };
-	strncpy(report->what, what, sizeof(report->what) - 1);
-	return error;
-}
-
 /* One that was built ahead: its id is the session's from now on. */
 static int take_over(struct mimobox_session *session, int plan, struct start_report *report)
 {
 	struct sandbox *sandbox = &session->sandbox;
+	struct cgroup_limits limits;
+	const char *what = "";
 	session->has_cgroup = true;
-	int error = limit(session, report);
+	box_limits(&session->config, &limits);
+	int error = cgroup_limit(session->box->cgroups, sandbox->group, &sandbox->limits, &limits,
+				 &what);
+	*report = (struct start_report){ .stage = STAGE_CGROUP };
+	strncpy(report->what, what, sizeof(report->what) - 1);
 	if (error == 0 && session->run_uid != sandbox->shape.uid) {
 		session->run_uid = sandbox->shape.uid;
 		session->run_gid = sandbox->shape.gid;
@@ -148,18 +149,15 @@ static int ask_for_one(struct mimobox_session *session, int plan, struct start_r
 {
 	struct mimobox *box = session->box;
 	struct sandbox *sandbox = &session->sandbox;
+	const char *workspace =
+		sandbox->shape.sealed && session->workspace ? session->workspace : "";
 	sandbox->shape.uid = session->run_uid;
 	sandbox->shape.gid = session->run_gid;
 	sandbox->group = ++box->last_group;
-	report->stage = STAGE_CGROUP;
-	int error = cgroup_create(box->cgroups, sandbox->group);
+	box_limits(&session->config, &sandbox->limits);
+	*report = (struct start_report){ .stage = STAGE_CLONE };
+	int error = sandbox_ask(sandbox, workspace, box->spawner, session_cloned, session);
 	session->has_cgroup = error == 0;
-	if (error == 0)
-		error = limit(session, report);
-	if (error == 0) {
-		*report = (struct start_report){ .stage = STAGE_CLONE };
-		error = sandbox_ask(sandbox, box->spawner, session_cloned, session);
-	}
 	if (error == 0)
 		session->plan = plan;
 	else
@@ -171,11 +169,11 @@ static int launch(struct mimobox_session *session, struct start_report *report)
 {
 	struct mimobox *box = session->box;
 	struct sandbox_shape shape;
-	int plan = make_plan(session, report);
+	box_shape(box, &session->config, session->uid, session->run_gid, &shape);
+	int plan = make_plan(session, shape.sealed, report);
 	if (plan < 0)
 		return plan;
-	box_shape(&session->config, session->uid, session->run_gid, &shape);
-	if (pool_take(box->pool, &shape, &session->sandbox)) {
+	if (pool_take(box->pool, session, &shape, &session->sandbox)) {
 		box->stats.pool_hits++;
 		return take_over(session, plan, report);
 	}
@@ -190,9 +188,9 @@ static int open_spools(struct mimobox_session *session)
 	const struct config *config = &session->config;
 	for (int i = 0; i < (config->terminal ? 1 : STREAMS); i++) {
 		struct output *output = &session->streams[i].output;
-		int error = output->spool.fd < 0
-				    ? spool_open(&output->spool, session->box->spool_dir)
-				    : 0;
+		int error = output->spool.directory
+				    ? 0
+				    : spool_open(&output->spool, session->box->spool_dir);
 		if (error < 0) {
 			mimobox_session_log(session, "start failed: spool: %s: %s",
 					    session->box->spool_dir, strerror(-error));

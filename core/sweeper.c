@@ -3,12 +3,11 @@
 
 #include <unistd.h>
 
-static int sweep(const void *context, const void *message, const int *descriptors, unsigned count,
-		 int *out)
+static int sweep(void *context, const void *message, const int *in, int *out, unsigned *count)
 {
-	(void)descriptors, (void)count, (void)out;
+	(void)in, (void)out, (void)count;
 	const uint64_t *group = message;
-	return cgroup_destroy((struct cgroups *)(uintptr_t)context, *group);
+	return cgroup_destroy(context, *group);
 }
 
 void sweeper_kind(struct helper_kind *kind, struct cgroups *cgroups)

@@ -255,6 +255,22 @@ void sysfilter_finish(struct sysfilter *filter)
 	*filter = (struct sysfilter){ NULL, 0 };
 }
 
+int sysfilters_get(struct sysfilters *filters, const struct sysfilter_options *options,
+		   const struct sysfilter **out, char *why, size_t why_size)
+{
+	struct sysfilter *filter = &filters->by[options->profile][options->fork][options->tcp_only];
+
+	*out = filter;
+	return filter->code ? 0 : sysfilter_build(options, filter, why, why_size);
+}
+
+void sysfilters_finish(struct sysfilters *filters)
+{
+	for (int profile = 0; profile < SYSFILTER_PROFILES; profile++)
+		for (int i = 0; i < 4; i++)
+			sysfilter_finish(&filters->by[profile][i / 2][i % 2]);
+}
+
 int sysfilter_load(const struct sysfilter *filter)
 {
 	const struct sock_fprog program = { .len = filter->length, .filter = filter->code };

@@ -44,6 +44,16 @@ int sysfilter_build(const struct sysfilter_options *options, struct sysfilter *o
 		    size_t why_size);
 void sysfilter_finish(struct sysfilter *filter);
 
+/* Of each kind one, built when it is first asked for. Zeroed at first. */
+struct sysfilters {
+	struct sysfilter by[SYSFILTER_PROFILES][2][2]; /* fork, tcp_only */
+};
+
+/* Borrowed. As sysfilter_build(); one that is there already costs nothing, nor allocates. */
+int sysfilters_get(struct sysfilters *filters, const struct sysfilter_options *options,
+		   const struct sysfilter **out, char *why, size_t why_size);
+void sysfilters_finish(struct sysfilters *filters);
+
 /*
  * Puts the calling thread, and all that it will start, under the filter, for good. 0 or -errno:
  * EACCES without no_new_privs, ENOSYS a kernel without seccomp (seccomp(2)).

@@ -7,8 +7,12 @@
 
 #include "session.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -35,6 +39,21 @@ static int make_parents(char *path)
 	return 0;
 }
 
+/* Those that nobody had claimed when their daemon was killed: they are empty. */
+static void sweep(const char *directory)
+{
+	DIR *all = opendir(directory);
+	struct dirent *entry;
+	while (all && (entry = readdir(all))) {
+		int pid, length = 0;
+		if (sscanf(entry->d_name, ".%d-%n", &pid, &length) == 1 && length && pid > 0 &&
+		    kill(pid, 0) < 0 && errno == ESRCH)
+			unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
+	}
+	if (all)
+		closedir(all);
+}
+
 int workspace_prepare(const char *directory)
 {
 	struct stat status;
@@ -53,37 +72,70 @@ int workspace_prepare(const char *directory)
 	if (!S_ISDIR(status.st_mode))
 		return -ENOTDIR;
 	/* Whoever can make names in it could lead the daemon elsewhere. */
-	return status.st_uid == geteuid() && !(status.st_mode & 022) ? 0 : -EPERM;
+	if (status.st_uid != geteuid() || (status.st_mode & 022))
+		return -EPERM;
+	sweep(directory);
+	return 0;
+}
+
+/* The path is through directories that are the daemon's alone. */
+static int give(const char *workspace, uid_t uid, gid_t gid)
+{
+	return geteuid() == 0 && chown(workspace, uid, gid) < 0 ? -errno : 0;
+}
+
+static int make(const char *directory, const char *name, uid_t uid, gid_t gid, char **out)
+{
+	char *path;
+	if (asprintf(&path, "%s/%s-XXXXXX", directory, name) < 0)
+		return -ENOMEM;
+	int error = mkdtemp(path) ? 0 : -errno;
+	if (error == 0) {
+		error = give(path, uid, gid);
+		if (error < 0)
+			rmdir(path);
+	}
+	if (error < 0)
+		free(path);
+	else
+		*out = path;
+	return error;
 }
 
 int workspace_create(struct mimobox_session *session)
 {
 	const char *directory = session->box->workspaces;
-	char *path;
-	if (!directory)
-		return 0;
-	if (asprintf(&path, "%s/%s-XXXXXX", directory, session->name) < 0)
-		return -ENOMEM;
-	int error = mkdtemp(path) ? 0 : -errno;
-	session->workspace = path;
-	if (error == 0) {
-		error = workspace_give(session);
-		if (error < 0)
-			rmdir(path);
-	}
-	if (error < 0) {
-		session->workspace = NULL;
-		free(path);
-	}
-	return error;
+	return directory ? make(directory, session->name, session->run_uid, session->run_gid,
+				&session->workspace)
+			 : 0;
 }
 
-/* The path is through directories that are the daemon's alone. */
 int workspace_give(const struct mimobox_session *session)
 {
-	if (!session->workspace || geteuid() != 0)
-		return 0;
-	return chown(session->workspace, session->run_uid, session->run_gid) < 0 ? -errno : 0;
+	return session->workspace ? give(session->workspace, session->run_uid, session->run_gid)
+				  : 0;
+}
+
+int workspace_create_ahead(const struct mimobox *box, uid_t uid, gid_t gid, char **out)
+{
+	char name[32];
+	snprintf(name, sizeof(name), ".%d", (int)getpid());
+	return make(box->workspaces, name, uid, gid, out);
+}
+
+int workspace_rename(const char *ahead, const char *name, char **out)
+{
+	char *path;
+	int directory = (int)(strrchr(ahead, '/') - ahead);
+	if (asprintf(&path, "%.*s/%s%s", directory, ahead, name, strrchr(ahead, '-')) < 0)
+		return -ENOMEM;
+	if (renameat2(AT_FDCWD, ahead, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
+		int error = -errno;
+		free(path);
+		return error;
+	}
+	*out = path;
+	return 0;
 }
 
 static void on_removed(void *data, uint32_t events)

@@ -6,6 +6,8 @@
 #ifndef WORKSPACE_H
 #define WORKSPACE_H
 
+#include <sys/types.h>
+
 struct mimobox;
 struct mimobox_session;
 
@@ -17,6 +19,11 @@ int workspace_create(struct mimobox_session *session);
 
 /* To whatever id the session runs as by now. 0 or -errno. */
 int workspace_give(const struct mimobox_session *session);
+
+/* One for a session to come, of which nothing is known; *out is the caller's. 0 or -errno. */
+int workspace_create_ahead(const struct mimobox *box, uid_t uid, gid_t gid, char **out);
+/* Gives such a one its session's name; the same. */
+int workspace_rename(const char *ahead, const char *name, char **out);
 
 /* Removes it, in the background: it may hold any number of files. The box counts it as live. */
 void workspace_remove(struct mimobox_session *session);

@@ -182,7 +182,7 @@ static void make_group(uint64_t group)
 	const char *what = "cgroup";
 
 	need(cgroup_create(bench.cgroups, group) == 0, what);
-	need(cgroup_limit(bench.cgroups, group, &limits, &what) == 0, what);
+	need(cgroup_limit(bench.cgroups, group, &cgroup_unlimited, &limits, &what) == 0, what);
 }
 
 static void with_layers(unsigned layers)

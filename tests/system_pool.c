@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -354,4 +355,178 @@ Test(pool, sees_mounts_that_came_later)
 		cr_assert_eq(umount2(place, MNT_DETACH), 0);
 	}
 	cr_assert_eq(rmdir(place), 0);
+}
+
+/* Sessions that are created and not started. */
+
+static unsigned sandboxes(void)
+{
+	return (unsigned)atoi(sh(text("pgrep -c -P %d -x mimobox-init || true", fixture.daemon)));
+}
+
+static bool sandboxes_are(const void *number)
+{
+	return sandboxes() == *(const unsigned *)number;
+}
+
+static bool no_more_than(const void *number)
+{
+	return sandboxes() <= *(const unsigned *)number;
+}
+
+static bool some_ready(const void *nothing)
+{
+	(void)nothing;
+	return counter("pool-ready") > 0;
+}
+
+static char *workspaces(void)
+{
+	return sh(text("ls -A %s | sed 's/-.*//' | sort | tr '\\n' ' '", fixture.workspaces));
+}
+
+/* What it printed, lines ended as everywhere; it was created before. */
+static char *run_made(const char *name, const char *config)
+{
+	put_all(text("%s/config", name), config);
+	put_all(text("%s/ctl", name), "start\n");
+	session_exit(name);
+	return sh(text("tr -d '\\r' < $M/%s/output", name));
+}
+
+/* What is put there before the start is there, and belongs to who reads it. */
+Test(pool, a_session_has_its_workspace_from_the_beginning)
+{
+	const unsigned one = 1;
+
+	start_daemon("1");
+	session_make("a");
+	sh("echo before > $M/a/workspace/f");
+	cr_expect(has(sh("readlink $M/a/workspace"), "/a-"));
+	cr_assert_str_eq(run_made("a", "command cat /workspace/f; stat -c %u /workspace\n"),
+			 "before\n1000\n");
+	cr_assert_eq(counter("pool-hits"), 1);
+	cr_assert_eq(rmdir(at("a")), 0);
+	cr_assert(await(ready_is, &one, 15000));
+	fixture_daemon_ended(SIGTERM);
+	cr_expect_str_eq(workspaces(), "", "%s", workspaces());
+}
+
+/* A claim is no reason to have more and more of them; and each still has what it needs. */
+Test(pool, claims_are_bounded)
+{
+	const unsigned four = 4;
+
+	start_daemon("2");
+	for (int i = 0; i < 6; i++) {
+		cr_assert(await(some_ready, NULL, 15000));
+		session_make(text("s%d", i));
+		sh(text("echo %d > $M/s%d/workspace/f", i, i));
+	}
+	cr_assert(await(no_more_than, &four, 15000), "%u", sandboxes());
+	for (int i = 0; i < 6; i++) {
+		cr_assert_str_eq(run_made(text("s%d", i), "command cat /workspace/f\n"),
+				 text("%d\n", i));
+		cr_assert_eq(rmdir(at(text("s%d", i))), 0);
+	}
+	cr_expect_geq(counter("pool-hits"), 2);
+	cr_expect_eq(counter("pool-hits") + counter("pool-misses"), 6);
+}
+
+/* One that is removed, or wants another kind, gives its sandbox up. */
+Test(pool, a_claim_is_given_up)
+{
+	const unsigned two = 2;
+
+	start_daemon("2");
+	session_make("a");
+	cr_assert_eq(rmdir(at("a")), 0);
+	cr_assert(await(ready_is, &two, 15000));
+	cr_assert(await(sandboxes_are, &two, 15000), "%u", sandboxes());
+	session_make("b");
+	sh("echo mine > $M/b/workspace/f");
+	cr_assert_str_eq(run_made("b", "terminal no\ncommand cat /workspace/f\n"), "mine\n");
+	cr_assert_eq(rmdir(at("b")), 0);
+	cr_assert(await(ready_is, &two, 15000));
+	cr_assert(await(sandboxes_are, &two, 15000), "%u", sandboxes());
+}
+
+/* What a daemon that was killed had made ahead. */
+Test(pool, what_nobody_claimed_is_swept)
+{
+	pid_t dead, pids[16];
+	unsigned count;
+	int status;
+
+	start_daemon("2");
+	session_make("a");
+	dead = fixture.daemon;
+	fixture.crashed = true;
+	kill(dead, SIGKILL);
+	cr_assert(ended(dead, 5000, &status));
+	count = children(pids, 16); /* the sandboxes' remains, ours to reap */
+	for (unsigned i = 0; i < count && i < 16; i++)
+		if (await(process_gone, &pids[i], 5000))
+			waitpid(pids[i], NULL, WNOHANG);
+	cr_expect(has(workspaces(), text(".%d ", dead)), "%s", workspaces());
+	start_daemon("0");
+	cr_expect_str_eq(workspaces(), "a ", "%s", workspaces());
+	fixture_daemon_ended(SIGTERM);
+	fixture_nothing_left(dead);
+}
+
+/* Limits that are not those it was made with: less, more, and none. */
+Test(pool, limits_in_force_are_those_asked_for)
+{
+	static const struct {
+		const char *config, *memory, *processes, *cpu;
+	} cases[] = {
+		{ "memory 1G\nprocesses 500\ncpu 2\n", "1073741824", "501", "200000" },
+		{ "memory 64M\nprocesses 7\ncpu 0.25\n", "67108864", "8", "25000" },
+		{ "memory none\nprocesses none\ncpu none\n", "9223372036854771712", "max", "-1" },
+	};
+	const unsigned one = 1;
+
+	start_daemon("1");
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		unsigned hits = counter("pool-hits");
+		char *is;
+
+		cr_assert(await(ready_is, &one, 15000));
+		session_start("a", text("%scommand read x\n", cases[i].config));
+		cr_expect_eq(counter("pool-hits"), hits + 1, "%s", cases[i].config);
+		is = sh(text("pid=$(sed -n 's/^pid //p' $M/a/status); "
+			     "for f in $(find /sys/fs/cgroup -path '*mimobox-%d/*' -name "
+			     "cgroup.procs -exec grep -lx $pid {} +); do cat "
+			     "${f%%/*}/memory*limit_in_bytes "
+			     "${f%%/*}/memory.max ${f%%/*}/pids.max ${f%%/*}/cpu.cfs_quota_us "
+			     "${f%%/*}/cpu.max 2>/dev/null || :; done",
+			     fixture.daemon));
+		cr_expect(has(is, cases[i].memory) || has(is, "max\n"), "%s: %s", cases[i].config,
+			  is);
+		cr_expect(has(is, text("%s\n", cases[i].processes)), "%s: %s", cases[i].config, is);
+		cr_expect(has(is, cases[i].cpu) || has(is, "max "), "%s: %s", cases[i].config, is);
+		cr_assert_eq(rmdir(at("a")), 0);
+	}
+}
+
+/* Networks are made ahead, too: each session has one that is nobody else's, or the host's. */
+Test(pool, no_two_have_one_network)
+{
+	static const char *const pools[] = { "0", "3" };
+	const char *host = sh("readlink /proc/self/ns/net");
+
+	for (unsigned p = 0; p < 2; p++) {
+		start_daemon(pools[p]);
+		for (int i = 0; i < 8; i++)
+			session_start(text("s%d", i),
+				      text("%scommand readlink /proc/self/ns/net; read x\n",
+					   i % 4 == 2 ? "network host\n" : ""));
+		for (int i = 0; i < 8; i++)
+			sh(text("cat $M/s%d/wait/match@0:net: > /dev/null", i));
+		cr_expect_str_eq(
+			sh("cat $M/s2/transcript $M/s6/transcript | tr -d '\\r' | sort -u"), host);
+		cr_expect_eq(atoi(sh("cat $M/s*/transcript | sort -u | wc -l")), 7);
+		fixture_daemon_ended(SIGTERM);
+	}
 }

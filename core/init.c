@@ -6,11 +6,14 @@
  * signal. Its child is the builder, which makes the root and the terminal, gives up every
  * privilege, and waits. Both then know nothing of whom the sandbox is for, and may wait for long.
  *
- * With the plan (plan.h) PID 1 opens the host paths that are asked for, and it is for their sake
- * that it has kept, until then, the rights of the daemon's user (none of its capabilities); it
- * attaches them, moves both processes into the new root, and gives up its privileges too. Only
- * then does it hand the plan on, and the builder becomes the command. They share one table of
- * descriptors until the builder is done.
+ * A sealed one goes on at once: PID 1 moves both processes into the new root and gives up its
+ * privileges too, and the builder puts itself under Landlock and the filter. What waits then for
+ * the plan (plan.h) is what becomes the command.
+ *
+ * In another, PID 1 opens the host paths that the plan asks for, and it is for their sake that it
+ * has kept, until then, the rights of the daemon's user (none of its capabilities); it attaches
+ * them, does the rest, and hands the plan on. They share one table of descriptors until the
+ * builder is done.
  *
  * The command is a child, not PID 1 itself: a PID 1 ignores the signals that it does not
  * handle, so that SIGTERM would never end an ordinary program. When the command ends, init tells

@@ -2,13 +2,13 @@
 /*
  * The life of a session:
  *
- *     CREATED -start-> STARTING -exec'd-> RUNNING -no process-> DRAINING -EIO-> EXITED
+ *     CREATED -start-> STARTING -exec'd-> RUNNING -no child-> DRAINING -pidfd, EIO-> EXITED
  *                          |
  *                          +-failed, and nothing of it left-> CREATED
  *
- * That no process is left init says when its last child has ended; else its pidfd does. Only then
- * is the terminal read to its end, and only then is the exit status told: it cannot overtake
- * output. Init itself, which has let go of everything by then, may go a moment later.
+ * When its last child has ended init says so, and the terminal is read to its end while init itself
+ * goes. Only when its pidfd says that no process is left, and nothing can be read any more, is the
+ * exit status told: it cannot overtake output.
  */
 #include "session.h"
 
@@ -375,11 +375,9 @@ static void on_kill_timer(void *data)
 {
 	struct mimobox_session *session = data;
 	if (session->state == MIMOBOX_DRAINING) {
+		session_kill_now(session); /* where init is there still */
+		streams_close(session);
 		session_drained(session);
-		return;
-	}
-	if (session->state == MIMOBOX_EXITED) {
-		session_kill_now(session);
 		return;
 	}
 	if (session->state == MIMOBOX_STARTING) {
@@ -447,7 +445,7 @@ static void take_status(struct mimobox_session *session, const struct exit_repor
 		session->reason = natural;
 }
 
-/* No process of it is left. */
+/* No process of it is left, but perhaps init, which holds nothing. */
 static void drain(struct mimobox_session *session)
 {
 	session->state = MIMOBOX_DRAINING;
@@ -491,15 +489,15 @@ static void on_end(void *data, uint32_t events)
 		/* Its end of the start socket is closed by now, so that it was heard. */
 		drop_sandbox(session);
 		settle(session);
-	} else if (session->state == MIMOBOX_EXITED) {
-		drop_sandbox(session);
-		settle(session);
-	} else if (session->state == MIMOBOX_RUNNING) {
-		if (!session->status_told)
-			take_status(session,
-				    sandbox_exit_status(&session->sandbox, &ended) ? &ended : NULL);
-		drain(session);
+		return;
 	}
+	if (!session->status_told)
+		take_status(session,
+			    sandbox_exit_status(&session->sandbox, &ended) ? &ended : NULL);
+	if (session->state == MIMOBOX_RUNNING)
+		drain(session);
+	else if (!streams_open_still(session))
+		session_drained(session);
 }
 
 void session_account(struct mimobox_session *session)
@@ -524,20 +522,16 @@ void session_account(struct mimobox_session *session)
 /* Whoever waits for the end is told first; what is left is cleared away after that. */
 void session_drained(struct mimobox_session *session)
 {
-	streams_close(session);
+	if (!session->gone)
+		return; /* on_end() comes back here */
+	drop_sandbox(session);
 	streams_end(session);
-	loop_timer_disarm(&session->timeout);
 	clock_gettime(CLOCK_REALTIME, &session->ended);
 	session->changed = session->ended;
 	mimobox_session_log(session, "exited %d", session->status);
 	session->state = MIMOBOX_EXITED;
 	session_give_back(session); /* first: who is told may start another */
 	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
-	if (!session->gone) { /* on_end() goes on */
-		loop_timer_arm(&session->kill_timer, PATIENCE_NS);
-		return;
-	}
-	drop_sandbox(session);
 	if (loop_timer_arm(&session->retry_timer, 0) < 0)
 		settle(session);
 }

@@ -229,3 +229,16 @@ Test(documents, manual_pages_are_clean)
 	cr_assert_eq(done.status, 1, "%s%s", done.out, done.err);
 	cr_assert(!has(done.err, "not found"), "%s", done.err);
 }
+
+/* Each promise of SECURITY.md names tests that there are. */
+Test(documents, promises_name_tests_that_there_are)
+{
+	char *missing = sh("cd $SOURCE; sed -n '/^| promise/,/^$/p' SECURITY.md | "
+			   "sed -n 's/.*| \\(`.*\\) |$/\\1/p' | grep -o '`[a-z_:]*`' | tr -d '`' | "
+			   "while read name; do suite=${name%%::*}; test=${name#\"$suite\"}; "
+			   "grep -qE \"^Test\\($suite, ${test#::}\" tests/*.c || echo \"$name\"; "
+			   "done");
+
+	cr_expect_str_eq(missing, "", "no such test: %s", missing);
+	cr_expect_gt(atoi(sh("cd $SOURCE; grep -o '`[a-z_]*::[a-z_]*`' SECURITY.md | wc -l")), 20);
+}

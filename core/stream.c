@@ -292,6 +292,9 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 
 int streams_end_input(struct mimobox_session *session)
 {
+	/* it has ended with the session: a client that says so need not be the faster one */
+	if (session->state == MIMOBOX_DRAINING || session->state == MIMOBOX_EXITED)
+		return 0;
 	int error = check_input(session);
 	if (error == 0)
 		error = input_end(&session->typing.input);

@@ -29,6 +29,18 @@ static const struct {
 	  "exit 2\nreason exit\n" },
 	{ "mimobox.5", "mimoboxfs /run/mimobox\ncd /run/mimobox\nd=$(mktemp",
 	  "unknown key 'memroy'\nmatch 5\n0\nHello World\n" },
+	{ "README.md", "mimoboxfs /run/mimobox\nprintf 'sleep",
+	  ".1: 0\none failed\n42\nTraceback" },
+	{ "mimobox-examples.7", "mimoboxfs /run/mimobox\nprintf 'sleep", ".2: 3\nslow\nqueue." },
+	{ "mimobox-examples.7", "mimoboxfs /run/mimobox\nmkdir /run/sum",
+	  "AC good.py\nTLE slow.py a " },
+	{ "mimobox-examples.7", "mimoboxfs /run/mimobox\necho 'print", "42\nTraceback" },
+	{ "mimobox-examples.7", "mimoboxfs /run/mimobox\n/usr/share/doc/mimobox/examples/run.mjs",
+	  "quick\necho quick; exit 3: 3 (exit)\nslow\n" },
+	{ "mimobox-examples.7", "mimoboxfs /run/mimobox\nmkdir -m 777 /run/reports",
+	  "\nexit 1\nreason exit\n" },
+	{ "mimobox-examples.7", "mimoboxfs /run/mimobox\n/usr/share/doc/mimobox/examples/dialogue",
+	  "the sum is 42\n" },
 };
 
 /* Those that cannot be run here, by how they begin, and why. */
@@ -166,16 +178,22 @@ static void run_example(const struct example *example)
 		fixture_daemon_ended(SIGTERM);
 }
 
-/* /run and what root's daemon makes are the test's own, so that the lines can stay as they are. */
+/*
+ * /run, what root's daemon makes and where a package has the examples are the test's own, so that
+ * the lines can stay as they are.
+ */
 static void documents_prepare(void)
 {
 	fixture_private_mounts();
 	fixture_prepare();
 	sh("mount -t tmpfs none /run; mount -t tmpfs none /var/lib; mkdir /run/bin");
 	sh(text("ln -s %s %s /run/bin", mimoboxfs(), getenv("CLIENT")));
+	sh("mount -t tmpfs none /usr/share/doc; mkdir /usr/share/doc/mimobox;"
+	   "ln -s \"$SOURCE\"/contrib/examples /usr/share/doc/mimobox");
 	setenv("PATH", text("/run/bin:%s", getenv("PATH")), 1);
 	strcpy(fixture.mount, "/run/mimobox");
 	extract_all();
+	cr_assert_eq(chdir(getenv("SOURCE")), 0); /* where the README is read */
 }
 
 /* Also what an example has left that failed half-way. */

@@ -107,7 +107,7 @@ Test(ends, kill_again_and_after)
 	for (unsigned i = 0; i < 5; i++)
 		put_all("a/ctl", "kill\n");
 	cr_assert_eq(session_exit("a"), -SIGKILL);
-	put_all("a/ctl", "kill\nhangup\nkill\n");
+	put_all("a/ctl", "kill\nhangup\neof\nkill\n");
 	put_all("a/size", "30 90\n");
 	put_refused("a/ctl", "signal INT\n", ESRCH);
 	put_refused("a/ctl", "start\n", EBUSY);

@@ -43,6 +43,10 @@ Test(install, files_and_their_modes)
 		{ "$P/share/mimobox/profiles/shell.conf", 0644 },
 		{ "$P/share/mimobox/profiles/strict.conf", 0644 },
 		{ "$P/share/doc/mimobox/examples/run-mimobox.mount", 0644 },
+		{ "$P/share/doc/mimobox/examples/Makefile", 0644 },
+		{ "$P/share/doc/mimobox/examples/judge", 0755 },
+		{ "$P/share/doc/mimobox/examples/queue", 0755 },
+		{ "$P/share/man/man7/mimobox-examples.7", 0644 },
 		/* where they are, pkg-config may have its say */
 		{ "$(find $D -path '*/system/mimobox.service')", 0644 },
 		{ "$(find $D -path '*/user/mimobox.service')", 0644 },
@@ -54,7 +58,10 @@ Test(install, files_and_their_modes)
 				 text("%o root regular file\n", files[i].mode), "%s",
 				 files[i].path);
 	cr_expect_str_eq(sh("find $D -type d ! -perm 0755; find $D -type f -perm /022"), "");
-	/* no profile that is not on the list above */
+	/* every example, and no profile that is not on the list above */
+	cr_expect_str_eq(sh("cd $SOURCE/contrib/examples && for f in *; do "
+			    "cmp $f $P/share/doc/mimobox/examples/$f; done"),
+			 "");
 	cr_expect_str_eq(sh("ls $P/share/mimobox/profiles | wc -l; ls $PROFILES | wc -l"),
 			 "6\n6\n");
 }

@@ -100,6 +100,7 @@ Test(pipes, eof_closes_standard_input)
 	sh("touch $M/a/workspace/go");
 	cr_assert_eq(session_exit("a"), 4);
 	put_refused("a/input", "three", EPIPE);
+	put_all("a/ctl", "eof\n");
 	cr_assert_str_eq(get("a/output", NULL), "oneafter\n");
 }
 

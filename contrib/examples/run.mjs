@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+// Runs commands, all at a time, each in a session of its own: run.mjs COMMAND...
+import { spawn } from 'node:child_process';
+import { realpathSync } from 'node:fs';
+import { mkdtemp, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+const mount = process.env.MIMOBOX ?? '/run/mimobox';
+
+// `each` gets the output, piece by piece as it comes. Resolves to the session's status.
+export async function run(command, config, each) {
+	const path = await mkdtemp(`${mount}/js.`);
+	try {
+		for (const [key, value] of Object.entries({ ...config, command }))
+			await writeFile(`${path}/config`, `${key} ${value}\n`);
+		await writeFile(`${path}/ctl`, 'start\n');
+		// a cat for each, since a read that waits would keep one of Node's four threads
+		for await (const piece of spawn('cat', [`${path}/output`]).stdout) each(piece);
+		const status = await readFile(`${path}/status`, 'utf8');
+		return Object.fromEntries(status.trimEnd().split('\n').map((line) => line.split(/ (.*)/)));
+	} finally {
+		await rmdir(path);
+	}
+}
+
+if (fileURLToPath(import.meta.url) === realpathSync(process.argv[1] ?? '')) {
+	await Promise.all(process.argv.slice(2).map(async (command) => {
+		const config = { terminal: 'no', timeout: '5s', memory: '128M' };
+		const status = await run(command, config, (piece) => process.stdout.write(piece));
+		console.log(`${command}: ${status.exit} (${status.reason})`);
+	}));
+}

@@ -130,20 +130,28 @@ int spool_flush(struct spool *spool)
 	return 0;
 }
 
+static size_t copy_held(const struct spool *spool, void *data, size_t size, uint64_t offset)
+{
+	size_t left = (size_t)(spool->end - offset);
+	size_t count = size < left ? size : left;
+	if (count)
+		memcpy(data, spool->held + (spool->held_size - left), count);
+	return count;
+}
+
 ssize_t spool_read(const struct spool *spool, void *data, size_t size, uint64_t offset)
 {
 	assert(offset >= spool->start && offset <= spool->end);
 	uint64_t in_file = spool->end - spool->held_size;
-	if (offset >= in_file) {
-		size_t left = (size_t)(spool->end - offset);
-		size_t count = size < left ? size : left;
-		if (count)
-			memcpy(data, spool->held + (offset - in_file), count);
-		return (ssize_t)count;
-	}
+	if (offset >= in_file)
+		return (ssize_t)copy_held(spool, data, size, offset);
 	size_t count = size < in_file - offset ? size : (size_t)(in_file - offset);
 	ssize_t done = pread(spool->fd, data, count, (off_t)offset);
-	return done < 0 ? -errno : done;
+	if (done < 0)
+		return -errno;
+	if ((size_t)done < count)
+		return done;
+	return done + (ssize_t)copy_held(spool, (char *)data + done, size - count, in_file);
 }
 
 void spool_trim(struct spool *spool, uint64_t start)

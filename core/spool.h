@@ -43,7 +43,10 @@ void spool_commit(struct spool *spool, size_t size);
 /* Writes what is held, and gives its memory back. 0 or -errno. */
 int spool_flush(struct spool *spool);
 
-/* At an absolute offset in [start, end]; the count may be short; 0 only at `end`. */
+/*
+ * At an absolute offset in [start, end]: as much as there is, for `transcript` is read as a file
+ * is; fewer only where the disk gave fewer, 0 only at `end`. Or -errno.
+ */
 ssize_t spool_read(const struct spool *spool, void *data, size_t size, uint64_t offset);
 
 /* Forgets what is below `start`, which must be in [start, end]. */

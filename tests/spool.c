@@ -74,6 +74,22 @@ Test(spool, bytes_are_at_their_offsets)
 	cr_expect_eq(spool_read(&output.spool, got, 100, 3 * sizeof(block)), 0);
 }
 
+/* A part may be in the file already, and the rest in memory: a reader of a file sees no border. */
+Test(spool, a_read_goes_on_where_the_file_ends)
+{
+	cr_assert_eq(output.spool.fd, -1, "there is a file with nothing in it");
+	cr_assert_eq(append("Name?\r\n", 7), 0);
+	cr_assert_eq(spool_flush(&output.spool), 0);
+	cr_assert_eq(append("World\r\n", 7), 0);
+	cr_expect_eq(spool_read(&output.spool, got, sizeof(got), 0), 14);
+	cr_expect_arr_eq(got, "Name?\r\nWorld\r\n", 14);
+	cr_expect_eq(spool_read(&output.spool, got, 9, 2), 9);
+	cr_expect_arr_eq(got, "me?\r\nWorl", 9);
+	cr_expect_eq(spool_read(&output.spool, got, 5, 2), 5);
+	cr_expect_eq(spool_read(&output.spool, got, 100, 8), 6);
+	cr_expect_arr_eq(got, "orld\r\n", 6);
+}
+
 Test(spool, no_more_than_retain_is_kept_also_on_disk)
 {
 	output.retain = MIB;

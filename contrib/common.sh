@@ -7,7 +7,8 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 missing_packages() {
 	for kind; do
 		sed -n "s/^$kind //p" "$here/contrib/packages"
-	done | while read -r package; do
+	done | while read -r package command; do
+		[ -z "$command" ] || ! command -v "$command" >/dev/null || continue
 		case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
 		'install ok installed') ;;
 		*) echo "$package" ;;

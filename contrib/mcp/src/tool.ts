@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// What all tools have in common: results with structure, failures of one line, the arguments that
+// occur in several.
+
+import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import type { ToolAnnotations } from '@modelcontextprotocol/sdk/types.js';
+import { z, type ZodRawShape } from 'zod';
+import { describe } from './failure.js';
+import type { Mount } from './mount.js';
+import { Session } from './session.js';
+
+export interface Context {
+	server: McpServer;
+	mount: Mount;
+	/** Where the output of a session ended when this server typed into it last. */
+	typed: Map<string, number>;
+	/** What makes a session now, or removes one. */
+	making: Set<Promise<unknown>>;
+	closing: boolean;
+}
+
+/** The values that a shape of arguments stands for. */
+export type Values<Shape extends ZodRawShape> = z.infer<z.ZodObject<Shape>>;
+
+export const READS: ToolAnnotations = { readOnlyHint: true, openWorldHint: false };
+export const ADDS: ToolAnnotations = { readOnlyHint: false, destructiveHint: false, openWorldHint: false };
+export const ENDS: ToolAnnotations = {
+	readOnlyHint: false,
+	destructiveHint: true,
+	idempotentHint: true,
+	openWorldHint: false,
+};
+
+export const sessionArgument = {
+	session: z
+		.string()
+		.min(1)
+		.max(64)
+		.describe(
+			'Name of a session: as given to start_session, or in full as in its result. ' +
+				'Sessions of others go by their full name only.',
+		),
+};
+
+export const nameResult = z.string().describe('Full name of the session');
+
+/** The session and what it is about, as every tool that changes it tells. */
+export const stateResult = {
+	session: nameResult,
+	state: z.string().describe('created, starting, running, draining or exited'),
+	exit: z
+		.number()
+		.optional()
+		.describe('Once exited: the exit status, or minus the number of the signal'),
+	reason: z
+		.string()
+		.optional()
+		.describe('Once exited: exit, signal, kill, timeout, oom, removed or lost'),
+	output_end: z.number().describe('Offset at which output ends now'),
+};
+
+export async function stateOf(session: Session): Promise<Values<typeof stateResult>> {
+	const status = await session.status();
+	return {
+		session: session.name,
+		state: status['state'] ?? 'unknown',
+		...(status['exit'] !== undefined && { exit: Number(status['exit']) }),
+		...(status['reason'] !== undefined && { reason: status['reason'] }),
+		output_end: Number(status['output-end'] ?? 0),
+	};
+}
+
+interface Definition<Input extends ZodRawShape, Output extends ZodRawShape> {
+	title: string;
+	description: string;
+	input: Input;
+	output: Output;
+	annotations: ToolAnnotations;
+	run(values: Values<Input>, cancel: AbortSignal): Promise<Values<Output>>;
+}
+
+export function addTool<Input extends ZodRawShape, Output extends ZodRawShape>(
+	context: Context,
+	name: string,
+	tool: Definition<Input, Output>,
+): void {
+	const input = z.strictObject(tool.input);
+	context.server.registerTool(
+		name,
+		{
+			title: tool.title,
+			description: tool.description,
+			inputSchema: input,
+			outputSchema: z.object(tool.output),
+			annotations: { title: tool.title, ...tool.annotations },
+		},
+		async (values: unknown, extra: { signal: AbortSignal }) => {
+			try {
+				const result = await tool.run(values as Values<Input>, extra.signal);
+				return {
+					content: [{ type: 'text' as const, text: JSON.stringify(result) }],
+					structuredContent: result as Record<string, unknown>,
+				};
+			} catch (error) {
+				return {
+					isError: true,
+					content: [{ type: 'text' as const, text: describe(error) }],
+				};
+			}
+		},
+	);
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+// Files of the workspace, also where the program in the sandbox would lead them elsewhere.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { agent } from './agent.mjs';
+
+const SECRET = 'what only the outside has';
+
+/** A directory outside with a secret that root or the user can read, and no sandbox. */
+async function withOutside(use) {
+	const outside = mkdtempSync('/var/tmp/mcp-');
+	writeFileSync(`${outside}/secret`, SECRET);
+	try {
+		await agent((a) => use(a, outside));
+		assert.deepEqual(readdirSync(outside), ['secret']);
+		assert.equal(readFileSync(`${outside}/secret`, 'utf8'), SECRET);
+	} finally {
+		rmSync(outside, { recursive: true });
+	}
+}
+
+export const put_and_get = () =>
+	agent(async (a) => {
+		const { session } = await a.call('start_session', { cwd: '/workspace' });
+		const bytes = Buffer.from(Array.from({ length: 70000 }, (_, i) => (i * 7) % 256));
+		await a.call('put_file', {
+			session,
+			path: 'd/e/bytes',
+			content: bytes.toString('base64'),
+			encoding: 'base64',
+		});
+		const got = [];
+		for (let offset = 0, piece = { more: true }; piece.more; offset = piece.next_offset) {
+			piece = await a.call('get_file', {
+				session,
+				path: '/workspace/d/e/bytes',
+				offset,
+				max_bytes: 30000,
+			});
+			assert.deepEqual([piece.encoding, piece.size], ['base64', 70000]);
+			got.push(Buffer.from(piece.content, 'base64'));
+		}
+		assert.ok(got.length === 3 && Buffer.concat(got).equals(bytes));
+
+		await a.call('put_file', {
+			session,
+			path: 'run',
+			content: '#!/bin/sh\necho ran >> d/e/log; rm d/e/bytes; echo x >> run; echo d"o"ne\n',
+			executable: true,
+		});
+		await a.call('send_input', { session, text: './run', keys: ['enter'] });
+		await a.call('wait', { session, pattern: 'done' });
+		await a.call('put_file', { session, path: 'd/e/log', content: 'ä\n', append: true });
+		assert.equal((await a.call('get_file', { session, path: 'd/e/log' })).content, 'ran\nä\n');
+		const { entries } = await a.call('get_file', { session, path: '.' });
+		assert.deepEqual(
+			entries.filter((name) => !name.startsWith('.')),
+			['d/', 'run'],
+		);
+		assert.deepEqual((await a.call('get_file', { session, path: 'd/e' })).entries, ['log']);
+		assert.deepEqual(
+			[
+				(
+					await a.call('get_file', {
+						session,
+						path: 'd/e/log',
+						max_bytes: 16,
+						offset: 4,
+					})
+				).content,
+			],
+			['ä\n'],
+		);
+
+		await a.call('send_input', {
+			session,
+			text: 'mkdir many; cd many; seq 600 | xargs touch; cd ..; echo ma"d"e',
+			keys: ['enter'],
+		});
+		await a.call('wait', { session, pattern: 'made' });
+		const many = await a.call('get_file', { session, path: 'many' });
+		assert.deepEqual([new Set(many.entries).size, many.more], [500, true]);
+
+		for (const path of ['../x', 'd/../../x', '/etc/passwd', '/workspaces/x']) {
+			assert.match(await a.fails('get_file', { session, path }), /not below \/workspace/);
+			assert.match(
+				await a.fails('put_file', { session, path, content: '' }),
+				/not below \/workspace/,
+			);
+		}
+		assert.match(
+			await a.fails('get_file', { session, path: 'nothing' }),
+			/there is no 'nothing'/,
+		);
+		assert.match(
+			await a.fails('put_file', { session, path: 'x', content: '%', encoding: 'base64' }),
+			/not base64/,
+		);
+	});
+
+export const planted_links = () =>
+	withOutside(async (a, outside) => {
+		const { session } = await a.call('start_session', {
+			cwd: '/workspace',
+			command: `ln -s ${outside}/secret file; ln -s ${outside} dir; ln -s ${outside}/new new; ln -s . self; mkfifo fifo; ln -s /proc/self/cwd cwd; echo pla"n"ted; sleep 1000`,
+		});
+		await a.call('wait', { session, pattern: 'planted' });
+		for (const path of ['file', 'dir/secret', 'dir', 'self/file', 'cwd', 'cwd/x'])
+			assert.match(await a.fails('get_file', { session, path }), /links are not followed/);
+		for (const append of [true, false])
+			for (const path of ['dir/secret', 'dir/sub/file', 'self/x'])
+				assert.match(
+					await a.fails('put_file', { session, path, content: 'gone', append }),
+					/links are not followed/,
+				);
+		for (const path of ['file', 'new']) {
+			assert.match(
+				await a.fails('put_file', { session, path, content: 'gone', append: true }),
+				/links are not followed/,
+			);
+			await a.call('put_file', { session, path, content: 'put' });
+			assert.equal((await a.call('get_file', { session, path })).content, 'put');
+		}
+		assert.match(await a.fails('get_file', { session, path: 'fifo' }), /no regular file/);
+		assert.match(
+			await a.fails('put_file', { session, path: 'fifo', content: 'x', append: true }),
+			/no regular file/,
+		);
+		const { entries } = await a.call('get_file', { session, path: '.' });
+		assert.ok(entries.includes('dir') && entries.includes('file'));
+	});
+
+/** A directory that is a link half of the time, and a file likewise. */
+export const links_swapped_meanwhile = () =>
+	withOutside(async (a, outside) => {
+		const swap = `import ctypes, os
+libc = ctypes.CDLL(None)
+os.makedirs('d'); open('d/secret', 'w').write('inside')
+open('f', 'w').write('inside')
+os.symlink('${outside}', 'd2'); os.symlink('${outside}/secret', 'f2')
+print('swap' + 'ping', flush=True)
+while True:
+    for x in ('d', 'f'):
+        if libc.renameat2(-100, x.encode(), -100, (x + '2').encode(), 2): raise SystemExit('no renameat2')
+`;
+		const { session } = await a.call('start_session', {
+			cwd: '/workspace',
+			command: 'while [ ! -f go ]; do sleep 0.01; done; python3 swap.py',
+		});
+		await a.call('put_file', { session, path: 'swap.py', content: swap });
+		await a.call('put_file', { session, path: 'go', content: '' });
+		assert.equal((await a.call('wait', { session, pattern: 'swapping' })).waited_for, 'match');
+		const seen = { inside: 0, refused: 0, put: 0 };
+		const end = Date.now() + 2500;
+		while (Date.now() < end || Object.values(seen).includes(0)) {
+			assert.ok(Date.now() < end + 10000, JSON.stringify(seen));
+			const results = await Promise.all([
+				a.request('get_file', { session, path: 'd/secret' }),
+				a.request('get_file', { session, path: 'f' }),
+				a.request('put_file', { session, path: 'd/secret', content: 'inside' }),
+				a.request('put_file', { session, path: 'd/deep/er', content: 'x' }),
+				a.request('put_file', {
+					session,
+					path: 'd/secret',
+					content: '',
+					append: true,
+				}),
+				a.request('put_file', { session, path: 'f', content: '', append: true }),
+				a.request('get_file', { session, path: 'd' }),
+			]);
+			for (const { isError, content, structuredContent } of results) {
+				if (isError) {
+					assert.match(content[0].text, /links are not followed|there is no/);
+					seen.refused++;
+				} else if (structuredContent.content !== undefined) {
+					assert.match(structuredContent.content, /^(inside)?$/);
+					seen.inside++;
+				} else if (structuredContent.written !== undefined) {
+					seen.put++;
+				}
+			}
+		}
+		assert.equal((await a.call('session_status', { session })).status.state, 'running');
+	});
+
+/** What root's server puts there belongs to whom the programs run as. */
+export const what_is_put_can_be_changed = () =>
+	agent(async (a) => {
+		const { session } = await a.call('start_session', { cwd: '/workspace' });
+		await a.call('put_file', { session, path: 'd/f', content: 'one\n' });
+		await a.call('put_file', { session, path: 'd/g', content: '', append: true });
+		await a.call('send_input', {
+			session,
+			text: 'echo two >> d/f; echo x > d/g; touch d/h; stat -c %a%U d d/f; id -un; ls d; echo e"n"d',
+			keys: ['enter'],
+		});
+		await a.call('wait', { session, pattern: 'end' });
+		assert.equal((await a.call('get_file', { session, path: 'd/f' })).content, 'one\ntwo\n');
+		assert.deepEqual((await a.call('get_file', { session, path: 'd' })).entries, ['f', 'g', 'h']);
+	});

@@ -3,7 +3,8 @@
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 
-# The packages of the kinds given (build, run, test, bench, deb) that are not installed.
+# The packages of the kinds given (build, run, test, bench, deb) that are not installed, those left
+# out whose command is there: a Node that is not Debian's would not go with Debian's npm.
 missing_packages() {
 	for kind; do
 		sed -n "s/^$kind //p" "$here/contrib/packages"
@@ -29,6 +30,13 @@ need_packages() {
 	apt-get update -q >/dev/null
 	# shellcheck disable=SC2086
 	apt-get install -q -y --no-install-recommends $missing >/dev/null
+}
+
+# Installs what the package.json in a directory names, where that has changed.
+node_packages() {
+	cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return
+	(cd "$1" && npm ci --no-audit --no-fund >/dev/null) &&
+		cp "$1/package-lock.json" "$1/node_modules/.installed"
 }
 
 # build DIR MESON-OPTIONS...: configures DIR where it is new, and builds.

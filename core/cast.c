@@ -9,7 +9,8 @@
  * U+FFFD as utf8.h says, which is what a terminal shows for them.
  *
  * Where the oldest output was dropped, the recording begins at what is kept, at the size that was
- * in force there and with that time as 0. Output that is dropped under a reader is left out.
+ * in force there, in the modes, and with that time as 0. Output that is dropped under a reader is
+ * left out.
  */
 #include "cast.h"
 
@@ -120,6 +121,19 @@ static void end_event(struct cast *cast)
 	append(cast, "\"]\n");
 }
 
+/* What is gone has left the terminal in some modes: it begins with these. */
+static void append_modes(struct cast *cast)
+{
+	char text[MODES_TEXT_MAX];
+	struct utf8 decoder = { 0 };
+	size_t size = cast->info.modes ? modes_text(cast->info.modes, text) : 0;
+	if (size == 0)
+		return;
+	begin_event(cast, 'o');
+	append_bytes(cast, &decoder, text, size);
+	end_event(cast);
+}
+
 /* Pieces */
 
 static void append_resize(struct cast *cast)
@@ -197,6 +211,7 @@ static int make_piece(struct cast *cast, bool ended)
 	cast->text_size = cast->text_read = 0;
 	if (!cast->begun) {
 		append_header(cast);
+		append_modes(cast);
 		segment->from = segment->to = cast->info.spool->start;
 		cast->begun = true;
 		return 1;

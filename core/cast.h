@@ -10,6 +10,7 @@
 #ifndef CAST_H
 #define CAST_H
 
+#include "modes.h"
 #include "spool.h"
 #include "timeline.h"
 #include "utf8.h"
@@ -21,6 +22,7 @@ struct cast_info {
 	struct timeline *timeline; /* is sealed by reading to its end */
 	struct timespec started;   /* CLOCK_REALTIME at time 0 of the timeline */
 	const char *shell, *term;  /* for the header; NULL: not in it */
+	const struct modes *modes; /* of the terminal at the oldest byte kept; NULL: a new one */
 };
 
 struct cast {

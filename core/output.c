@@ -29,6 +29,22 @@ size_t output_room(struct output *output)
 	return unread >= output->retain ? 0 : (size_t)(output->retain - unread);
 }
 
+/* What goes leaves its mark on the terminal's modes. */
+static void forget(struct output *output, uint64_t start)
+{
+	char piece[16384];
+	struct spool *spool = &output->spool;
+	for (uint64_t at = spool->start; at < start;) {
+		size_t left = start - at < sizeof(piece) ? (size_t)(start - at) : sizeof(piece);
+		ssize_t size = spool_read(spool, piece, left, at);
+		if (size <= 0)
+			break;
+		modes_feed(&output->modes, piece, (size_t)size);
+		at += (uint64_t)size;
+	}
+	spool_trim(spool, start);
+}
+
 void output_commit(struct output *output, size_t size)
 {
 	struct spool *spool = &output->spool;
@@ -41,7 +57,7 @@ void output_commit(struct output *output, size_t size)
 		start = floor < start ? floor : start;
 	}
 	if (start > spool->start)
-		spool_trim(spool, start);
+		forget(output, start);
 }
 
 void output_attach(struct output *output, struct mimobox_reader *reader)

@@ -9,6 +9,7 @@
 #define OUTPUT_H
 
 #include "config.h"
+#include "modes.h"
 #include "spool.h"
 
 struct mimobox_session;
@@ -23,6 +24,7 @@ struct mimobox_reader {
 
 struct output {
 	struct spool spool;
+	struct modes modes; /* set by what is no longer kept */
 	uint64_t retain;
 	enum overflow overflow;
 	bool ended; /* no more will come */

@@ -197,6 +197,19 @@ void timeline_size(const struct timeline *timeline, uint64_t offset, uint16_t *r
 	*cols = passed ? mark_at(timeline, passed - 1)->cols : timeline->cols;
 }
 
+bool timeline_next_resize(const struct timeline *timeline, size_t *index,
+			  struct timeline_mark *mark)
+{
+	while (*index < timeline->count) {
+		size_t at = (*index)++;
+		if (!is_resize(timeline, at))
+			continue;
+		*mark = *mark_at(timeline, at);
+		return true;
+	}
+	return false;
+}
+
 /* Walks */
 
 void timeline_walk_init(struct timeline_walk *walk, uint64_t offset)

@@ -62,6 +62,13 @@ uint64_t timeline_time(const struct timeline *timeline, uint64_t offset);
 void timeline_size(const struct timeline *timeline, uint64_t offset, uint16_t *rows,
 		   uint16_t *cols);
 
+/*
+ * The next mark that brings another size; *index is 0 at first, and then the caller's to give back
+ * as it is, while nothing else is done to the timeline. False: there are no more.
+ */
+bool timeline_next_resize(const struct timeline *timeline, size_t *index,
+			  struct timeline_mark *mark);
+
 /* A walk. Remains valid, and goes on where it was, whatever is done to the timeline. */
 struct timeline_walk {
 	uint64_t offset; /* all below was given */

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two ways to look at what was printed: as the screen that it makes, and as a recording. Both are
- * made from the spool and the timeline when somebody looks, so that a session that nobody looks at
- * pays for neither. A look that has much to go through does a piece of it at a time.
+ * Ways to look at what was printed: as the screen that it makes, as a recording, and by what others
+ * need to draw that screen: the sizes, and the modes at the oldest byte that is kept. Screen and
+ * recording are made from the spool and the timeline when somebody looks, so that a session that
+ * nobody looks at pays for neither. A look that has much to go through does a piece of it at a
+ * time.
  */
 #include "cast.h"
 #include "screen.h"
 #include "session.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* What one look may take of the time of all: hostile output can be slow to draw. */
@@ -26,15 +29,24 @@ static const struct spool *spool_of(const struct mimobox_session *session)
 	return &session->streams[MIMOBOX_STDOUT].output.spool;
 }
 
+static const struct modes *modes_of(const struct mimobox_session *session)
+{
+	return &session->streams[MIMOBOX_STDOUT].output.modes;
+}
+
 /* Screen */
 
 static int make_screen(struct mimobox_session *session)
 {
 	uint64_t start = spool_of(session)->start;
+	char text[MODES_TEXT_MAX];
 	uint16_t rows, cols;
 	timeline_size(&session->timeline, start, &rows, &cols);
 	timeline_walk_init(&session->screen_walk, start);
-	return screen_create(rows, cols, &session->screen);
+	int error = screen_create(rows, cols, &session->screen);
+	if (error == 0)
+		screen_feed(session->screen, text, modes_text(modes_of(session), text));
+	return error;
 }
 
 /* A piece of the segment; what had to go before anybody looked is missing on the screen. */
@@ -91,6 +103,33 @@ int mimobox_session_print_screen(struct mimobox_session *session, FILE *to)
 	return error;
 }
 
+static void print_size_at(FILE *to, uint64_t offset, uint16_t rows, uint16_t cols)
+{
+	fprintf(to, "%" PRIu64 " %u %u\n", offset, rows, cols);
+}
+
+void mimobox_session_print_sizes(const struct mimobox_session *session, FILE *to)
+{
+	uint64_t start = spool_of(session)->start;
+	struct timeline_mark mark = { .offset = start };
+	size_t index = 0;
+	timeline_size(&session->timeline, start, &mark.rows, &mark.cols);
+	print_size_at(to, start, mark.rows, mark.cols);
+	while (timeline_next_resize(&session->timeline, &index, &mark))
+		if (mark.offset >= start)
+			print_size_at(to, mark.offset, mark.rows, mark.cols);
+	/* The timeline begins with the session. */
+	if (mark.rows != session->rows || mark.cols != session->cols)
+		print_size_at(to, spool_of(session)->end, session->rows, session->cols);
+}
+
+void mimobox_session_print_modes(const struct mimobox_session *session, FILE *to)
+{
+	char text[MODES_TEXT_MAX];
+	modes_text(modes_of(session), text);
+	(void)fputs(text, to);
+}
+
 /* Cast */
 
 int mimobox_cast_open(struct mimobox_session *session, struct mimobox_cast **out)
@@ -102,6 +141,7 @@ int mimobox_cast_open(struct mimobox_session *session, struct mimobox_cast **out
 	const struct cast_info info = {
 		.spool = spool_of(session),
 		.timeline = &session->timeline,
+		.modes = modes_of(session),
 		.started = session->started.tv_sec ? session->started : session->created,
 		.shell = "/bin/sh",
 		.term = "xterm-256color",

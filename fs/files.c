@@ -255,11 +255,23 @@ static ssize_t write_ctl(struct request *request)
 	return lines_each(request, apply_verb);
 }
 
-/* size, config, status, log, defaults */
+/* size, sizes, modes, config, status, log, defaults */
 
 static int show_size(const struct handle *handle, FILE *to)
 {
 	mimobox_session_print_size(session_of(handle), to);
+	return 0;
+}
+
+static int show_sizes(const struct handle *handle, FILE *to)
+{
+	mimobox_session_print_sizes(session_of(handle), to);
+	return 0;
+}
+
+static int show_modes(const struct handle *handle, FILE *to)
+{
+	mimobox_session_print_modes(session_of(handle), to);
 	return 0;
 }
 
@@ -342,6 +354,8 @@ const struct file session_files[] = {
 	{ "status", 0400, .show = show_status },
 	{ "log", 0400, .show = show_log },
 	{ "screen", 0400, .show = show_screen },
+	{ "sizes", 0400, .show = show_sizes },
+	{ "modes", 0400, .show = show_modes },
 	{ "cast", 0400, .open = open_cast, .read = read_cast },
 	{ "transcript", 0400, .open = open_transcript, .read = read_transcript, .size = size_transcript },
 	{ "stderr", 0400, .open = open_stderr, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT, .there = has_stderr },

@@ -251,6 +251,18 @@ ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_strea
 int mimobox_session_print_screen(struct mimobox_session *session, FILE *to);
 
 /*
+ * At which sizes that was printed: a line `OFFSET ROWS COLS` for the oldest byte of output kept,
+ * and one for each offset from which on it was another. The last is the present size.
+ */
+void mimobox_session_print_sizes(const struct mimobox_session *session, FILE *to);
+
+/*
+ * The bytes that bring a new terminal into the modes (alternate screen, cursor keys, mouse ...)
+ * that are in force at the oldest byte of output kept. None as long as all is kept.
+ */
+void mimobox_session_print_modes(const struct mimobox_session *session, FILE *to);
+
+/*
  * The session as an asciicast v2 recording: a text that grows with the output, and of which what
  * was once read does not change. Reads at `offset` of it: the count; 0 at its present end;
  * -EINPROGRESS call again; -ENOMEM.

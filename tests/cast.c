@@ -17,7 +17,8 @@
 static struct spool spool;
 static struct timeline timeline;
 static uint64_t now;
-static struct cast_info info = { &spool, &timeline, { 1700000000, 5 }, "/bin/sh", "xterm" };
+static struct modes modes;
+static struct cast_info info = { &spool, &timeline, { 1700000000, 5 }, "/bin/sh", "xterm", &modes };
 
 static void setup(void)
 {
@@ -191,6 +192,19 @@ Test(cast, it_begins_where_output_is_kept)
 		"\"env\": {\"SHELL\": \"/bin/sh\", \"TERM\": \"xterm\"}}\n"
 		"[0.000000, \"o\", \"bbb\"]\n[1.500000, \"o\", \"ccccc\"]\n");
 	free(text.data);
+}
+
+Test(cast, it_begins_in_the_modes_that_were_left)
+{
+	say(1000, "aaaaa");
+	say(2000, "bbbbb");
+	modes_feed(&modes, "\033[?1049h\033[?1h", 13);
+	spool_trim(&spool, 5);
+	timeline_trim(&timeline, 5);
+	expect_recording(true, "[0.000000, \"o\", \"\\u001b[?1049h\\u001b[?1h\"]\n"
+			       "[0.000000, \"o\", \"bbbbb\"]\n");
+	expect_recording(true, "[0.000000, \"o\", \"\\u001b[?1049h\\u001b[?1h\"]\n"
+			       "[0.000000, \"o\", \"bbbbb\"]\n");
 }
 
 Test(cast, what_is_dropped_under_a_reader_is_left_out)

@@ -49,6 +49,7 @@ static const struct {
 	const char *document, *begins, *why;
 } left_out[] = {
 	{ "README.md", "contrib/run ", "builds it all again, and runs every test, this one too" },
+	{ "README.md", "cd contrib/web ", "goes on until it is ended: system_web.c" },
 	{ "README.md", "contrib/deb ", "installs and enables: system_install.c, system_service.c" },
 };
 

@@ -60,7 +60,8 @@ Test(files, names_modes_and_owners)
 		{ "exit", S_IFREG | 0400, true },       { "config", S_IFREG | 0600, true },
 		{ "status", S_IFREG | 0400, true },     { "log", S_IFREG | 0400, true },
 		{ "transcript", S_IFREG | 0400, true }, { "screen", S_IFREG | 0400, true },
-		{ "cast", S_IFREG | 0400, true },       { "wait", S_IFDIR | 0500, true },
+		{ "cast", S_IFREG | 0400, true },       { "sizes", S_IFREG | 0400, true },
+		{ "modes", S_IFREG | 0400, true },      { "wait", S_IFDIR | 0500, true },
 		{ "stderr", S_IFREG | 0400, false },    { "workspace", S_IFLNK | 0777, true },
 	};
 	struct stat st;

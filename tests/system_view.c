@@ -57,6 +57,46 @@ Test(view, an_editor_resized_and_left)
 	cr_expect(has(get("a/screen", NULL), "exit 4"), "it can be looked at after the end");
 }
 
+Test(view, the_sizes_that_it_was_printed_at)
+{
+	session_make("a");
+	cr_expect_str_eq(get("a/sizes", NULL), "0 24 80\n");
+	put_all("a/size", "10 60\n"); /* is the one that it starts with */
+	put_all("a/config", "retain 1M\ncommand echo 1; read x; echo 4; read x; seq -w 400000\n");
+	put_all("a/ctl", "start\n");
+	get("a/wait/match@0:1", NULL);
+	cr_expect_str_eq(get("a/sizes", NULL), "0 10 60\n");
+	put_all("a/size", "20 70\n");
+	cr_expect_str_eq(get("a/sizes", NULL), "0 10 60\n3 20 70\n");
+	put_all("a/size", "30 90\n"); /* nothing was printed meanwhile */
+	put_all("a/input", "\n");
+	get("a/wait/match@0:4", NULL);
+	cr_expect_str_eq(get("a/sizes", NULL), "0 10 60\n3 30 90\n");
+	put_all("a/size", "31 91\n");
+	cr_expect_str_eq(get("a/sizes", NULL), "0 10 60\n3 30 90\n8 31 91\n");
+	put_all("a/input", "\n");
+	cr_assert_eq(session_exit("a"), 0);
+	cr_expect_str_eq(get("a/sizes", NULL),
+			 text("%s 31 91\n", get_value("a/status", "output-start")));
+}
+
+Test(view, modes_outlast_the_output_that_set_them)
+{
+	session_start("a", "retain 1M\ncommand printf 'main\\033[?1049h\\033[?1h'; read x; "
+			   "seq -w 400000; read x; printf '\\033[?1049l'\n");
+	get("a/wait/match@0:main", NULL);
+	cr_expect_str_eq(get("a/modes", NULL), "");
+	put_all("a/input", "\n");
+	get("a/wait/match@0:400000", NULL);
+	cr_expect_str_eq(get("a/modes", NULL), "\033[?1049h\033[?1h");
+	cr_expect(
+		has(get("a/cast", NULL), "\n[0.000000, \"o\", \"\\u001b[?1049h\\u001b[?1h\"]\n["));
+	cr_expect(has(get("a/screen", NULL), "399999\n400000\n"));
+	put_all("a/input", "\n");
+	cr_assert_eq(session_exit("a"), 0);
+	cr_expect(!has(get("a/screen", NULL), "4"), "the alternate screen is left");
+}
+
 Test(view, a_first_look_at_much_holds_nobody_up)
 {
 	session_start("a", "command yes 'a line of text' | head -n 400000; echo last\n");

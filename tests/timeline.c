@@ -172,6 +172,21 @@ Test(timeline, trimming_keeps_what_is_in_force)
 	cr_expect_eq(timeline_time(&timeline, 1000), 40 * MS);
 }
 
+Test(timeline, resizes_are_told_one_by_one)
+{
+	struct timeline_mark mark;
+	size_t index = 0;
+	timeline_output(&timeline, 0, 10 * MS);
+	timeline_resize(&timeline, 10, 20 * MS, 30, 90);
+	timeline_output(&timeline, 20, 30 * MS);
+	timeline_resize(&timeline, 40, 40 * MS, 24, 80);
+	cr_assert(timeline_next_resize(&timeline, &index, &mark));
+	cr_expect(mark.offset == 10 && mark.rows == 30 && mark.cols == 90);
+	cr_assert(timeline_next_resize(&timeline, &index, &mark));
+	cr_expect(mark.offset == 40 && mark.rows == 24 && mark.cols == 80);
+	cr_expect_not(timeline_next_resize(&timeline, &index, &mark));
+}
+
 Test(timeline, memory_is_bounded_by_thinning_what_is_old)
 {
 	uint64_t count = UINT64_C(1) << 20;

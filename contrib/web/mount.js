@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// The files of a mounted mimobox. Nothing here waits: what blocks is follow.js's.
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
+const COMMAND_MAX = 4096;
+
+export class Refused extends Error {
+	constructor(status, message) {
+		super(message);
+		this.status = status;
+	}
+}
+
+const flat = text => Object.fromEntries(text.split('\n').map(line => {
+	const space = line.indexOf(' ');
+	return space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)];
+}));
+
+export class Mount {
+	constructor(path) {
+		this.path = path;
+	}
+
+	// The one way from a name to a path.
+	file(name, file = '') {
+		if (!NAME.test(name))
+			throw new Refused(400, 'not a name of a session');
+		return join(this.path, name, file);
+	}
+
+	async names() {
+		const entries = await readdir(this.path, { withFileTypes: true });
+		return entries.filter(entry => entry.isDirectory()).map(entry => entry.name);
+	}
+
+	async status(name) {
+		return flat(await readFile(this.file(name, 'status'), 'utf8'));
+	}
+
+	// What the list shows; null where there is no such session, or it is somebody else's.
+	async describe(name) {
+		try {
+			const [status, config] = await Promise.all([this.status(name),
+				readFile(this.file(name, 'config'), 'utf8')]);
+			const { state, created, started, ended, exit, reason } = status;
+			const { command, argv } = flat(config);
+			return { name, state, created, started, ended, exit, reason,
+				 command: command || argv || '/bin/sh' };
+		} catch {
+			return null;
+		}
+	}
+
+	// Whole lines `OFFSET ROWS COLS`, oldest first.
+	async sizes(name) {
+		const text = await readFile(this.file(name, 'sizes'), 'utf8');
+		return text.trim().split('\n').map(line => line.split(' ').map(Number));
+	}
+
+	// At the oldest byte of `output`; nothing while that is the first.
+	modes(name) {
+		return readFile(this.file(name, 'modes'));
+	}
+
+	async range(name) {
+		const status = await this.status(name);
+		return { start: Number(status['output-start']), end: Number(status['output-end']) };
+	}
+
+	async write(name, file, text) {
+		try {
+			await writeFile(this.file(name, file), text);
+		} catch (error) {
+			throw await this.explained(name, error);
+		}
+	}
+
+	// The reason of a refusal is the last line of the log.
+	async explained(name, error) {
+		const status = { ENOENT: 404, EEXIST: 409, EBUSY: 409, EACCES: 403, EPERM: 403 };
+		const log = await readFile(this.file(name, 'log'), 'utf8').catch(() => '');
+		const line = log.trim().split('\n').at(-1).replace(/^\S+ /, '');
+		const told = line && !['ENOENT', 'EEXIST'].includes(error.code);
+		return new Refused(status[error.code] ?? 400, told ? line : error.code);
+	}
+
+	// A command is one line of `config`: it must not become two.
+	async create(name, command) {
+		if (typeof command !== 'string' || command.length > COMMAND_MAX ||
+		    /[\0-\x1f]/.test(command))
+			throw new Refused(400, 'a command is one line of text');
+		const directory = this.file(name);
+		await mkdir(directory).catch(error => {
+			throw new Refused(error.code === 'EEXIST' ? 409 : 403, error.code);
+		});
+		try {
+			if (command)
+				await this.write(name, 'config', `command ${command}\n`);
+		} catch (error) {
+			await rmdir(directory).catch(() => {});
+			throw error;
+		}
+	}
+
+	async remove(name) {
+		const directory = this.file(name);
+		await rmdir(directory).catch(error => {
+			throw new Refused(error.code === 'ENOENT' ? 404 : 403, error.code);
+		});
+	}
+
+	// For follow(), whose child waits.
+	openStream(name, file) {
+		return open(this.file(name, file), constants.O_RDONLY);
+	}
+
+	openEvents() {
+		return open(join(this.path, 'events'), constants.O_RDONLY);
+	}
+
+	// Nothing may wait in a thread of the pool, of which there are four.
+	openNow(name, file, flags) {
+		return open(this.file(name, file), flags | constants.O_NONBLOCK);
+	}
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// The terminal of a session. The messages are those that viewer.js of the server tells of.
+//
+// What comes is done in its order: a size only when all that was printed before has been drawn.
+import { FitAddon } from '/fit.js';
+import { connect } from '/api.js';
+import { makeTerminal, restrainAnswers } from '/terminal.js';
+
+const ACK = 64 * 1024;
+const TYPED = 32 * 1024; // in one message
+const encoder = new TextEncoder();
+
+export class Live {
+	// `tell(trouble)` shows a line to the user; `onKey` may take a key away from the terminal.
+	constructor(stage, name, { tell, onKey }) {
+		Object.assign(this, makeTerminal(stage), { name, tell });
+		this.fit = new FitAddon();
+		this.terminal.loadAddon(this.fit);
+		this.queue = [];
+		this.writing = this.drawn = this.acked = this.skipped = 0;
+		this.live = this.lead = this.over = false;
+		restrainAnswers(this.terminal, () => this.live && this.lead);
+		this.terminal.attachCustomKeyEventHandler(onKey);
+		this.terminal.onData(text => this.type(encoder.encode(text)));
+		this.terminal.onBinary(text => this.type(Uint8Array.from(text, c => c.charCodeAt(0))));
+		this.terminal.textarea.addEventListener('focus', () => this.claim());
+		this.socket = connect(`/view/${name}`);
+		this.socket.onopen = () => this.claim();
+		this.socket.onmessage = ({ data }) => this.hear(data);
+		this.socket.onclose = () => this.over || tell('The connection has ended: reload the page.');
+		this.observer = new ResizeObserver(() => this.socket.readyState === 1 && this.claim());
+		this.observer.observe(stage);
+		// All that there was is drawn, and the size is that of this window.
+		this.ready = new Promise(resolve => { this.becomeReady = resolve; });
+	}
+
+	close() {
+		this.over = true;
+		this.observer.disconnect();
+		this.socket.close();
+		this.terminal.dispose();
+		this.host.remove();
+	}
+
+	send(message) {
+		if (this.socket.readyState === WebSocket.OPEN)
+			this.socket.send(message);
+	}
+
+	type(bytes) {
+		for (let at = 0; at < bytes.length && !this.over; at += TYPED)
+			this.send(bytes.subarray(at, at + TYPED));
+	}
+
+	// The size that fits this window: whoever came, changed theirs, or came back last, has it.
+	claim() {
+		this.host.classList.remove('foreign');
+		const fitting = this.fit.proposeDimensions();
+		if (!fitting || this.over || Number.isNaN(fitting.rows) || Number.isNaN(fitting.cols))
+			return;
+		this.fitting = fitting;
+		const { rows, cols } = fitting;
+		if (rows !== this.terminal.rows || cols !== this.terminal.cols || !this.claimed)
+			this.send(JSON.stringify({ size: [rows, cols] }));
+		this.claimed = true;
+		this.showFit();
+	}
+
+	showFit() {
+		const { rows, cols } = this.fitting ?? this.terminal;
+		this.host.classList.toggle('foreign',
+			this.terminal.rows > rows || this.terminal.cols > cols);
+	}
+
+	hear(data) {
+		this.queue.push(typeof data === 'string' ? JSON.parse(data) : new Uint8Array(data));
+		this.proceed();
+	}
+
+	// xterm.js may draw at once what follows a key, and so come back here from draw().
+	proceed() {
+		while (this.queue.length && (!this.writing || this.queue[0] instanceof Uint8Array)) {
+			const next = this.queue.shift();
+			if (next instanceof Uint8Array)
+				this.draw(next);
+			else
+				this.obey(next);
+		}
+	}
+
+	draw(bytes) {
+		this.writing++;
+		this.terminal.write(bytes, () => {
+			this.writing--;
+			this.drawn += bytes.length;
+			if (this.drawn - this.acked >= ACK || !this.writing)
+				this.send(JSON.stringify({ ack: this.acked = this.drawn }));
+			this.proceed();
+		});
+	}
+
+	obey({ size, live, lead, skipped, over, trouble }) {
+		if (size) {
+			this.terminal.resize(size[1], size[0]);
+			this.showFit();
+		}
+		this.lead ||= lead === true;
+		this.live ||= live === true;
+		if (skipped) {
+			this.skipped += skipped;
+			this.tell(`${(this.skipped / 1e6).toFixed(1)} MB of output went by unseen here`);
+		}
+		if (trouble)
+			this.tell(trouble);
+		if (over) {
+			this.over = true;
+			this.terminal.options.disableStdin = true;
+			this.terminal.options.cursorBlink = false;
+		}
+		if (this.live && this.fitting?.rows === this.terminal.rows &&
+		    this.fitting.cols === this.terminal.cols)
+			this.becomeReady();
+	}
+}

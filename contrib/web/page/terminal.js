@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// A terminal on the page.
+import { Terminal } from '/xterm.js';
+
+// xterm.js makes <style> elements, which the policy allows to those with the page's nonce only.
+const { nonce } = document.querySelector('script[nonce]');
+const createElement = document.createElement.bind(document);
+document.createElement = (name, ...rest) => {
+	const element = createElement(name, ...rest);
+	if (name.toLowerCase() === 'style')
+		element.nonce = nonce;
+	return element;
+};
+
+const theme = {
+	background: '#0f1419', foreground: '#d5dbe3', cursor: '#5ccfe6', selectionBackground: '#33415e',
+	black: '#1c232d', red: '#ff8f80', green: '#bae67e', yellow: '#ffd580', blue: '#73b8ff',
+	magenta: '#d4a8ff', cyan: '#5ccfe6', white: '#c7d0db', brightBlack: '#76859a',
+	brightRed: '#ffa99e', brightGreen: '#cbf096', brightYellow: '#ffe3a8', brightBlue: '#99ccff',
+	brightMagenta: '#e2c5ff', brightCyan: '#8be4f5', brightWhite: '#f4f7fa',
+};
+
+// In an element of its own that fills the stage.
+export function makeTerminal(stage, options) {
+	const host = createElement('div');
+	host.className = 'host';
+	stage.append(host);
+	const terminal = new Terminal({
+		theme, cursorBlink: true, scrollback: 5000, fontSize: 14,
+		fontFamily: '"DejaVu Sans Mono", "Liberation Mono", Menlo, Consolas, monospace',
+		...options,
+	});
+	terminal.open(host);
+	return { terminal, host };
+}
+
+// What a program asks its terminal is answered where `mayAnswer()`: not when it is drawn anew from
+// what was printed once, and by one of several viewers only.
+export function restrainAnswers({ parser }, mayAnswer) {
+	const held = () => !mayAnswer();
+	const asks = data => held() && data.includes('?');
+	for (const prefix of [undefined, '>', '='])
+		parser.registerCsiHandler({ prefix, final: 'c' }, held);
+	for (const prefix of [undefined, '?']) {
+		parser.registerCsiHandler({ prefix, final: 'n' }, held);
+		parser.registerCsiHandler({ prefix, intermediates: '$', final: 'p' }, held);
+	}
+	parser.registerCsiHandler({ prefix: '>', final: 'q' }, held);
+	parser.registerCsiHandler({ final: 't' }, held);
+	parser.registerDcsHandler({ intermediates: '$', final: 'q' }, held);
+	for (const code of [4, 10, 11, 12])
+		parser.registerOscHandler(code, asks);
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+// One page that looks at one session.
+//
+// A terminal's state is what its output has made of it, so a viewer gets `output` from the oldest
+// byte that is kept, each byte at the size that it was printed at (`sizes`), and then shows what
+// every other viewer shows: cursor, modes, alternate screen, colours and all. A reload is no more
+// than a new viewer.
+//
+// Flow: the page acknowledges what its terminal has drawn, and no more than WINDOW bytes are on the
+// way. While the page is at it, nothing is read from `output`. That must not hold up the program:
+// `output` is closed when nothing was acknowledged for a while (the tab sleeps), and a viewer that
+// is far behind skips ahead: it is brought to the modes that it would have (modes.js), gets the
+// last of the output, and a program that draws the whole screen is told to do so (SIGWINCH). So is
+// one that comes when there is much output, or when the oldest is gone, whose modes `modes` has.
+//
+// Messages to the page: bytes, to be drawn; and JSON: { size: [rows, cols] } from here on,
+// { live: true } all that there was has been sent, { lead } whether to answer what programs ask the
+// terminal, { skipped: bytes }, { over: reason } and { trouble: text }.
+// From the page: bytes, as typed; and JSON: { ack: bytes } in all, { size: [rows, cols] }.
+import { constants } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { follow } from './follow.js';
+import { Modes } from './modes.js';
+
+const WINDOW = 512 * 1024;
+const ASLEEP_MS = 3000;
+const LOOK_MS = 500;            // between two looks at how far a slow viewer is behind
+const BEHIND = 4 * 1024 * 1024; // more is too far
+const HISTORY = 8 * 1024 * 1024; // more is not drawn anew for a viewer that comes
+const TAIL = 256 * 1024;        // what is drawn after a skip
+const PIECE = 1024 * 1024;
+const LINE = 4096;
+const OVERLAP = 64;             // a sequence may be cut where a skip begins
+const TYPED_MAX = 1024 * 1024;
+const PATIENCE_MS = 5000;       // for a program that reads nothing of what is typed
+const SIZE_MAX = 65535;
+const RESET = Buffer.from('\x18\x1bc'); // CAN, RIS: as new, whatever it was in the midst of
+
+export class Viewer {
+	constructor(mount, name, socket) {
+		Object.assign(this, { mount, name, socket });
+		this.closed = false;
+		this.position = null; // in `output`, of the next byte
+		this.live = false;
+		this.size = '';
+		this.sent = this.acked = 0;
+		this.lookedAt = 0;
+		this.wake = () => {};
+		this.typed = [];
+		this.typedBytes = 0;
+		this.passing = false;
+		socket.on('message', (data, binary) => this.hear(data, binary));
+		socket.on('close', () => this.close());
+		socket.on('error', () => this.close());
+	}
+
+	close() {
+		this.closed = true;
+		this.stream?.destroy();
+		this.wake();
+	}
+
+	tell(message) {
+		this.socket.send(JSON.stringify(message));
+	}
+
+	give(bytes) {
+		this.sent += bytes.length;
+		this.socket.send(bytes);
+	}
+
+	// From the page
+
+	hear(data, binary) {
+		try {
+			if (binary)
+				this.type(data);
+			else
+				this.obey(JSON.parse(data));
+		} catch {
+			this.socket.close(1008, 'not understood');
+		}
+	}
+
+	obey(message) {
+		if (Number.isSafeInteger(message.ack) && message.ack >= this.acked &&
+		    message.ack <= this.sent) {
+			this.acked = message.ack;
+			this.wake();
+		} else if (Array.isArray(message.size) && message.size.length === 2 &&
+			   message.size.every(n => Number.isInteger(n) && n > 0 && n <= SIZE_MAX)) {
+			this.claim(message.size);
+		} else {
+			throw new Error('no such message');
+		}
+	}
+
+	async claim([rows, cols]) {
+		try {
+			await this.mount.write(this.name, 'size', `${rows} ${cols}\n`);
+			this.onResize();
+		} catch (error) {
+			this.trouble(error);
+		}
+	}
+
+	trouble(error) {
+		if (!this.closed)
+			this.tell({ trouble: error.message });
+	}
+
+	type(bytes) {
+		this.typedBytes += bytes.length;
+		this.typed.push(bytes);
+		if (this.typedBytes > TYPED_MAX)
+			this.socket.close(1009, 'too much was typed');
+		else if (!this.passing)
+			this.passOn();
+	}
+
+	// In the order in which it was typed, one write at a time.
+	async passOn() {
+		this.passing = true;
+		let file;
+		try {
+			file = await this.mount.openNow(this.name, 'input', constants.O_WRONLY);
+			while (this.typed.length && !this.closed) {
+				const bytes = this.typed.shift();
+				await this.passBytes(file, bytes);
+				this.typedBytes -= bytes.length;
+			}
+		} catch (error) {
+			this.typed = [];
+			this.typedBytes = 0;
+			this.trouble(await this.mount.explained(this.name, error));
+		}
+		await file?.close();
+		this.passing = false;
+		if (this.typed.length && !this.closed)
+			this.passOn();
+	}
+
+	async passBytes(file, bytes) {
+		let until = Date.now() + PATIENCE_MS;
+		while (bytes.length && !this.closed) {
+			try {
+				const { bytesWritten } = await file.write(bytes);
+				bytes = bytes.subarray(bytesWritten);
+				until = Date.now() + PATIENCE_MS;
+			} catch (error) {
+				if (error.code !== 'EAGAIN' || Date.now() > until)
+					throw error;
+				await pause(20);
+			}
+		}
+	}
+
+	// To the page
+
+	// Goes on until the session's output ends, or the page goes.
+	async run() {
+		let fruitless = 0;
+		while (!this.closed && fruitless < 3) {
+			const before = this.position;
+			const over = await this.look();
+			if (over) {
+				this.tell({ over });
+				return;
+			}
+			fruitless = this.position === before ? fruitless + 1 : 0;
+		}
+		if (!this.closed)
+			this.socket.close(1011, 'output cannot be read');
+	}
+
+	// Reads for as long as that is well. What it returns is why there is nothing more to come.
+	async look() {
+		let early = false;
+		try {
+			await this.begin();
+			for await (const chunk of this.stream.chunks) {
+				await this.deliver(chunk);
+				early = !await this.keepsUp();
+				if (early)
+					break;
+			}
+		} catch (error) {
+			if (error.code === 'ENOENT')
+				return 'removed';
+			if (!this.closed)
+				throw error;
+		}
+		this.stream?.destroy();
+		const status = await this.stream?.over;
+		if (early)
+			await this.drawn(0);
+		return status === 0 && !early && !this.closed ? 'ended' : null;
+	}
+
+	// While `output` is open, nothing from its oldest byte on is dropped.
+	async begin() {
+		const file = await this.mount.openStream(this.name, 'output');
+		try {
+			const { start, end } = await this.mount.range(this.name);
+			if (this.position === null || this.position < start)
+				await this.startAnew(start, end);
+			else if (end - this.position > BEHIND)
+				await this.skip(new Modes(), Math.max(start, this.position - OVERLAP),
+						end - TAIL);
+			this.liveFrom ??= end;
+		} catch (error) {
+			await file.close();
+			throw error;
+		}
+		this.stream = await follow(file, this.position);
+		if (this.closed)
+			this.stream.destroy();
+		await this.resized();
+	}
+
+	// A new viewer, or one whose next bytes are gone: from the oldest byte and the modes there.
+	async startAnew(start, end) {
+		const modes = new Modes();
+		const bytes = await this.mount.modes(this.name);
+		modes.feed(bytes);
+		this.give(Buffer.concat([RESET, bytes]));
+		this.position = start;
+		if (end - start > HISTORY)
+			await this.skip(modes, start, end - TAIL);
+		else if (modes.alternate)
+			await this.drawAnew();
+	}
+
+	// What there is `from` there up to the target is for the modes only.
+	async skip(modes, from, target) {
+		const before = this.position;
+		const file = await this.mount.openNow(this.name, 'output', constants.O_RDONLY);
+		this.position = from;
+		try {
+			while (this.position < target || !modes.betweenSequences ||
+			       (!modes.betweenLines && this.position < target + LINE))
+				await this.skipPiece(file, target, modes);
+		} catch (error) {
+			if (error.code !== 'EAGAIN')
+				throw error;
+		} finally {
+			await file.close();
+		}
+		this.give(modes.restore());
+		this.tell({ skipped: this.position - before });
+		if (modes.alternate)
+			await this.drawAnew();
+	}
+
+	// By the program, which has the screen for itself.
+	async drawAnew() {
+		await this.mount.write(this.name, 'ctl', 'signal WINCH\n').catch(() => {});
+	}
+
+	// To the target, and from there to where a line begins, if that is near.
+	async skipPiece(file, target, modes) {
+		const piece = Buffer.allocUnsafe(PIECE);
+		const wanted = Math.min(target - this.position, PIECE);
+		const { bytesRead } = await file.read(piece, 0, wanted > 0 ? wanted : LINE,
+						      this.position);
+		const line = wanted > 0 ? -1 : piece.subarray(0, bytesRead).indexOf(0x0a);
+		const size = line < 0 ? bytesRead : line + 1;
+		modes.feed(piece.subarray(0, size));
+		this.position += size;
+		if (bytesRead === 0)
+			throw Object.assign(new Error('at its end'), { code: 'EAGAIN' });
+	}
+
+	async deliver(chunk) {
+		const sizes = await this.mount.sizes(this.name);
+		while (chunk.length && !this.closed) {
+			this.showSize(sizes);
+			const next = sizes.find(([offset]) => offset > this.position);
+			const part = next ? chunk.subarray(0, next[0] - this.position) : chunk;
+			this.give(part);
+			this.position += part.length;
+			chunk = chunk.subarray(part.length);
+			this.becomeLive();
+		}
+		this.showSize(sizes);
+	}
+
+	becomeLive() {
+		if (this.live || this.position < this.liveFrom)
+			return;
+		this.live = true;
+		this.tell({ live: true });
+	}
+
+	// The size in force at the position.
+	showSize(sizes) {
+		const [, rows, cols] = sizes.findLast(([offset]) => offset <= this.position) ?? sizes[0];
+		const size = `${rows} ${cols}`;
+		if (size !== this.size)
+			this.tell({ size: [rows, cols] });
+		this.size = size;
+	}
+
+	// A size that nothing was printed at as yet.
+	async resized() {
+		if (this.position === null || this.closed)
+			return;
+		this.showSize(await this.mount.sizes(this.name));
+		this.becomeLive();
+	}
+
+	// False: it is too far behind, or does not move, so that `output` is not to be kept open.
+	async keepsUp() {
+		if (this.closed)
+			return false;
+		if (this.sent - this.acked <= WINDOW)
+			return true;
+		if (!await this.drawn(WINDOW / 2, ASLEEP_MS) || this.closed)
+			return false;
+		if (Date.now() - this.lookedAt < LOOK_MS)
+			return true;
+		this.lookedAt = Date.now();
+		const { end } = await this.mount.range(this.name);
+		this.tooFar = end - this.position > BEHIND;
+		return !this.tooFar;
+	}
+
+	// Waits until no more than so much is on the way. False: it has taken too long.
+	drawn(left, milliseconds) {
+		return new Promise(resolve => {
+			const timer = milliseconds && setTimeout(() => finish(false), milliseconds);
+			const finish = result => {
+				clearTimeout(timer);
+				this.wake = () => {};
+				resolve(result);
+			};
+			this.wake = () => {
+				if (this.closed || this.sent - this.acked <= left)
+					finish(true);
+			};
+			this.wake();
+		});
+	}
+}

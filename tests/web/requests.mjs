@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+// What the web terminal answers to requests that no page of its own would make, and to many.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { make, MOUNT, read, start, until, Watcher, Web } from './server.mjs';
+
+const ENTRIES = [['GET', '/'], ['GET', '/page.js'], ['GET', '/nothing'], ['GET', '/sessions/a/cast'],
+	['POST', '/sessions'], ['POST', '/sessions/a/ctl'], ['DELETE', '/sessions/a']];
+
+export const requests = {
+	async nothing_without_the_key(web) {
+		make('a');
+		const cookie = `mimobox-${web.port}=${web.pass}`;
+		for (const [method, path] of ENTRIES) {
+			for (const key of [null, 'Bearer', 'Bearer x', `Basic ${web.key}`, `Bearer ${web.pass}`])
+				assert.equal((await web.ask(method, path, { Authorization: key })).status, 401, path);
+			const wrong = { Authorization: null, Cookie: `mimobox-${web.port}=${web.key}` };
+			assert.equal((await web.ask(method, path, wrong)).status, 401, path);
+		}
+		for (const path of ['/list', '/view/a'])
+			for (const protocols of [[], ['mimobox'], ['mimobox', 'key.'], [`key.${web.key}`],
+				['mimobox', `key.${web.pass}`]])
+				assert.equal(await web.socket(path, { protocols }), 401, path);
+		assert.equal((await web.ask('GET', '/?pass=x', { Authorization: null })).status, 401);
+		// the cookie opens the page, and nothing of the sessions
+		for (const [method, path] of ENTRIES.slice(3)) {
+			const answer = await web.ask(method, path, { Authorization: null, Cookie: cookie });
+			assert.equal(answer.status, 401, path);
+		}
+		assert.equal((await web.ask('GET', '/', { Authorization: null, Cookie: cookie })).status, 200);
+		assert.ok(existsSync(`${MOUNT}/a`));
+	},
+
+	async the_way_in(web) {
+		const { status, headers } = await web.ask('GET', `/?pass=${web.pass}`, { Authorization: null });
+		assert.equal(status, 303);
+		assert.equal(headers.location, '/');
+		assert.match(headers['set-cookie'][0], /; HttpOnly; SameSite=Strict$/);
+		assert.ok(!headers['set-cookie'][0].includes(web.key));
+		const Cookie = headers['set-cookie'][0].split(';')[0];
+		const page = await web.ask('GET', '/', { Authorization: null, Cookie });
+		assert.equal(page.headers['x-content-type-options'], 'nosniff');
+		assert.equal(page.headers['referrer-policy'], 'no-referrer');
+		assert.match(page.headers['content-security-policy'], /^default-src 'none'; script-src 'self';/);
+		assert.ok(!page.headers['content-security-policy'].includes('unsafe'));
+		assert.ok(web.key.length >= 43 && !page.text.includes(web.key));
+		const other = await Web.start();
+		assert.notEqual(other.key, web.key);
+		assert.equal((await other.ask('GET', '/', { Authorization: null, Cookie })).status, 401);
+		assert.equal(await other.end('SIGINT'), 0);
+	},
+
+	async no_other_page_and_no_other_name(web) {
+		make('a');
+		const elsewhere = ['http://example.com', 'null', `http://127.0.0.1:${web.port + 1}`,
+			`https://${web.host}`];
+		for (const Origin of [...elsewhere, null]) {
+			assert.equal((await web.ask('DELETE', '/sessions/a', { Origin })).status, 403, Origin);
+			assert.equal((await web.ask('POST', '/sessions', { Origin, body: '{}' })).status, 403);
+		}
+		for (const origin of elsewhere) {
+			assert.equal(await web.socket('/list', { origin }), 403, origin);
+			assert.equal((await web.ask('GET', '/sessions/a/cast', { Origin: origin })).status, 403);
+		}
+		for (const Host of ['example.com', `example.com:${web.port}`, '127.0.0.1', `[::1]:${web.port}`]) {
+			const Origin = `http://${Host}`;
+			assert.equal((await web.ask('DELETE', '/sessions/a', { Host, Origin })).status, 403, Host);
+			assert.equal((await web.ask('GET', '/', { Host, Origin: null })).status, 403, Host);
+			assert.equal(await web.socket('/list', { host: Host, origin: Origin }), 403, Host);
+		}
+		assert.ok(existsSync(`${MOUNT}/a`));
+		const Host = `localhost:${web.port}`;
+		assert.equal((await web.ask('DELETE', '/sessions/a',
+			{ Host, Origin: `http://${Host}` })).status, 200);
+		assert.ok(!existsSync(`${MOUNT}/a`));
+	},
+
+	async one_address(web) {
+		const others = Object.values(networkInterfaces()).flat()
+			.filter(({ internal }) => !internal).map(({ address }) => address);
+		for (const host of ['127.0.0.2', '::1', ...others]) {
+			const socket = connect({ host, port: web.port });
+			const [error] = await Promise.race([once(socket, 'error'), once(socket, 'connect')]);
+			socket.destroy();
+			assert.ok(error instanceof Error, `${host} has answered`);
+		}
+		const port = web.port.toString(16).toUpperCase().padStart(4, '0');
+		const listening = ['tcp', 'tcp6'].flatMap(file =>
+			readFileSync(`/proc/net/${file}`, 'utf8').split('\n'))
+			.map(line => line.trim().split(/\s+/))
+			.filter(([, local, , state]) => state === '0A' && local.endsWith(`:${port}`));
+		assert.deepEqual(listening.map(([, local]) => local), [`0100007F:${port}`]);
+	},
+
+	async names_and_paths(web) {
+		make('a');
+		const Cookie = `mimobox-${web.port}=${web.pass}`;
+		for (const path of ['/../package.json', '/%2e%2e/main.js', '/..%2fmain.js', '/page/index.html',
+			'/main.js', '/__proto__', '/constructor', '//page.js', '/%00', '/%', '/page.js/', '/.'])
+			assert.ok([400, 404].includes((await web.ask('GET', path,
+				{ Authorization: null, Cookie })).status), path);
+		for (const name of ['..', '%2e%2e', '.', '.x', 'a%2f..', '..%2fm', 'a%00', 'a%0a', '%',
+			'x'.repeat(65), 'a%20b', '']) {
+			for (const [method, file] of [['GET', '/cast'], ['DELETE', ''], ['POST', '/ctl']]) {
+				const body = method === 'POST' ? '{"verb":"kill"}' : undefined;
+				const { status } = await web.ask(method, `/sessions/${name}${file}`, { body });
+				assert.ok([400, 404].includes(status), `${method} ${name}: ${status}`);
+			}
+			const status = await web.socket(`/view/${name}`);
+			assert.ok([400, 404].includes(status), `${name}: ${status}`);
+		}
+		for (const name of ['events', 'stats', 'nothing'])
+			assert.ok((await web.ask('DELETE', `/sessions/${name}`)).status >= 400);
+		assert.deepEqual(readdirSync(MOUNT).sort(), ['a', 'defaults', 'events', 'stats']);
+	},
+
+	async what_is_too_much(web) {
+		start('a', 'command cat\n');
+		const post = body => web.ask('POST', '/sessions', { body: JSON.stringify(body) });
+		assert.equal((await post({ name: 'b', command: 'x'.repeat(20000) })).status, 413);
+		assert.equal((await post({ name: 'b', command: 'x'.repeat(5000) })).status, 400);
+		assert.equal((await post({ name: 'b', command: 'true\nrw /etc' })).status, 400);
+		assert.equal((await post({ name: 'b', command: ['x'] })).status, 400);
+		assert.equal((await post({ name: '../b' })).status, 400);
+		assert.equal((await post({ name: 'a' })).status, 409);
+		assert.equal((await web.ask('POST', '/sessions', { body: '{' })).status, 400);
+		assert.equal((await web.ask('POST', '/sessions/a/ctl', { body: '{"verb":"stop"}' })).status, 400);
+		assert.equal((await web.ask('PUT', '/sessions/a')).status, 404);
+		assert.deepEqual(readdirSync(MOUNT).sort(), ['a', 'defaults', 'events', 'stats']);
+		const messages = [[Buffer.alloc(70000), 1009], ['{', 1008], ['{}', 1008], ['null', 1008],
+			['{"ack":1e9}', 1008], ['{"ack":-1}', 1008], ['{"size":[0,1]}', 1008],
+			['{"size":[1,"1\\n2"]}', 1008], ['{"size":[1,2,3]}', 1008]];
+		for (const [message, code] of messages) {
+			const socket = await web.socket('/view/a');
+			socket.send(message);
+			assert.equal((await once(socket, 'close'))[0], code, String(message).slice(0, 30));
+		}
+	},
+
+	// Each has a process, which goes with it.
+	async a_hundred_come_and_go(web) {
+		start('a', 'command echo ready; cat\n');
+		const first = await Watcher.open(web, 'a');
+		await until(() => first.text.includes('ready'));
+		const before = [web.children().length, web.descriptors()];
+		for (let round = 0; round < 10; round++) {
+			const ten = await Promise.all(Array.from({ length: 10 }, () => Watcher.open(web, 'a')));
+			if (round % 2)
+				await until(() => ten.every(each => each.told.live), 'ten that see all');
+			await Promise.all(ten.map(each => each.close()));
+		}
+		const after = () => [web.children().length, web.descriptors()];
+		await until(() => after().every((count, i) => count <= before[i]), 'what was before');
+		assert.match(read('a/status'), /^readers 1$/m);
+		await first.close();
+	},
+
+	// Who answers nothing holds up no program, and sees the end of it later.
+	async one_that_sleeps(web) {
+		start('a', 'retain 1M\ncommand read x; seq 1000000; echo "the end"; read x\n');
+		const sleeper = await Watcher.open(web, 'a', true);
+		const other = await Watcher.open(web, 'a');
+		await until(() => sleeper.told.live && other.told.live);
+		other.socket.send(Buffer.from('\r'));
+		await until(() => other.text.includes('the end'), 'the end');
+		assert.ok(!sleeper.text.includes('the end') && sleeper.bytes < 1e6, `${sleeper.bytes}`);
+		sleeper.sleeps = false;
+		sleeper.acknowledge();
+		await until(() => sleeper.text.includes('the end'), 'the end, later');
+		assert.ok(sleeper.text.includes('\n999999\r\n1000000\r\nthe end'));
+	},
+
+	// Much output, or the oldest gone: the modes are there, and the screen is drawn anew.
+	async modes_outlast_output(web) {
+		const fill = 'yes "$(printf "\\\\033[2;2Hsome \\\\033[1mtext")" | tr -d "\\\\n" | head -c 12000000';
+		for (const retain of ['1M', '64M']) {
+			const script = `trap "printf drawn-anew" WINCH; printf "\\033[?1049h\\033[?1h\\033[?1000h"
+				${fill.replaceAll('\\\\', '\\')}; printf end; while :; do sleep 0.05; done`;
+			start(retain, `retain ${retain}\nargv ${JSON.stringify(['bash', '-c', script])}\n`);
+			read(`${retain}/wait/match@0:end`);
+			const watcher = await Watcher.open(web, retain);
+			await until(() => watcher.text.includes('drawn-anew'), 'a screen that is drawn anew');
+			const [before] = watcher.all.split('some');
+			for (const mode of ['1049', '1', '1000'])
+				assert.ok(before.includes(`\x1b[?${mode}h`), `${retain}: ${JSON.stringify(before)}`);
+			assert.ok(watcher.bytes < 2e6, `${watcher.bytes}`);
+			await watcher.close();
+		}
+	},
+
+	async the_mount_ends(web) {
+		start('a', 'command cat\n');
+		const watcher = await Watcher.open(web, 'a');
+		await until(() => watcher.told.live);
+		process.kill(Number(process.env.DAEMON), 'SIGTERM');
+		assert.equal((await once(web.child, 'exit'))[0], 1);
+	},
+};

@@ -286,7 +286,24 @@ int cgroup_create(struct cgroups *cgroups, uint64_t id)
 	int error = make_directories(cgroups, name);
 	if (error < 0)
 		cgroup_destroy(cgroups, id);
+	else
+		cgroup_favour(cgroups, id, false);
 	return error;
+}
+
+void cgroup_favour(struct cgroups *cgroups, uint64_t id, bool on)
+{
+	char name[32];
+	id_name(id, name);
+	if (cgroups->can & CGROUP_CPU)
+		cgroup_write(cgroups, cgroups->backend->cpu, name, "cpu.idle", on ? "0" : "1");
+}
+
+uint64_t cgroup_cpu_time(struct cgroups *cgroups, uint64_t id)
+{
+	char name[32];
+	id_name(id, name);
+	return cgroups->backend ? cgroups->backend->cpu_time(cgroups, name) : UINT64_MAX;
 }
 
 const struct cgroup_limits cgroup_unlimited = { UNITS_NONE, UNITS_NONE, UNITS_NONE };

@@ -56,6 +56,10 @@ int cgroup_limit(struct cgroups *cgroups, uint64_t id, const struct cgroup_limit
 		 const struct cgroup_limits *to, const char **what);
 /* Moves a process in; all that it forks follows. */
 int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid);
+/* Before the others of its kind, for the processor; where the kernel can't, it is as it is. */
+void cgroup_favour(struct cgroups *cgroups, uint64_t id, bool on);
+/* ns; UINT64_MAX: the kernel doesn't say. */
+uint64_t cgroup_cpu_time(struct cgroups *cgroups, uint64_t id);
 /* SIGKILL to all that are in it, where the kernel has cgroup.kill; else nothing. */
 void cgroup_kill(struct cgroups *cgroups, uint64_t id);
 void cgroup_usage(struct cgroups *cgroups, uint64_t id, struct cgroup_usage *usage);

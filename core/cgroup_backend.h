@@ -33,6 +33,8 @@ struct cgroup_backend {
 	int (*limit)(struct cgroups *cgroups, const char *id, const struct cgroup_limits *from,
 		     const struct cgroup_limits *to, const char **what);
 	void (*usage)(struct cgroups *cgroups, const char *id, struct cgroup_usage *usage);
+	uint64_t (*cpu_time)(struct cgroups *cgroups, const char *id);
+	int cpu; /* the base of that controller */
 };
 
 /* Each returns true where it can enforce something, its bases made; false leaves nothing. */

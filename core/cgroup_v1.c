@@ -78,7 +78,7 @@ static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *
 	};
 }
 
-static const struct cgroup_backend backend = { limit, usage };
+static const struct cgroup_backend backend = { limit, usage, cpu_time, CPU };
 
 static bool has(const char *list, const char *name)
 {

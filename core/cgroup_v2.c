@@ -54,20 +54,25 @@ static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_li
 	return error;
 }
 
-static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *out)
+static uint64_t cpu_time(struct cgroups *cgroups, const char *id)
 {
 	uint64_t us = cgroup_read(cgroups, BASE, id, "cpu.stat", "usage_usec");
+	return us == UINT64_MAX ? us : us * 1000;
+}
+
+static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *out)
+{
 	*out = (struct cgroup_usage){
 		.memory = cgroup_read(cgroups, BASE, id, "memory.current", NULL),
 		.memory_peak = cgroup_read(cgroups, BASE, id, "memory.peak", NULL),
 		.processes = cgroup_read(cgroups, BASE, id, "pids.current", NULL),
-		.cpu_ns = us == UINT64_MAX ? us : us * 1000,
+		.cpu_ns = cpu_time(cgroups, id),
 		.oom_kills = cgroup_read(cgroups, BASE, id, "memory.events", "oom_kill"),
 		.refused_forks = cgroup_read(cgroups, BASE, id, "pids.events", "max"),
 	};
 }
 
-static const struct cgroup_backend backend = { limit, usage };
+static const struct cgroup_backend backend = { limit, usage, cpu_time, BASE };
 
 static int write_in(const char *directory, const char *file, const char *text)
 {

@@ -89,6 +89,7 @@ static void drop_sandbox(struct mimobox_session *session)
 	loop_timer_disarm(&session->timeout);
 	loop_timer_disarm(&session->kill_timer);
 	loop_timer_disarm(&session->retry_timer);
+	favour_stop(session);
 	session->kill_stage = 0;
 }
 
@@ -597,6 +598,7 @@ void session_init(struct mimobox_session *session)
 	loop_timer_init(&session->timeout, loop, on_timeout, session);
 	loop_timer_init(&session->kill_timer, loop, on_kill_timer, session);
 	loop_timer_init(&session->retry_timer, loop, on_retry, session);
+	favour_init(session);
 	sandbox_init(&session->sandbox);
 	session->plan = session->mounts = -1;
 	streams_init(session);

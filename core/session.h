@@ -12,6 +12,7 @@
 #include "ceiling.h"
 #include "cgroup.h"
 #include "config.h"
+#include "favour.h"
 #include "helper.h"
 #include "init.h"
 #include "journal.h"
@@ -77,6 +78,7 @@ struct mimobox_session {
 	struct screen *screen;    /* NULL: nobody has looked yet */
 	struct timeline_walk screen_walk;
 	struct typing typing;
+	struct favour favour;
 
 	struct sandbox sandbox;
 	int plan;               /* for the sandbox, while it is being cloned; -1 */

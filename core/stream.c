@@ -285,6 +285,8 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 				    INPUT_LINE_MAX);
 	if (count > 0) {
 		session->box->stats.bytes_in += (uint64_t)count;
+		if (session->state == MIMOBOX_RUNNING)
+			favour_typed(session);
 		pass_input(session);
 	}
 	return count;

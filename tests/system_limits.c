@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,4 +151,53 @@ Test(limits, no_core_is_written)
 
 	cr_assert(has(out, "0\n0\n"), "%s", out);
 	cr_assert_str_eq(strrchr(text("%.*s", (int)strlen(out) - 1, out), '\n'), "\n0", "%s", out);
+}
+
+/* The file of a session's group. */
+static char *idle_of(const char *name)
+{
+	return sh(text("pid=$(sed -n 's/^pid //p' $M/%s/status); for f in $(find /sys/fs/cgroup "
+		       "-path '*mimobox-%d/*' -name cgroup.procs -exec grep -lx $pid {} +); do "
+		       "ls ${f%%/*}/cpu.idle 2>/dev/null || :; done | head -1 | tr -d '\\n'",
+		       name, fixture.daemon));
+}
+
+static bool is_idle(const void *path)
+{
+	FILE *idle = fopen(path, "re");
+	bool is;
+
+	cr_assert(idle != NULL, "'%s'", (const char *)path);
+	is = fgetc(idle) == '1';
+	fclose(idle);
+	return is;
+}
+
+static bool is_favoured_when_typed_at(const void *path)
+{
+	put_all("quiet/input", "a\n");
+	return !is_idle(path);
+}
+
+/* Who computes is favoured for no longer than it takes to see that it does. */
+Test(limits, who_is_typed_at_goes_first_for_a_moment)
+{
+	char *quiet, *busy;
+	unsigned favoured = 0;
+
+	session_start("quiet", "command stty -echo; cat > /dev/null\n");
+	session_start("busy", "command stty -echo; while :; do :; done\n");
+	quiet = idle_of("quiet");
+	busy = idle_of("busy");
+	for (int i = 0; i < 3; i++) {
+		cr_assert(await(is_idle, quiet, 5000));
+		cr_assert(await(is_favoured_when_typed_at, quiet, 5000));
+		cr_expect(is_idle(busy));
+	}
+	for (int i = 0; i < 50; i++) {
+		put_all("busy/input", "a\n");
+		favoured += !is_idle(busy);
+		pause_ms(20);
+	}
+	cr_expect_lt(favoured, 25, "%u of 50", favoured);
 }

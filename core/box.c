@@ -424,6 +424,30 @@ static int create_helpers(struct mimobox *box)
 	return error < 0 ? error : helper_create(box->loop, &box->sweeper_kind, &box->sweeper);
 }
 
+static int create_parts(struct mimobox *box, char *why, size_t why_size)
+{
+	const char *what = "event loop";
+	int error = loop_create(&box->loop);
+	if (error == 0) {
+		what = "cgroups";
+		error = cgroups_create(&box->cgroups);
+	}
+	/* Most sessions have this one: the spawner gets it by being forked after it. */
+	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
+	const struct sysfilter *filter;
+	if (error == 0) {
+		what = "system call filter";
+		error = sysfilters_get(&box->filters, &usual, &filter, NULL, 0);
+	}
+	if (error == 0) {
+		what = "helper processes";
+		error = create_helpers(box);
+	}
+	if (error < 0)
+		explain(why, why_size, "cannot make the %s: %s", what, strerror(-error));
+	return error;
+}
+
 static int init_box(struct mimobox *box, const struct mimobox_options *options, char *why,
 		    size_t why_size)
 {
@@ -449,16 +473,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	error = prepare_workspaces(box, options->workspaces, why, why_size);
 	if (error < 0)
 		return error;
-	error = loop_create(&box->loop);
-	if (error == 0)
-		error = cgroups_create(&box->cgroups);
-	/* Most sessions have this one: the spawner gets it by being forked after it. */
-	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
-	const struct sysfilter *filter;
-	if (error == 0)
-		error = sysfilters_get(&box->filters, &usual, &filter, why, why_size);
-	if (error == 0)
-		error = create_helpers(box);
+	error = create_parts(box, why, why_size);
 	if (error == 0)
 		error = init_defaults(box, options->defaults, why, why_size);
 	if (error == 0)
@@ -589,7 +604,10 @@ void mimobox_destroy(struct mimobox *box)
 	pool_close(box->pool);
 	while (box->first)
 		mimobox_session_remove(box->first);
-	dispatch_until(box, none_live, box, 2 * UINT64_C(2000000000));
+	if (!dispatch_until(box, none_live, box, 2 * UINT64_C(2000000000))) {
+		helper_give_up(box->spawner);
+		helper_give_up(box->sweeper);
+	}
 	for (size_t i = 0; i < box->buckets && box->live; i++)
 		for (struct mimobox_session *session = box->ids[i]; session;
 		     session = session->by_id)

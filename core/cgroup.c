@@ -22,7 +22,36 @@ static void id_name(uint64_t id, char name[32])
 	snprintf(name, 32, "%" PRIu64, id);
 }
 
+int cgroup_note(struct cgroups *cgroups, int error)
+{
+	static const int shortages[] = { ENOMEM, EMFILE, ENFILE, EAGAIN, ENOSPC };
+	for (size_t i = 0; i < sizeof(shortages) / sizeof(shortages[0]); i++)
+		if (error == -shortages[i])
+			cgroups->error = error;
+	return error;
+}
+
 /* Finding */
+
+/* As getline(3), for which an error is the end. */
+static bool next_line(struct cgroups *cgroups, char **line, size_t *room, FILE *file)
+{
+	errno = 0;
+	if (!file)
+		return false;
+	if (getline(line, room, file) > 0)
+		return true;
+	cgroup_note(cgroups, -errno);
+	return false;
+}
+
+static FILE *open_proc(struct cgroups *cgroups, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	if (!file)
+		cgroup_note(cgroups, -errno);
+	return file;
+}
 
 /* `list` with a comma or an end on both sides: mount options have other things among them. */
 static bool is_among(const char *options, const char *list)
@@ -37,14 +66,14 @@ static bool is_among(const char *options, const char *list)
  * Finds the hierarchy in /proc/self/cgroup that was mounted with `options`, NULL for v2: its
  * controllers as they are named there, and the path of this process in it.
  */
-static bool find_own(const char *options, char *controllers, size_t controllers_size, char *path,
-		     size_t path_size)
+static bool find_own(struct cgroups *cgroups, const char *options, char *controllers,
+		     size_t controllers_size, char *path, size_t path_size)
 {
-	FILE *file = fopen("/proc/self/cgroup", "re");
+	FILE *file = open_proc(cgroups, "/proc/self/cgroup");
 	char *line = NULL;
 	size_t room = 0;
 	bool found = false;
-	while (file && !found && getline(&line, &room, file) > 0) {
+	while (!found && next_line(cgroups, &line, &room, file)) {
 		char *list = strchr(line, ':');
 		char *place = list ? strchr(++list, ':') : NULL;
 		if (!place)
@@ -64,7 +93,8 @@ static bool find_own(const char *options, char *controllers, size_t controllers_
 }
 
 /* One line of /proc/self/mountinfo, proc(5). */
-static bool parse_mount(const char *line, struct cgroup_hierarchy *hierarchy)
+static bool parse_mount(struct cgroups *cgroups, const char *line,
+			struct cgroup_hierarchy *hierarchy)
 {
 	char root[1024], options[512], path[2048];
 	const char *dash = strstr(line, " - cgroup");
@@ -73,8 +103,8 @@ static bool parse_mount(const char *line, struct cgroup_hierarchy *hierarchy)
 	bool v2 = strncmp(dash, " - cgroup2 ", 11) == 0;
 	if (!v2 && sscanf(dash, " - cgroup %*s %511s", options) != 1)
 		return false;
-	if (!find_own(v2 ? NULL : options, hierarchy->controllers, sizeof(hierarchy->controllers),
-		      path, sizeof(path)))
+	if (!find_own(cgroups, v2 ? NULL : options, hierarchy->controllers,
+		      sizeof(hierarchy->controllers), path, sizeof(path)))
 		return false;
 	/* A container may have but a part of the hierarchy mounted. */
 	const char *below = path;
@@ -88,13 +118,13 @@ static bool parse_mount(const char *line, struct cgroup_hierarchy *hierarchy)
 	return size > 0 && (size_t)size < sizeof(hierarchy->own);
 }
 
-static size_t find_hierarchies(struct cgroup_hierarchy *found)
+static size_t find_hierarchies(struct cgroups *cgroups, struct cgroup_hierarchy *found)
 {
-	FILE *file = fopen("/proc/self/mountinfo", "re");
+	FILE *file = open_proc(cgroups, "/proc/self/mountinfo");
 	char *line = NULL;
 	size_t room = 0, count = 0;
-	while (file && count < HIERARCHIES_MAX && getline(&line, &room, file) > 0)
-		count += parse_mount(line, &found[count]);
+	while (count < HIERARCHIES_MAX && next_line(cgroups, &line, &room, file))
+		count += parse_mount(cgroups, line, &found[count]);
 	free(line);
 	if (file)
 		fclose(file);
@@ -148,16 +178,18 @@ int cgroup_base_make(struct cgroups *cgroups, int index, const char *above)
 {
 	int parent = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (parent < 0)
-		return -errno;
+		return cgroup_note(cgroups, -errno);
 	sweep(parent);
 	int error = 0, fd = -1;
 	if (mkdirat(parent, cgroups->name, 0755) < 0 && errno != EEXIST)
 		error = -errno;
-	else if ((fd = openat(parent, cgroups->name, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+	else if ((fd = openat(parent, cgroups->name, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0) {
 		error = -errno;
+		unlinkat(parent, cgroups->name, AT_REMOVEDIR);
+	}
 	if (error < 0) {
 		close(parent);
-		return error;
+		return cgroup_note(cgroups, error);
 	}
 	cgroups->bases[index] = (struct cgroup_base){ .fd = fd, .parent = parent };
 	return 0;
@@ -186,12 +218,16 @@ int cgroups_create(struct cgroups **out)
 	for (int i = 0; i < CGROUP_BASES; i++)
 		cgroups->bases[i] = (struct cgroup_base){ .fd = -1, .parent = -1 };
 	snprintf(cgroups->name, sizeof(cgroups->name), "mimobox-%d", (int)getpid());
-	size_t count = find_hierarchies(found);
+	size_t count = find_hierarchies(cgroups, found);
 	if (!cgroup_v2_detect(cgroups, found, count))
 		cgroup_v1_detect(cgroups, found, count);
 	free(found);
-	*out = cgroups;
-	return 0;
+	int error = cgroups->error;
+	if (error < 0)
+		cgroups_destroy(cgroups);
+	else
+		*out = cgroups;
+	return error;
 }
 
 void cgroups_destroy(struct cgroups *cgroups)

@@ -25,6 +25,7 @@ enum { CGROUP_BASES = 5 };
 struct cgroups {
 	const struct cgroup_backend *backend; /* NULL: nothing can be enforced */
 	unsigned can;
+	int error; /* a shortage that kept something from being found out; 0: none */
 	struct cgroup_base bases[CGROUP_BASES]; /* indices are the backend's */
 	char name[32];                          /* mimobox-PID */
 };
@@ -43,6 +44,12 @@ bool cgroup_v2_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *fo
 
 /* v1 uses this one too, for cgroup.kill and cpu.stat. */
 const struct cgroup_hierarchy *cgroup_find_v2(const struct cgroup_hierarchy *found, size_t count);
+
+/*
+ * Notes `error`, of something that may fail where it can't be done, if it was for want of memory,
+ * descriptors or the like: that must not be taken for a machine that can't. Returns it.
+ */
+int cgroup_note(struct cgroups *cgroups, int error);
 
 /* Makes base `index` in the directory `above` and sweeps what dead daemons left there. */
 int cgroup_base_make(struct cgroups *cgroups, int index, const char *above);

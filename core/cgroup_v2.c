@@ -74,21 +74,22 @@ static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *
 
 static const struct cgroup_backend backend = { limit, usage, cpu_time, BASE };
 
-static int write_in(const char *directory, const char *file, const char *text)
+static int write_in(struct cgroups *cgroups, const char *directory, const char *file,
+		    const char *text)
 {
 	char path[CGROUP_ROOT_MAX];
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, file) >= sizeof(path))
 		return -ENAMETOOLONG;
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return cgroup_note(cgroups, -errno);
 	int error = write(fd, text, strlen(text)) < 0 ? -errno : 0;
 	close(fd);
-	return error;
+	return cgroup_note(cgroups, error);
 }
 
 /* Which of the three the groups below `directory` have, after asking for each. */
-static unsigned enable(const char *directory)
+static unsigned enable(struct cgroups *cgroups, const char *directory)
 {
 	static const struct {
 		const char *ask;
@@ -98,7 +99,7 @@ static unsigned enable(const char *directory)
 			    { "+cpu", CGROUP_CPU } };
 	unsigned can = 0;
 	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++)
-		if (write_in(directory, "cgroup.subtree_control", controllers[i].ask) == 0)
+		if (write_in(cgroups, directory, "cgroup.subtree_control", controllers[i].ask) == 0)
 			can |= controllers[i].bit;
 	return can;
 }
@@ -106,11 +107,11 @@ static unsigned enable(const char *directory)
 static bool use(struct cgroups *cgroups, const char *above)
 {
 	char base[CGROUP_ROOT_MAX];
-	unsigned can = enable(above);
+	unsigned can = enable(cgroups, above);
 	if (can == 0 || cgroup_base_make(cgroups, BASE, above) < 0)
 		return false;
 	snprintf(base, sizeof(base), "%s/%s", above, cgroups->name);
-	cgroups->can = enable(base) & can;
+	cgroups->can = enable(cgroups, base) & can;
 	if (cgroups->can == 0) {
 		cgroup_base_remove(cgroups, BASE);
 		return false;
@@ -125,12 +126,14 @@ static bool use_delegated(struct cgroups *cgroups, const char *own)
 	char leaf[CGROUP_ROOT_MAX], self[32];
 	snprintf(leaf, sizeof(leaf), "%s/mimobox-daemon", own);
 	snprintf(self, sizeof(self), "%d", (int)getpid());
-	if (mkdir(leaf, 0755) < 0 && errno != EEXIST)
+	if (mkdir(leaf, 0755) < 0 && errno != EEXIST) {
+		cgroup_note(cgroups, -errno);
 		return false;
-	if (write_in(leaf, "cgroup.procs", self) == 0) {
+	}
+	if (write_in(cgroups, leaf, "cgroup.procs", self) == 0) {
 		if (use(cgroups, own))
 			return true;
-		write_in(own, "cgroup.procs", self);
+		write_in(cgroups, own, "cgroup.procs", self);
 	}
 	rmdir(leaf);
 	return false;

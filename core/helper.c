@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,6 +18,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* One that is stopped, say, would have everybody wait; the next who asks gets another. */
+#define PATIENCE_NS UINT64_C(5000000000)
 
 /* One that waits for an answer. */
 struct asker {
@@ -32,6 +36,7 @@ struct helper {
 	int socket;
 	struct loop_source *source;
 	struct asker *first, **last;
+	struct loop_timer patience; /* with the work that is at hand */
 };
 
 /* The process */
@@ -75,11 +80,12 @@ static void close_others(const struct helper_kind *kind, int socket)
 	keep[count++] = socket;
 	qsort(keep, count, sizeof(*keep), by_number);
 	for (unsigned i = 0; i < count; i++) {
-		if ((unsigned)keep[i] > from)
-			close_range(from, (unsigned)keep[i] - 1, 0);
+		if ((unsigned)keep[i] > from && close_range(from, (unsigned)keep[i] - 1, 0) < 0)
+			_exit(1);
 		from = (unsigned)keep[i] + 1;
 	}
-	close_range(from, ~0U, 0);
+	if (close_range(from, ~0U, 0) < 0)
+		_exit(1);
 }
 
 /* Nor is what the daemon was started with anybody's business. */
@@ -113,12 +119,20 @@ _Noreturn static void serve(const struct helper_kind *kind, int socket)
 
 /* The daemon's side */
 
+static void wait_for_first(struct helper *helper)
+{
+	loop_timer_disarm(&helper->patience);
+	if (helper->first)
+		loop_timer_arm(&helper->patience, PATIENCE_NS);
+}
+
 static void tell_first(struct helper *helper, int result, const int *descriptors)
 {
 	struct asker *asker = helper->first;
 	helper->first = asker->next;
 	if (!helper->first)
 		helper->last = &helper->first;
+	wait_for_first(helper);
 	helper_fn fn = asker->fn;
 	void *data = asker->data;
 	free(asker);
@@ -130,11 +144,34 @@ static void stop(struct helper *helper)
 	loop_remove(helper->source);
 	helper->source = NULL;
 	if (helper->socket >= 0)
-		close(helper->socket); /* which ends it */
+		close(helper->socket);
 	helper->socket = -1;
-	if (helper->pid > 0)
+	if (helper->pid > 0) {
+		kill(helper->pid, SIGKILL); /* somebody may have stopped it */
 		waitpid(helper->pid, NULL, 0);
+	}
 	helper->pid = 0;
+}
+
+/* Those who ask anew, when they are told, ask another. */
+static void give_up(struct helper *helper, int error)
+{
+	struct asker **end = helper->last;
+	stop(helper);
+	for (bool more = helper->first; more;) {
+		more = &helper->first->next != end;
+		tell_first(helper, error, (const int[]){ -1, -1, -1 });
+	}
+}
+
+void helper_give_up(struct helper *helper)
+{
+	give_up(helper, -ETIMEDOUT);
+}
+
+static void on_patience(void *data)
+{
+	helper_give_up(data);
 }
 
 static void on_answer(void *data, uint32_t events)
@@ -152,9 +189,7 @@ static void on_answer(void *data, uint32_t events)
 		return;
 	}
 	close_all(descriptors, MESSAGE_DESCRIPTORS);
-	stop(helper); /* somebody has killed it */
-	while (helper->first)
-		tell_first(helper, -ECHILD, (const int[]){ -1, -1, -1 });
+	give_up(helper, -ECHILD); /* somebody has killed it */
 }
 
 static int start(struct helper *helper)
@@ -185,6 +220,7 @@ int helper_create(struct loop *loop, const struct helper_kind *kind, struct help
 		return -ENOMEM;
 	*helper = (struct helper){ .loop = loop, .kind = kind, .socket = -1 };
 	helper->last = &helper->first;
+	loop_timer_init(&helper->patience, loop, on_patience, helper);
 	int error = start(helper);
 	if (error < 0)
 		free(helper);
@@ -198,6 +234,7 @@ void helper_destroy(struct helper *helper)
 	if (!helper)
 		return;
 	stop(helper);
+	loop_timer_disarm(&helper->patience);
 	for (struct asker *asker = helper->first, *next; asker; asker = next) {
 		next = asker->next;
 		free(asker);
@@ -222,5 +259,7 @@ int helper_ask(struct helper *helper, const void *message, const int *descriptor
 	*asker = (struct asker){ .fn = fn, .data = data };
 	*helper->last = asker;
 	helper->last = &asker->next;
+	if (helper->first == asker)
+		wait_for_first(helper);
 	return 0;
 }

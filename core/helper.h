@@ -26,8 +26,8 @@ typedef int (*helper_work)(void *context, const void *message, const int *in, in
 			   unsigned *count);
 
 /*
- * The answer: what the work returned, or -ECHILD. The MESSAGE_DESCRIPTORS descriptors, -1 where
- * there is none, are the callee's.
+ * The answer: what the work returned, -ECHILD or -ETIMEDOUT where there is none. The
+ * MESSAGE_DESCRIPTORS descriptors, -1 where there is none, are the callee's.
  */
 typedef void (*helper_fn)(void *data, int result, const int *descriptors);
 
@@ -46,6 +46,9 @@ struct helper_kind {
 int helper_create(struct loop *loop, const struct helper_kind *kind, struct helper **out);
 /* Whoever still waits is not told any more. */
 void helper_destroy(struct helper *helper);
+
+/* Whoever waits is told -ETIMEDOUT, and the next who asks gets another process. */
+void helper_give_up(struct helper *helper);
 
 /*
  * Asks for it: `message` is of the kind's size; the process gets copies of the descriptors. 0: `fn`

@@ -473,6 +473,17 @@ static bool reap(struct command *command)
 	}
 }
 
+/* What ended may have been for want of memory, and that may be so still for a moment. */
+static void tell_end(const struct exit_report *ended)
+{
+	for (int tries = 0; tries < 50; tries++) {
+		if (send(CONTROL, ended, sizeof(*ended), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
+		    (errno != ENOBUFS && errno != ENOMEM))
+			return;
+		poll(NULL, 0, 10);
+	}
+}
+
 _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 {
 	struct pollfd events[] = { { .fd = SIGNALS, .events = POLLIN },
@@ -489,12 +500,13 @@ _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 			_exit(1);
 		if (events[1].revents)
 			obey(shape, pid);
-		if (events[0].revents && read(SIGNALS, &info, sizeof(info)) < 0 && errno != EAGAIN)
+		if (events[0].revents && read(SIGNALS, &info, sizeof(info)) < 0 &&
+		    errno != EAGAIN && errno != ENOMEM)
 			_exit(1);
 	}
 	ended.status = command.status;
 	ended.alone = !children;
-	send(CONTROL, &ended, sizeof(ended), MSG_NOSIGNAL | MSG_DONTWAIT);
+	tell_end(&ended);
 	close_range(0, ~0U, 0); /* the slave first of all: its end is waited for */
 	_exit(0);
 }

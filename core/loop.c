@@ -182,8 +182,8 @@ static void set_timer_fd(struct loop *loop)
 		.it_value = { .tv_sec = (time_t)(due / 1000000000u),
 			      .tv_nsec = (long)(due % 1000000000u) },
 	};
-	timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
-	loop->timer_set = due;
+	if (timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0)
+		loop->timer_set = due;
 }
 
 void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_fn fn, void *data)

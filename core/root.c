@@ -172,8 +172,10 @@ static int add_accounts(int root, const char **what)
 	for (size_t i = 0; i < COUNT(accounts); i++) {
 		*what = accounts[i].path;
 		int target = mount_open_below(root, accounts[i].path, O_PATH);
-		if (target < 0)
+		if (target == -ENOENT || target == -ELOOP)
 			continue; /* a host without that file needs none here */
+		if (target < 0)
+			return target;
 		close(target);
 		int error = mount_make_file(root, accounts[i].name, accounts[i].text);
 		if (error == 0)

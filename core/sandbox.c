@@ -142,7 +142,11 @@ void sandbox_kill(const struct sandbox *sandbox)
 {
 	if (sandbox->pidfd < 0)
 		return;
-	syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0);
+	if (syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0) == 0)
+		return;
+	/* It ends by itself when it takes it that we have. */
+	shutdown(sandbox->start, SHUT_RDWR);
+	shutdown(sandbox->control, SHUT_RDWR);
 }
 
 /* It has hardly begun, so that this is over at once. */
@@ -161,7 +165,7 @@ bool sandbox_exit_status(const struct sandbox *sandbox, struct exit_report *ende
 {
 	ssize_t size = recv(sandbox->control, ended, sizeof(*ended), MSG_DONTWAIT);
 	/* Where init left words of ours unread, that is told first, and only then what it said. */
-	if (size < 0 && errno == ECONNRESET)
+	if (size < 0 && errno != EAGAIN)
 		size = recv(sandbox->control, ended, sizeof(*ended), MSG_DONTWAIT);
 	return size == sizeof(*ended);
 }

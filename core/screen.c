@@ -31,10 +31,12 @@
 #include <wchar.h>
 
 enum { PRIMARY, ALTERNATE };
+enum { RESERVE = 12, RESERVE_BYTES = 16 * SCREEN_ROWS_MAX };
 enum { RUN_MAX = 256 }; /* libvterm has 4 bytes of stack for each byte of text it is given */
 
 struct screen {
 	VTerm *vt;
+	void *reserve[RESERVE]; /* what libvterm gets, of RESERVE_BYTES each; NULL: gone */
 	VTermState *state;
 	struct grid grids[2];
 	int current;     /* PRIMARY or ALTERNATE */
@@ -47,6 +49,52 @@ struct screen {
 	bool has_base;       /* a combining character would belong to `base` */
 	VTermPos base;
 };
+
+/*
+ * What libvterm allocates it uses without a look (0.1.4). So what it may ask for in one call is had
+ * before the call, or the call isn't made: a few blocks, each of more than it ever needs.
+ */
+
+static void *take_reserve(size_t size, void *data)
+{
+	struct screen *screen = data;
+	for (int i = 0; i < RESERVE && size <= RESERVE_BYTES; i++)
+		if (screen->reserve[i]) {
+			void *block = screen->reserve[i];
+			screen->reserve[i] = NULL;
+			return memset(block, 0, size);
+		}
+	return calloc(1, size);
+}
+
+static void give_back(void *block, void *data)
+{
+	(void)data;
+	free(block);
+}
+
+static void free_reserve(struct screen *screen)
+{
+	for (int i = 0; i < RESERVE; i++) {
+		free(screen->reserve[i]);
+		screen->reserve[i] = NULL;
+	}
+}
+
+static int fill_reserve(struct screen *screen)
+{
+	for (int i = 0; i < RESERVE; i++) {
+		if (!screen->reserve[i])
+			screen->reserve[i] = malloc(RESERVE_BYTES);
+		if (!screen->reserve[i]) {
+			free_reserve(screen);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static VTermAllocatorFunctions allocator = { take_reserve, give_back };
 
 /* What libvterm asks for */
 
@@ -373,9 +421,7 @@ int screen_create(uint16_t asked_rows, uint16_t asked_cols, struct screen **out)
 	bound(&rows, &cols);
 	struct screen *screen = calloc(1, sizeof(*screen));
 	struct grid_line **primary = grid_lines(rows), **alternate = grid_lines(rows);
-	/* 0.3 never makes room for more rows than it began with, unless it resizes a screen too */
-	VTerm *vt = screen && primary && alternate ? vterm_new(SCREEN_ROWS_MAX, cols) : NULL;
-	if (!vt) {
+	if (!screen || !primary || !alternate || fill_reserve(screen) < 0) {
 		free(screen);
 		free(primary);
 		free(alternate);
@@ -385,12 +431,15 @@ int screen_create(uint16_t asked_rows, uint16_t asked_cols, struct screen **out)
 	grid_init(&screen->grids[ALTERNATE], alternate, rows, cols);
 	screen->rows = asked_rows;
 	screen->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	/* 0.3 never makes room for more rows than it began with, unless it resizes a screen too */
+	VTerm *vt = vterm_new_with_allocator(SCREEN_ROWS_MAX, cols, &allocator, screen);
 	screen->vt = vt;
 	vterm_set_utf8(vt, 1);
 	screen->state = vterm_obtain_state(vt);
 	vterm_set_size(vt, rows, cols);
 	vterm_state_set_callbacks(screen->state, &callbacks, screen);
 	vterm_state_reset(screen->state, 1);
+	free_reserve(screen);
 	*out = screen;
 	return 0;
 }
@@ -447,12 +496,13 @@ int screen_resize(struct screen *screen, uint16_t asked_rows, uint16_t asked_col
 	const struct grid *grid = &screen->grids[PRIMARY];
 	if (rows != grid->rows || cols != grid->cols) {
 		struct grid_line **lines[2] = { grid_lines(rows), grid_lines(rows) };
-		if (!lines[PRIMARY] || !lines[ALTERNATE]) {
+		if (!lines[PRIMARY] || !lines[ALTERNATE] || fill_reserve(screen) < 0) {
 			free(lines[PRIMARY]);
 			free(lines[ALTERNATE]);
 			return -ENOMEM;
 		}
 		resize_grids(screen, lines, rows, cols);
+		free_reserve(screen);
 	}
 	screen->rows = asked_rows;
 	return 0;

@@ -83,8 +83,12 @@ static void drop_sandbox(struct mimobox_session *session)
 	unwatch(&session->control_source);
 	unwatch(&session->end_source);
 	streams_close(session);
-	session->mounts = session->sandbox.mounts;
-	session->sandbox.mounts = -1;
+	if (session->sandbox.mounts >= 0) {
+		if (session->mounts >= 0)
+			close(session->mounts);
+		session->mounts = session->sandbox.mounts;
+		session->sandbox.mounts = -1;
+	}
 	sandbox_finish(&session->sandbox);
 	loop_timer_disarm(&session->timeout);
 	loop_timer_disarm(&session->kill_timer);
@@ -154,7 +158,7 @@ static void on_swept(void *data, int result, const int *descriptors)
 		loop_timer_arm(&session->retry_timer, BUSY_RETRY_NS);
 		return;
 	}
-	session->has_cgroup = result < 0; /* the helper was killed: then it is done here */
+	session->has_cgroup = result < 0; /* there is no answer: then it is done here */
 	settle(session);
 }
 
@@ -215,12 +219,18 @@ static int session_resize(struct mimobox_session *session)
 		       : 0;
 }
 
+/* One that would block would hold up all; then there is nothing to be had of it, nor is it run. */
 static void take_streams(struct mimobox_session *session)
 {
-	int *ends = session->sandbox.ends;
+	int *ends = session->sandbox.ends, error = 0;
 	for (int i = 0; i < 3; i++)
-		if (ends[i] >= 0)
-			fcntl(ends[i], F_SETFL, O_NONBLOCK);
+		if (ends[i] >= 0 && fcntl(ends[i], F_SETFL, O_NONBLOCK) < 0)
+			error = -errno;
+	if (error < 0) {
+		mimobox_session_log(session, "no use of the terminal: %s: ended", strerror(-error));
+		session_kill_now(session);
+		return;
+	}
 	streams_open(session, ends);
 	ends[0] = ends[1] = ends[2] = -1;
 }

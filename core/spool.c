@@ -105,7 +105,9 @@ int spool_room(struct spool *spool, bool force, char **at, size_t *room)
 		error = write_held(spool);
 	if (error < 0 && !force)
 		return error;
-	if (spool->held_size == spool->held_room && grow(spool) < 0)
+	/* Without memory for more, what is held makes way. */
+	if (spool->held_size == spool->held_room && grow(spool) < 0 &&
+	    (spool->held_room == 0 || write_held(spool) < 0))
 		return -ENOMEM;
 	*at = spool->held + spool->held_size;
 	*room = spool->held_room - spool->held_size;

@@ -242,7 +242,7 @@ static void pass_input(struct mimobox_session *session)
 	size_t before = typing->input.size;
 	int error = session->config.terminal ? input_pass(&typing->input, typing->fd)
 					     : pass_pipe(session);
-	if (error < 0 && error != -EAGAIN) {
+	if (error < 0 && error != -EAGAIN && error != -ENOMEM) {
 		mimobox_session_log(session, "input was dropped: %s", strerror(-error));
 		input_finish(&typing->input);
 	}

@@ -19,7 +19,7 @@ size_t terminal_drain(int master, char *data, size_t size, bool *ended)
 		if (count < 0 && errno == EINTR)
 			continue;
 		if (count <= 0) {
-			*ended = count == 0 || errno != EAGAIN;
+			*ended = count == 0 || (errno != EAGAIN && errno != ENOMEM);
 			break;
 		}
 		done += (size_t)count;

@@ -21,9 +21,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define RETRY_NS UINT64_C(250000000)
+
+enum { TRIES = 16 };
+
 struct removal {
 	struct mimobox *box;
+	char *path;
 	struct loop_source *source;
+	struct loop_timer retry; /* where no process is to be had for it now */
+	unsigned tries;
 	int pidfd;
 };
 
@@ -138,47 +145,67 @@ int workspace_rename(const char *ahead, const char *name, char **out)
 	return 0;
 }
 
+static int start_rm(const char *workspace, pid_t *pid)
+{
+	char rm[] = "rm", options[] = "-rf", one[] = "--one-file-system", end[] = "--";
+	char path[] = "PATH=/usr/bin:/bin", *environment[] = { path, NULL };
+	char *arguments[] = { rm, options, one, end, (char *)(uintptr_t)workspace, NULL };
+	return -posix_spawn(pid, "/bin/rm", NULL, NULL, arguments, environment);
+}
+
+static void finish(struct removal *removal)
+{
+	loop_remove(removal->source);
+	if (removal->pidfd >= 0)
+		close(removal->pidfd);
+	removal->box->live--;
+	free(removal->path);
+	free(removal);
+}
+
 static void on_removed(void *data, uint32_t events)
 {
 	struct removal *removal = data;
 	(void)events;
 	waitid(P_PIDFD, (id_t)removal->pidfd, &(siginfo_t){ 0 }, WEXITED);
-	loop_remove(removal->source);
-	close(removal->pidfd);
-	removal->box->live--;
-	free(removal);
+	finish(removal);
 }
 
-static void watch(struct mimobox *box, pid_t pid)
+static void begin(void *data)
 {
-	struct removal *removal = calloc(1, sizeof(*removal));
-	int pidfd = pidfd_open(pid, 0);
-	if (removal)
-		*removal = (struct removal){ .box = box, .pidfd = pidfd };
-	if (!removal || pidfd < 0 ||
-	    loop_add(box->loop, pidfd, EPOLLIN, on_removed, removal, &removal->source) < 0) {
-		/* Nothing to watch it with: then it is waited for. */
-		waitpid(pid, NULL, 0);
-		if (pidfd >= 0)
-			close(pidfd);
-		free(removal);
+	struct removal *removal = data;
+	pid_t pid;
+	if (start_rm(removal->path, &pid) < 0) {
+		if (++removal->tries == TRIES || loop_timer_arm(&removal->retry, RETRY_NS) < 0)
+			finish(removal);
 		return;
 	}
-	box->live++;
+	removal->pidfd = pidfd_open(pid, 0);
+	if (removal->pidfd >= 0 && loop_add(removal->box->loop, removal->pidfd, EPOLLIN, on_removed,
+					    removal, &removal->source) == 0)
+		return;
+	waitpid(pid, NULL, 0); /* nothing to watch it with: then it is waited for */
+	finish(removal);
 }
 
 void workspace_remove(struct mimobox_session *session)
 {
-	char rm[] = "rm", options[] = "-rf", one[] = "--one-file-system", end[] = "--";
-	char path[] = "PATH=/usr/bin:/bin", *environment[] = { path, NULL };
 	char *workspace = session->workspace;
 	pid_t pid;
-	if (!workspace)
-		return;
 	session->workspace = NULL;
-	char *arguments[] = { rm, options, one, end, workspace, NULL };
-	if (rmdir(workspace) < 0 && errno != ENOENT &&
-	    posix_spawn(&pid, "/bin/rm", NULL, NULL, arguments, environment) == 0)
-		watch(session->box, pid);
-	free(workspace);
+	if (!workspace || rmdir(workspace) == 0 || errno == ENOENT) {
+		free(workspace);
+		return;
+	}
+	struct removal *removal = calloc(1, sizeof(*removal));
+	if (!removal) {
+		if (start_rm(workspace, &pid) == 0)
+			waitpid(pid, NULL, 0);
+		free(workspace);
+		return;
+	}
+	*removal = (struct removal){ .box = session->box, .path = workspace, .pidfd = -1 };
+	loop_timer_init(&removal->retry, session->box->loop, begin, removal);
+	session->box->live++;
+	begin(removal);
 }

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -28,10 +29,16 @@ static int wait_for_child(int pipe_fd, pid_t child)
 	while (count < 0 && errno == EINTR);
 	if (count == 1)
 		return 0;
+	if (count < 0) {
+		report("cannot hear whether the mount is usable: %s", strerror(errno));
+		kill(child, SIGTERM);
+	}
 	int status;
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return 1;
+	if (count < 0)
+		return 1;
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
 	report("ended by signal %d before the mount was usable", WTERMSIG(status));
@@ -64,21 +71,24 @@ bool daemon_begin(struct daemon *daemon, bool foreground, int *status)
 	return true;
 }
 
-void daemon_ready(struct daemon *daemon)
+int daemon_ready(struct daemon *daemon)
 {
 	if (daemon->tell < 0)
-		return;
+		return 0;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return -errno;
 	if (chdir("/") < 0)
 		report("cannot go to /: %s", strerror(errno));
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+	/* The parent may have been killed; we serve all the same. */
+	int error = write(daemon->tell, "", 1) < 0 && errno != EPIPE ? -errno : 0;
+	for (int fd = STDIN_FILENO; error == 0 && fd <= STDERR_FILENO; fd++)
 		dup2(null, fd);
 	if (null > STDERR_FILENO)
 		close(null);
-	ssize_t written = write(daemon->tell, "", 1);
-	(void)written; /* the parent may have been killed; we serve all the same */
 	close(daemon->tell);
 	daemon->tell = -1;
+	return error;
 }
 
 void daemon_raise_file_limit(void)

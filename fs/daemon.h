@@ -14,8 +14,11 @@ struct daemon {
  */
 bool daemon_begin(struct daemon *daemon, bool foreground, int *status);
 
-/* The mount is usable: lets the parent go, and leaves its directory and terminal. Idempotent. */
-void daemon_ready(struct daemon *daemon);
+/*
+ * The mount is usable: lets the parent go, and leaves its directory and terminal. Idempotent. 0, or
+ * -errno: it could not, and the parent waits for our end.
+ */
+int daemon_ready(struct daemon *daemon);
 
 /* Raises the soft limit of open files to the hard one: each session takes several. */
 void daemon_raise_file_limit(void);

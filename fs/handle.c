@@ -17,6 +17,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+enum { WAKE_TRIES = 3 };
+
 static int check_access(const struct file *file, int flags)
 {
 	int access = flags & O_ACCMODE;
@@ -90,7 +92,9 @@ void handle_watch(struct handle *handle, struct fuse_pollhandle *poll)
 
 void handle_wake(struct handle *handle)
 {
-	if (handle->poll)
-		fuse_lowlevel_notify_poll(handle->poll);
+	/* Who is not told now never is: there may be no other event. */
+	for (int i = 0; i < WAKE_TRIES && handle->poll; i++)
+		if (fuse_lowlevel_notify_poll(handle->poll) == 0)
+			break;
 	handle_watch(handle, NULL);
 }

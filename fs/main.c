@@ -160,11 +160,14 @@ static int serve(const struct options *options, struct daemon *daemon)
 		notify_init(&server.notify, server.loop, mount.path);
 		int error = server_run(&server, daemon);
 		if (error < 0) {
-			report("%s", strerror(-error));
+			report("cannot serve the mount: %s", strerror(-error));
 			status = 1;
 		}
 	}
+	bool broken = status == 0 && !server.stopping;
 	server_finish(&server);
+	if (broken) /* or unmounted, and then there is nothing */
+		mount_detach_dead(&mount);
 	mount_finish(&mount);
 	return status;
 }
@@ -207,6 +210,8 @@ int main(int argc, char **argv)
 	case OPTIONS_SERVE: {
 		struct daemon daemon;
 		(void)signal(SIGPIPE, SIG_IGN); /* the library's writes tell by errno */
+		(void)signal(SIGUSR1, SIG_IGN); /* that mean nothing are no reason to end */
+		(void)signal(SIGUSR2, SIG_IGN);
 		if (daemon_begin(&daemon, options.foreground, &status))
 			status = serve(&options, &daemon);
 		break;

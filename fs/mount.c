@@ -94,12 +94,11 @@ static int add_options(struct fuse_args *args, const struct options *options)
 int mount_check_options(struct server *server, const struct options *options)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
-	struct catch catch = { .line = "out of memory" };
-	if (add_options(&args, options) == 0) {
-		catch_begin(&catch, options->trace);
+	struct catch catch;
+	catch_begin(&catch, options->trace);
+	if (add_options(&args, options) == 0)
 		server->fuse = fuse_session_new(&args, &ops, sizeof(ops), server);
-		catch_end(&catch);
-	}
+	catch_end(&catch);
 	fuse_opt_free_args(&args);
 	if (server->fuse)
 		return 0;
@@ -236,6 +235,13 @@ static int clear_dead_mounts(const char *path)
 		}
 	}
 	return 0;
+}
+
+void mount_detach_dead(const struct mount *mount)
+{
+	struct statfs answer;
+	if (is_ours(mount->path) && statfs(mount->path, &answer) < 0 && errno == ENOTCONN)
+		detach(mount->path);
 }
 
 int mount_check_machine(struct mount *mount, const char *mountpoint)

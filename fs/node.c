@@ -104,8 +104,7 @@ int node_lookup(struct server *server, const struct node *parent, const char *na
 		return -ENOENT;
 	if (parent->file) {
 		out->file = &question_file;
-		out->question = question_look_up(parent->dir, name);
-		return out->question ? 0 : -ENOENT;
+		return question_look_up(parent->dir, name, &out->question);
 	}
 	out->file = file_find(node_files(parent), name);
 	if (out->file)

@@ -49,9 +49,12 @@ static void op_init(void *userdata, struct fuse_conn_info *connection)
 
 static void reply_entry(fuse_req_t req, const struct node *node)
 {
+	struct server *server = server_of(req);
 	struct fuse_entry_param entry;
-	node_entry(server_of(req), node, &entry);
-	fuse_reply_entry(req, &entry);
+	node_entry(server, node, &entry);
+	/* What the kernel was not told of, it will not forget. */
+	if (fuse_reply_entry(req, &entry) < 0)
+		node_forget(server, entry.ino, 1);
 }
 
 static int do_lookup(struct server *server, fuse_ino_t parent, const char *name, struct node *out)
@@ -211,8 +214,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fi->fh = (uintptr_t)handle;
 	fi->direct_io = 1;
 	fi->noflush = !handle->file->take;
-	/* Interrupted meanwhile: the kernel has no file, and will not release one. */
-	if (fuse_reply_open(req, fi) == -ENOENT)
+	/* Interrupted meanwhile, say: the kernel has no file, and will not release one. */
+	if (fuse_reply_open(req, fi) < 0)
 		handle_close(handle);
 }
 

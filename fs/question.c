@@ -35,21 +35,24 @@ static struct question *find_text(struct dir *dir, const char *text)
 	return NULL;
 }
 
-struct question *question_look_up(struct dir *dir, const char *text)
+int question_look_up(struct dir *dir, const char *text, struct question **out)
 {
 	struct question *question = find_text(dir, text);
 	size_t size = strlen(text) + 1;
 	if (!question) {
-		question = asks(text) ? malloc(sizeof(*question) + size) : NULL;
+		if (!asks(text))
+			return -ENOENT;
+		question = malloc(sizeof(*question) + size);
 		if (!question)
-			return NULL;
+			return -ENOMEM;
 		question->lookups = 0;
 		question->index = dir->next_question++;
 		memcpy(question->text, text, size);
 		link_append(&dir->questions, &question->link);
 	}
 	question->lookups++;
-	return question;
+	*out = question;
+	return 0;
 }
 
 struct question *question_find(struct dir *dir, uint64_t index)

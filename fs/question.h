@@ -24,8 +24,8 @@ struct question {
 /* The file that every question is. */
 extern const struct file question_file;
 
-/* One more look-up of a name. NULL: it asks nothing, or memory is short. */
-struct question *question_look_up(struct dir *dir, const char *text);
+/* One more look-up of a name. 0, -ENOENT: it asks nothing, or -ENOMEM. */
+int question_look_up(struct dir *dir, const char *text, struct question **out);
 struct question *question_find(struct dir *dir, uint64_t index);
 void question_forget(struct dir *dir, uint64_t index, uint64_t lookups);
 void questions_finish(struct dir *dir);

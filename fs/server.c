@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mimobox.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -28,6 +29,7 @@
 #include <unistd.h>
 
 enum { REQUESTS_A_ROUND = 32, RETRIES_A_ROUND = 64 };
+enum { MISSES_MAX = 500, MISS_PAUSE_MS = 10 };
 
 #define SECOND UINT64_C(1000000000)
 /* For sessions to end by themselves; mimobox_destroy() has bounds of its own for those left. */
@@ -122,6 +124,24 @@ static void on_signal(void *data, uint32_t events)
 			stop(server);
 }
 
+static void fail(struct server *server, int error)
+{
+	server->error = error;
+	server->ended = true;
+}
+
+/*
+ * libfuse has told of it, and the request, if one was taken, has been ended by the kernel. Short of
+ * memory, say, the next may do, after a moment in which nothing else could be done anyway.
+ */
+static void on_miss(struct server *server, int error)
+{
+	if (!server->usable || ++server->misses > MISSES_MAX)
+		fail(server, error);
+	else
+		poll(NULL, 0, MISS_PAUSE_MS);
+}
+
 static void on_fuse(void *data, uint32_t events)
 {
 	(void)events;
@@ -132,11 +152,20 @@ static void on_fuse(void *data, uint32_t events)
 			continue;
 		if (size == -EAGAIN)
 			return;
-		if (size <= 0) { /* unmounted; or broken, of which libfuse has told */
+		if (size == 0) { /* unmounted */
 			server->ended = true;
 			return;
 		}
+		if (size < 0) {
+			on_miss(server, size);
+			return;
+		}
+		server->misses = 0;
 		fuse_session_process_buf(server->fuse, &server->buffer);
+		if (!server->usable) { /* the first request is op_init(), or it has failed */
+			fail(server, -ECONNREFUSED);
+			return;
+		}
 	}
 }
 
@@ -171,14 +200,14 @@ int server_run(struct server *server, struct daemon *daemon)
 	while (error == 0 && !server->ended) {
 		error = mimobox_dispatch(server->box, link_empty(&server->ready) ? -1 : 0);
 		if (server->usable && !server->ended) {
-			daemon_ready(daemon);
+			error = daemon_ready(daemon);
 			notify_ready(&server->notify);
 		}
 		retry_ready(server);
 		if (server->stopping && server->ending == 0 && link_empty(&server->handles))
 			server->ended = true;
 	}
-	return error;
+	return error < 0 ? error : server->error;
 }
 
 static void answer_all(struct link *requests)

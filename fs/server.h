@@ -50,6 +50,8 @@ struct server {
 	bool usable;     /* the kernel has our answer to its first request, or is about to */
 	bool stopping;   /* told to end */
 	bool ended;      /* to be taken down now */
+	int error;       /* why, where nobody wanted it; 0: somebody did */
+	unsigned misses; /* reads of requests that have failed in a row */
 	unsigned ending; /* sessions that the stop waits for */
 	struct loop_timer stop_timer;
 	struct notify notify;

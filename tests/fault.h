@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the library that makes calls fail (fault.c) and the tests that use it share: a file that
+ * both have mapped, named by $FAULT_PLAN. The processes that the daemon makes have it as well.
+ *
+ * A site is a call of one function from one place, as the return addresses in the program tell,
+ * by a process in one role. Addresses are counted from the program's beginning.
+ */
+#ifndef FAULT_H
+#define FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { FAULT_FRAMES = 5, FAULT_SITES_MAX = 8192, FAULT_CALL_MAX = 24 };
+
+enum fault_role { FAULT_DAEMON, FAULT_SPAWNER, FAULT_SWEEPER, FAULT_INIT, FAULT_BUILDER };
+
+struct fault_site {
+	_Atomic uint64_t key; /* 0: free */
+	_Atomic uint32_t count;
+	uint32_t at_start; /* of these, before the mount was up */
+	uint32_t role;
+	int32_t error;
+	uint32_t depth;
+	char call[FAULT_CALL_MAX];
+	uint64_t frames[FAULT_FRAMES]; /* the innermost first */
+};
+
+struct fault_plan {
+	/* What is to fail: the site with this key, at its first call or at every one. */
+	_Atomic uint64_t target;
+	char call[FAULT_CALL_MAX]; /* of the target: to tell most others apart at once */
+	bool always;
+	_Atomic uint32_t hits;
+	/* The process that serves, or is about to. */
+	_Atomic int32_t daemon;
+	/* Allocations of the daemon that are not yet freed. */
+	_Atomic int64_t live;
+	/* Added to what the daemon is told of the time of day; seconds. */
+	_Atomic int64_t clock;
+	/* What is to be told: all sites that are reached. */
+	bool record;
+	_Atomic bool full;
+	struct fault_site sites[FAULT_SITES_MAX];
+};
+
+#endif

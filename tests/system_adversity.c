@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a machine and those who use it can do to a daemon. Each test has the harm done, looks at
+ * what a user then sees, and has a session work in full once it is over.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fixture.h"
+#include "sweep.h"
+
+TestSuite(adversity, .init = fixture_private_mounts, .fini = fixture_stop, .timeout = 60);
+
+static void begin(const char *const options[])
+{
+	fixture_prepare();
+	fixture_daemon(options);
+}
+
+/* A session in full. */
+static void works(const char *name)
+{
+	int status;
+
+	cr_expect_str_eq(session_run(name, "command stty size; exit 7\n", &status), "24 80\n");
+	cr_expect_eq(status, 7);
+	cr_expect_eq(rmdir(at("%s", name)), 0);
+}
+
+/* The start of a session that is there, refused with `error` and a line that has `part`. */
+static void refused(const char *name, int error, const char *part)
+{
+	put_refused(text("%s/ctl", name), "start\n", error);
+	cr_expect(has(get(text("%s/log", name), NULL), part), "%s",
+		  get(text("%s/log", name), NULL));
+	cr_expect_str_eq(get_value(text("%s/status", name), "state"), "created");
+}
+
+/* And then it is granted. */
+static void granted(const char *name)
+{
+	put_all(text("%s/ctl", name), "start\n");
+	put_all(text("%s/input", name), "exit 7\n");
+	cr_expect_eq(session_exit(name), 7);
+	cr_expect_eq(rmdir(at("%s", name)), 0);
+}
+
+static pid_t helper(const char *name)
+{
+	return (pid_t)atoi(sh(text("pgrep -P %d -x %s", fixture.daemon, name)));
+}
+
+static void stop(pid_t pid)
+{
+	cr_assert_eq(kill(pid, SIGSTOP), 0);
+	cr_assert(await(process_stopped, &pid, 5000));
+}
+
+/* The machine is short of something */
+
+/* The group of the daemon, of its helpers, and of what they start before it has its own. */
+static char *pids_group(void)
+{
+	const char *base =
+		access("/sys/fs/cgroup/pids", F_OK) ? "/sys/fs/cgroup" : "/sys/fs/cgroup/pids";
+	char *group = text("%s/mimobox-%d", base, getpid());
+
+	sh(text("mkdir %s; for p in %d $(pgrep -P %d); do echo $p > %s/cgroup.procs; done; "
+		"echo 0 > %s/pids.max",
+		group, fixture.daemon, fixture.daemon, group, group));
+	return group;
+}
+
+Test(adversity, no_process_is_left)
+{
+	char *group;
+
+	begin((const char *const[]){ "--pool", "0", NULL });
+	session_make("a");
+	group = pids_group();
+	refused("a", EAGAIN, "start failed: clone: Resource temporarily unavailable");
+	sh(text("echo max > %s/pids.max", group));
+	granted("a");
+	works("b");
+	fixture_daemon_ended(SIGTERM);
+	cr_expect_eq(rmdir(group), 0);
+}
+
+/* None can be built ahead; what is asked for is refused or served on demand. */
+Test(adversity, a_pool_that_cannot_be_filled)
+{
+	char *group;
+	pid_t spawner;
+
+	begin((const char *const[]){ "--pool", "0", NULL });
+	fixture_daemon_ended(SIGTERM);
+	fixture_daemon((const char *const[]){ "--pool", "2", NULL });
+	spawner = helper("mimobox-spawner");
+	stop(spawner);
+	group = pids_group();
+	kill(spawner, SIGCONT);
+	session_make("a");
+	put_all("a/config", "terminal no\n"); /* none of these waits */
+	refused("a", EAGAIN, "start failed: clone: ");
+	sh(text("echo max > %s/pids.max", group));
+	put_all("a/ctl", "start\n");
+	put_all("a/input", "exit 7\n");
+	cr_expect_eq(session_exit("a"), 7);
+	cr_expect_eq(rmdir(at("a")), 0);
+	works("b");
+	fixture_daemon_ended(SIGTERM);
+	cr_expect_eq(rmdir(group), 0);
+}
+
+/* The sandbox has sixteen terminals of its own, and takes none of the machine's beyond those. */
+Test(adversity, no_terminal_is_left_inside)
+{
+	int status;
+
+	begin(NULL);
+	cr_expect_str_eq(
+		session_run("a",
+			    "argv [\"python3\",\"-c\",\"import os,errno\\nn = 1\\ntry:\\n  "
+			    "while n < 99: os.openpty(); n += 1\\nexcept OSError as e: print(n, "
+			    "e.errno == errno.ENOSPC or str(e))\"]\n",
+			    &status),
+		"16 True\n");
+	works("b");
+}
+
+Test(adversity, no_inode_is_left_for_the_spool)
+{
+	fixture_prepare();
+	sh("mount -t tmpfs -o nr_inodes=16,mode=1777 none $M/../spool");
+	fixture_daemon(NULL);
+	session_make("a");
+	sh("cd $M/../spool; i=0; while touch f$i 2>/dev/null; do i=$((i + 1)); done");
+	refused("a", ENOSPC, "start failed: spool: ");
+	sh("rm $M/../spool/f*");
+	granted("a");
+	works("b");
+}
+
+/* The daemon's address space is bounded: it lives, refuses, and goes on once there is room. */
+Test(adversity, no_memory_is_left)
+{
+	struct rlimit limit = { 0, 0 }, before;
+	ssize_t result = 0;
+	unsigned made = 0;
+
+	fixture_prepare();
+	setenv("ASAN_OPTIONS", text("%s:allocator_may_return_null=1", getenv("ASAN_OPTIONS")), 1);
+	fixture_daemon((const char *const[]){ "--pool", "0", NULL });
+	works("first");
+	session_make("b");
+	cr_assert_eq(prlimit(fixture.daemon, RLIMIT_AS, NULL, &before), 0);
+	limit.rlim_cur = 1; /* all that it has it keeps */
+	limit.rlim_max = before.rlim_max;
+	cr_assert_eq(prlimit(fixture.daemon, RLIMIT_AS, &limit, NULL), 0);
+	for (; made < 4000 && result >= 0; made++)
+		result = mkdir(at("m%u", made), 0755) ? -errno : 0;
+	cr_expect_eq(result, -ENOMEM, "%s after %u", strerror((int)-result), made);
+	cr_assert_eq(prlimit(fixture.daemon, RLIMIT_AS, &before, NULL), 0);
+	granted("b");
+	while (made-- > 0)
+		rmdir(at("m%u", made));
+	works("c");
+}
+
+/* Something was taken away */
+
+Test(adversity, the_spool_directory_is_removed)
+{
+	int status;
+
+	begin(NULL);
+	session_start("running", "command read line; echo $line; exit 5\n");
+	session_make("a");
+	cr_assert_eq(rmdir(fixture.spool), 0);
+	refused("a", ENOENT, "start failed: spool: ");
+	put_all("running/input", "still here\n"); /* its file has no name anyway */
+	cr_expect(has(plain(get("running/output", NULL)), "still here\nstill here\n"));
+	status = session_exit("running");
+	cr_expect_eq(status, 5);
+	cr_assert_eq(mkdir(fixture.spool, 0777), 0);
+	granted("a");
+	works("b");
+}
+
+Test(adversity, the_workspaces_are_removed)
+{
+	begin((const char *const[]){ "--pool", "0", NULL });
+	session_make("a");
+	sh("rmdir $(readlink $M/a/workspace)");
+	refused("a", ENOENT, "start failed: path: ");
+	cr_assert_eq(rmdir(at("a")), 0);
+	cr_assert_eq(rmdir(fixture.workspaces), 0);
+	cr_expect_eq(mkdir(at("b"), 0755), -1);
+	cr_expect_eq(errno, ENOENT);
+	cr_assert_eq(mkdir(fixture.workspaces, 0711), 0);
+	works("b");
+}
+
+static char *cgroups_of_the_daemon(void)
+{
+	return sh(text("find /sys/fs/cgroup -type d -name mimobox-%d", fixture.daemon));
+}
+
+/* Somebody removed its groups. It cannot limit any more, so nothing starts. */
+Test(adversity, its_cgroups_are_removed)
+{
+	char *groups;
+
+	begin((const char *const[]){ "--pool", "0", NULL });
+	session_make("a");
+	groups = cgroups_of_the_daemon();
+	cr_assert(*groups, "no cgroup to be removed");
+	for (char *group; (group = strsep(&groups, "\n")) && *group;)
+		cr_assert_eq(rmdir(group), 0, "%s: %s", group, strerror(errno));
+	refused("a", ENOENT, "start failed: cgroup: ");
+	cr_assert_eq(rmdir(at("a")), 0);
+	fixture_daemon_ended(SIGTERM);
+	fixture_daemon(NULL);
+	works("b");
+}
+
+/* Version 2 of cgroups has a bound for how many there may be. */
+Test(adversity, its_cgroup_is_full)
+{
+	char *group;
+
+	begin((const char *const[]){ "--pool", "0", NULL });
+	session_make("a");
+	group = sh(text("find /sys/fs/cgroup -path '*/mimobox-%d/cgroup.max.descendants'",
+			fixture.daemon));
+	cr_assert(*group, "no cgroup of version 2");
+	group[strcspn(group, "\n")] = '\0';
+	sh(text("echo 0 > %s", group));
+	refused("a", EAGAIN, "start failed: cgroup: ");
+	sh(text("echo max > %s", group));
+	granted("a");
+	works("b");
+}
+
+/* Its cgroups can be read, and not changed. */
+Test(adversity, cgroups_are_read_only)
+{
+	char *defaults;
+	struct run started;
+
+	fixture_prepare();
+	sh("for m in $(findmnt -rnt cgroup,cgroup2 -o TARGET); do mount -o remount,ro,bind $m; "
+	   "done");
+	fixture_daemon((const char *const[]){ "--pool", "0", NULL });
+	defaults = get("defaults", NULL); /* asks for no more than it can do */
+	cr_expect(has(defaults, "memory none\n") && has(defaults, "processes none\n"), "%s",
+		  defaults);
+	works("a");
+	session_make("b");
+	put_all("b/config", "memory 64M\n");
+	refused("b", EOPNOTSUPP, "start failed: memory: this machine gives the daemon no cgroup");
+	started = run_shell("sh", "rmdir $M/b");
+	cr_expect_eq(started.status, 0);
+}
+
+/* Somebody is stopped */
+
+Test(adversity, the_daemon_is_stopped)
+{
+	struct stream output;
+	pid_t writer;
+	int status;
+
+	begin(NULL);
+	session_start("a", "command read line; echo got $line; exit 5\n");
+	stream_open(&output, "a/output");
+	stop(fixture.daemon);
+	writer = spawn((const char *const[]){ "sh", "-c", "echo hello > $M/a/input", NULL });
+	cr_expect(!ended(writer, 200, NULL));
+	kill(fixture.daemon, SIGCONT);
+	cr_assert(ended(writer, 1000 * SECONDS, &status));
+	cr_expect_eq(status, 0);
+	stream_until(&output, "got hello");
+	stream_close(&output);
+	cr_expect_eq(session_exit("a"), 5);
+	works("b");
+}
+
+/* A start has an end of its own, and the next one gets another spawner. */
+Test(adversity, the_spawner_is_stopped)
+{
+	uint64_t begun;
+
+	begin((const char *const[]){ "--pool", "0", NULL });
+	session_make("a");
+	stop(helper("mimobox-spawner"));
+	begun = now_ms();
+	refused("a", ETIMEDOUT, "start failed: clone: ");
+	cr_expect_lt(now_ms() - begun, 15000);
+	granted("a");
+	works("b");
+}
+
+/* What is left of sessions is cleared away by the daemon itself, then at the latest when it ends.
+ */
+Test(adversity, the_sweeper_is_stopped)
+{
+	begin((const char *const[]){ "--pool", "0", NULL });
+	stop(helper("mimobox-sweeper"));
+	works("a");
+	works("b");
+}
+
+/* One reader that does not go on holds up its own session, and nobody else's. */
+Test(adversity, a_reader_is_stopped)
+{
+	pid_t reader;
+	int status;
+
+	begin(NULL);
+	session_start("a", "retain 64K\ncommand read line; head -c 1M /dev/zero; exit 5\n");
+	reader = spawn((const char *const[]){ "sh", "-c", "exec cat $M/a/output", NULL });
+	cr_assert(await(process_waits, &reader, 5000));
+	stop(reader);
+	put_all("a/input", "go\n");
+	works("b");
+	cr_expect_str_eq(get_value("a/status", "state"), "running");
+	kill(reader, SIGCONT);
+	cr_assert(ended(reader, 1000 * SECONDS, &status));
+	cr_expect_eq(status, 0);
+	cr_expect_eq(session_exit("a"), 5);
+}
+
+/* Signals, clocks, and those who use it */
+
+Test(adversity, signals_that_mean_nothing)
+{
+	static const int signals[] = { SIGUSR1, SIGUSR2, SIGPIPE, SIGCHLD, SIGWINCH, SIGCONT };
+
+	begin(NULL);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		cr_assert_eq(kill(fixture.daemon, signals[i]), 0);
+	works("a");
+}
+
+Test(adversity, a_hangup_ends_it)
+{
+	char *sleeper = text("%u", marker());
+
+	begin(NULL);
+	session_start("a", text("command trap '' HUP TERM; sleep %s; :\n", sleeper));
+	cr_assert(await(any_with, sleeper, 5000));
+	fixture_daemon_ended(SIGHUP);
+	cr_expect(none_with(sleeper));
+}
+
+Test(adversity, told_to_end_again_and_again)
+{
+	char *sleeper = text("%u", marker());
+	pid_t pid;
+
+	begin(NULL);
+	pid = fixture.daemon;
+	session_start("a", text("command trap '' TERM; sleep %s; :\n", sleeper));
+	cr_assert(await(any_with, sleeper, 5000));
+	for (int i = 0; i < 3; i++)
+		kill(pid, i == 1 ? SIGINT : SIGTERM);
+	fixture_daemon_ended(0);
+	cr_expect(none_with(sleeper));
+}
+
+/* Whatever waits goes by a clock that nobody sets; what is told of times is the one people set. */
+Test(adversity, the_clock_is_set_back)
+{
+	struct fault_plan *plan;
+	char *before, *after, *cast;
+	uint64_t begun;
+	int status;
+
+	fixture_prepare();
+	plan = sweep_plan(0);
+	setenv("FAULT_PLAN", text("%s/plan-0", fixture.dir), 1);
+	setenv("LD_PRELOAD", getenv("FAULT"), 1);
+	setenv("ASAN_OPTIONS",
+	       text("%s:verify_asan_link_order=0:detect_leaks=0", getenv("ASAN_OPTIONS")), 1);
+	fixture_daemon(NULL);
+	unsetenv("LD_PRELOAD");
+	session_start("a", "timeout 700ms\ncommand echo one; read line; exit 5\n");
+	before = get_value("a/status", "started");
+	plan->clock = -86400;
+	begun = now_ms();
+	cr_expect(has(get("a/wait/idle:200ms", NULL), "idle"));
+	cr_expect_eq(session_exit("a"), -SIGTERM);
+	cr_expect_lt(now_ms() - begun, 5000);
+	cr_expect_str_eq(get_value("a/status", "reason"), "timeout");
+	after = get_value("a/status", "ended");
+	cr_expect_lt(strcmp(after, before), 0, "%s, %s", after, before);
+	cast = get("a/cast", NULL);
+	cr_expect(!has(cast, "[-"), "%s", cast);
+	plan->clock = 0;
+	session_run("b", "command exit 7\n", &status);
+	cr_expect_eq(status, 7);
+}
+
+static bool no_reader_left(const void *path)
+{
+	return !strcmp(get_value(path, "readers"), "0");
+}
+
+/* One client opens what it can. */
+Test(adversity, ten_thousand_files_are_open)
+{
+	enum { MANY = 10000 };
+	struct rlimit limit = { MANY + 100, MANY + 100 };
+	unsigned before, opened = 0;
+	int *files = keep(calloc(MANY, sizeof(*files)));
+
+	begin(NULL);
+	session_start("a", "command read line; exit 7\n");
+	fixture_pool_filled();
+	before = fixture_descriptors();
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	while (opened < MANY && (files[opened] = open(at("a/output"), O_RDONLY | O_CLOEXEC)) >= 0)
+		opened++;
+	cr_expect_eq(opened, MANY, "%u: %s", opened, strerror(errno));
+	cr_expect_str_eq(get_value("a/status", "readers"), text("%u", MANY));
+	cr_expect_leq(fixture_descriptors(), before); /* they cost it memory, and no descriptor */
+	works("b");
+	while (opened > 0)
+		close(files[--opened]);
+	cr_expect(
+		await(no_reader_left, "a/status", 5000)); /* closing tells nobody when it is done */
+	put_all("a/input", "\n");
+	cr_expect_eq(session_exit("a"), 7);
+}
+
+/* The directory goes all the same, and whoever stays in it is nowhere. */
+Test(adversity, somebody_is_in_the_directory)
+{
+	struct run done;
+
+	begin(NULL);
+	done = run_shell("sh", "mkdir $M/a && cd $M/a && echo start > ctl && rmdir $M/a && "
+			       "{ cat status; echo x > ctl; ls -A; cd /; test ! -e $M/a; }");
+	cr_expect_eq(done.status, 0, "%s", done.err);
+	cr_expect_str_eq(done.out, "", "%s", done.out);
+	works("a");
+}
+
+/* The mount goes away */
+
+/* Nobody finds it any more; who has a file open goes on, and when the last is closed it ends. */
+Test(adversity, a_lazy_unmount_under_load)
+{
+	struct stream output;
+	char *sleeper = text("%u", marker());
+	int exit_file;
+
+	begin(NULL);
+	session_start("a", text("overflow drop\nretain 1M\ncommand yes & sleep %s\n", sleeper));
+	stream_open(&output, "a/output");
+	exit_file = open(at("a/exit"), O_RDONLY | O_CLOEXEC);
+	stream_until(&output, "y\r\ny\r\n");
+	cr_assert_eq(umount2(fixture.mount, MNT_DETACH), 0);
+	cr_expect_eq(access(at("stats"), F_OK), -1);
+	stream_until(&output, "y\r\ny\r\n");
+	stream_close(&output);
+	cr_expect(any_with(sleeper));
+	close(exit_file);
+	fixture_daemon_ended(0);
+	cr_expect(none_with(sleeper));
+}
+
+/* The kernel's connection is cut: all who wait are told, and nothing lives on. */
+Test(adversity, the_connection_is_aborted)
+{
+	char *sleeper = text("%u", marker());
+	struct stat status;
+	pid_t reader;
+	int result;
+
+	begin(NULL);
+	session_start("a", text("command sleep %s\n", sleeper));
+	reader = spawn((const char *const[]){ "sh", "-c", "exec cat $M/a/output", NULL });
+	cr_assert(await(any_with, sleeper, 5000) && await(process_waits, &reader, 5000));
+	cr_assert_eq(stat(fixture.mount, &status), 0);
+	sh(text("mkdir $M/../control && mount -t fusectl none $M/../control && "
+		"echo 1 > $M/../control/%u/abort",
+		minor(status.st_dev)));
+	cr_assert(ended(reader, 1000 * SECONDS, &result));
+	cr_expect_neq(result, 0);
+	sh("umount $M/../control && rmdir $M/../control");
+	fixture_daemon_ended(0);
+	cr_expect(none_with(sleeper));
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each call that can fail is made to fail, once or from then on, wherever it is made: first a run
+ * without a fault tells the sites that there are, then each has a run of its own (sweep.h).
+ *
+ * Of the sites every so many is taken, or every $FAULTS, 1 for all; those at which something was
+ * found once are always among them. See contrib/faults.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "process.h"
+#include "sweep.h"
+
+static const char *const roles[] = { "daemon", "spawner", "sweeper", "init", "builder" };
+
+static unsigned number_of(const char *name, unsigned otherwise)
+{
+	const char *value = getenv(name);
+
+	return value ? (unsigned)strtoul(value, NULL, 10) : otherwise;
+}
+
+static void *share(size_t size)
+{
+	void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	cr_assert(shared != MAP_FAILED);
+	return shared;
+}
+
+/* Something was found there once; see the log of the project for what. */
+static const struct {
+	const char *call, *function;
+	bool always; /* where all such calls failed */
+} once_found[] = {
+	{ "calloc", "on_fuse", false },           { "close_range", "close_others", false },
+	{ "fcntl64", "take_streams", true },      { "fopen64", "open_proc", false },
+	{ "malloc", "add_options", false },       { "malloc", "fill_reserve", false },
+	{ "malloc", "next_line", false },         { "mkdirat", "cgroup_base_make", false },
+	{ "openat2", "add_accounts", true },      { "openat64", "cgroup_base_make", false },
+	{ "posix_spawn", "start_rm", false },     { "read", "on_fuse", false },
+	{ "read", "terminal_drain", false },      { "read", "wait_for_child", false },
+	{ "recv", "sandbox_exit_status", false }, { "send", "tell_end", false },
+	{ "write", "daemon_ready", false },       { "write", "pass_piece", false },
+	{ "writev", "handle_wake", false },
+};
+#define ONCE_FOUND (sizeof(once_found) / sizeof(*once_found))
+
+static int by_key(const void *a, const void *b)
+{
+	const struct fault_site *first = a, *second = b;
+
+	if (first->role != second->role)
+		return first->role < second->role ? -1 : 1;
+	int order = strcmp(first->call, second->call);
+	return order ? order : first->key < second->key ? -1 : first->key > second->key;
+}
+
+struct sweeping {
+	struct sweep_setup setup;
+	struct sweep *expected, *outs;
+	bool always;
+	unsigned every;
+	bool past[ONCE_FOUND];
+	const char *names[FAULT_SITES_MAX];
+	struct fault_site sites[FAULT_SITES_MAX];
+	unsigned count;
+};
+
+/* One line for the address itself, then two for each function there, the innermost first. */
+static char *read_frame(char *all, char **rest)
+{
+	char *line = strsep(rest, "\n");
+
+	if (!line || strncmp(line, "0x", 2) != 0)
+		return all;
+	while (*rest && **rest && strncmp(*rest, "0x", 2) != 0) {
+		char *name = strsep(rest, "\n");
+		char *place = strsep(rest, "\n");
+		all = text("%s %s(%s)", all, name, place ? place : "");
+	}
+	return all;
+}
+
+/* The names of the functions that lead to each site, those inlined as well. */
+static void name_sites(struct sweeping *sweeping)
+{
+	unsigned count = 7;
+	const char **argv = keep(calloc(sweeping->count * FAULT_FRAMES + count + 1, sizeof(*argv)));
+	static const char *const command[] = { "addr2line", "-a", "-f", "-i", "-s", "-e" };
+
+	memcpy(argv, command, sizeof(command));
+	argv[count - 1] = mimoboxfs();
+	for (unsigned i = 0; i < sweeping->count; i++) /* a call is before where it returns to */
+		for (uint32_t at = 0; at < sweeping->sites[i].depth; at++)
+			argv[count++] = text("0x%llx",
+					     (unsigned long long)sweeping->sites[i].frames[at] - 1);
+	char *rest = run_for(60, argv).out;
+	for (unsigned i = 0; i < sweeping->count; i++) {
+		struct fault_site *site = &sweeping->sites[i];
+		char *names = text("%s %s:", roles[site->role], site->call);
+		for (uint32_t at = 0; at < site->depth; at++)
+			names = read_frame(names, &rest);
+		sweeping->names[i] = names;
+	}
+}
+
+/* Without a fault: what is there, and how it is when all is well. */
+static void find_sites(struct sweeping *sweeping)
+{
+	struct fault_plan *plan = sweep_plan(0);
+
+	plan->record = true;
+	sweep_run(&sweeping->setup, plan, NULL, NULL, sweeping->expected);
+	plan->record = false;
+	cr_assert(!plan->full);
+	cr_assert_str_empty(sweeping->expected->findings, "without a fault:\n%s",
+			    sweeping->expected->findings);
+	for (unsigned i = 0; i < FAULT_SITES_MAX; i++)
+		if (plan->sites[i].key)
+			sweeping->sites[sweeping->count++] = plan->sites[i];
+	qsort(sweeping->sites, sweeping->count, sizeof(*sweeping->sites), by_key);
+}
+
+static void tell(const struct sweeping *sweeping, unsigned index)
+{
+	const struct sweep *out = &sweeping->outs[index];
+
+	if (out->findings[0])
+		fprintf(stderr, "%s -> %s, %u hits, %s, %u ms\n%s\n", sweeping->names[index],
+			strerrorname_np(sweeping->sites[index].error), out->hits,
+			out->started ? "started" : "not started", out->milliseconds, out->findings);
+}
+
+/* What is used up stays so; an interruption or a lost answer doesn't. */
+static bool lasts(const char *call)
+{
+	static const char *const passing[] = { "epoll_ctl", "epoll_wait", "poll",   "read",
+					       "recv",      "recvmsg",    "send",   "sendmsg",
+					       "unlinkat",  "rmdir",      "writev", "umount2" };
+
+	for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++)
+		if (strcmp(call, passing[i]) == 0)
+			return false;
+	return true;
+}
+
+/* Whether it is the first site of one where something was found. */
+static bool was_found(struct sweeping *sweeping, unsigned index)
+{
+	for (size_t i = 0; i < ONCE_FOUND; i++) {
+		if (sweeping->past[i] || once_found[i].always != sweeping->always ||
+		    strcmp(sweeping->sites[index].call, once_found[i].call) != 0 ||
+		    !strstr(sweeping->names[index], text(" %s(", once_found[i].function)))
+			continue;
+		sweeping->past[i] = true;
+		return true;
+	}
+	return false;
+}
+
+static bool is_taken(struct sweeping *sweeping, unsigned index)
+{
+	const struct fault_site *site = &sweeping->sites[index];
+	const char *only = getenv("FAULTS_ONLY");
+	unsigned every = number_of("FAULTS", 0);
+
+	if (sweeping->always && !lasts(site->call))
+		return false;
+	if (sweeping->setup.late ? site->count == site->at_start
+				 : !sweeping->always && site->at_start == 0)
+		return false;
+	if (only)
+		return strcmp(only, site->call) == 0;
+	if (every)
+		return index % every == 0;
+	return index % sweeping->every == 0 ||
+	       (sweeping->setup.pool == 0 && was_found(sweeping, index));
+}
+
+static int work(struct sweeping *sweeping, unsigned worker, unsigned workers)
+{
+	struct sweep_setup setup = sweeping->setup;
+	struct fault_plan *plan = sweep_plan(worker);
+	unsigned turn = 0;
+
+	setup.worker = worker;
+	plan->always = sweeping->always;
+	for (unsigned i = 0; i < sweeping->count; i++) {
+		if (!is_taken(sweeping, i) || turn++ % workers != worker)
+			continue;
+		sweep_run(&setup, plan, &sweeping->sites[i], sweeping->expected,
+			  &sweeping->outs[i]);
+		tell(sweeping, i);
+	}
+	return 0;
+}
+
+static void sweep(const struct sweep_setup *setup, bool always, unsigned every)
+{
+	unsigned workers = number_of("FAULTS_JOBS", 1), swept = 0, reached = 0, found = 0;
+	struct sweeping *sweeping = share(sizeof(*sweeping));
+	const char *sanitizers = getenv("SANITIZE");
+	uint64_t begun = now_ms();
+	pid_t pids[8];
+
+	cr_assert(workers >= 1 && workers <= 8);
+	sweeping->setup = *setup;
+	sweeping->setup.library = getenv("FAULT");
+	sweeping->setup.counts = setup->pool == 0 && (!sanitizers || !strcmp(sanitizers, "none"));
+	sweeping->always = always;
+	sweeping->every = every;
+	sweeping->expected = share(sizeof(*sweeping->expected));
+	find_sites(sweeping);
+	name_sites(sweeping);
+	sweeping->outs = share(sweeping->count * sizeof(*sweeping->outs));
+	for (unsigned i = 0; i < workers; i++)
+		if ((pids[i] = fork()) == 0)
+			_exit(work(sweeping, i, workers));
+	for (unsigned i = 0; i < workers; i++)
+		waitpid(pids[i], NULL, 0);
+	for (unsigned i = 0; i < sweeping->count; i++) {
+		swept += sweeping->outs[i].milliseconds > 0;
+		reached += sweeping->outs[i].hits > 0;
+		found += sweeping->outs[i].findings[0] != '\0';
+	}
+	fprintf(stderr, "pool %u%s%s: %u sites, %u swept, %u failed, %u with findings, %u s\n",
+		setup->pool, setup->late ? ", in service" : "", always ? ", always" : "",
+		sweeping->count, swept, reached, found, (unsigned)(now_ms() - begun) / 1000);
+	cr_expect_eq(found, 0);
+	cr_expect_gt(reached, 0);
+}
+
+TestSuite(faults, .init = fixture_prepare, .fini = fixture_stop, .timeout = 3600);
+
+Test(faults, at_the_start)
+{
+	sweep(&(struct sweep_setup){ 0 }, false, 48);
+}
+
+Test(faults, at_the_start_with_a_pool)
+{
+	sweep(&(struct sweep_setup){ .pool = 2 }, false, 128);
+}
+
+Test(faults, in_service)
+{
+	sweep(&(struct sweep_setup){ .late = true }, false, 48);
+}
+
+Test(faults, in_service_with_a_pool)
+{
+	sweep(&(struct sweep_setup){ .pool = 2, .late = true }, false, 128);
+}
+
+Test(faults, from_the_start_on)
+{
+	sweep(&(struct sweep_setup){ 0 }, true, 128);
+}

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-# Sourced by contrib/run, contrib/test, contrib/bench and contrib/deb: packages, the build.
+# Sourced by contrib/run, contrib/test, contrib/bench, contrib/fuzz and contrib/deb: packages, the
+# build.
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 
-# The packages of the kinds given (build, run, test, bench, deb) that are not installed, those left
+# The packages of the kinds given (build, run, test, bench, fuzz, deb) that are not installed, those left
 # out whose command is there: a Node that is not Debian's would not go with Debian's npm.
 missing_packages() {
 	for kind; do

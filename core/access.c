@@ -108,15 +108,25 @@ int access_add_path(struct access *access, const char *value, bool writable, con
 	return put_path(access, outside, inside, writable);
 }
 
+/* A blank at the end would be taken for the line's, but not before a slash, which says no more. */
+static void print_path(const char *path, FILE *to)
+{
+	size_t length = strlen(path);
+	fprintf(to, "%s%s", path, strchr(" \t\r", path[length - 1]) ? "/" : "");
+}
+
 void access_print_paths(const struct access *access, bool writable, FILE *to)
 {
 	for (size_t i = 0; i < access->path_count; i++) {
 		const struct access_path *path = &access->paths[i];
 		if (path->writable != writable)
 			continue;
-		fprintf(to, "%s %s", writable ? "rw" : "ro", path->outside);
-		if (strcmp(path->outside, path->inside) != 0)
-			fprintf(to, ":%s", path->inside);
+		fprintf(to, "%s ", writable ? "rw" : "ro");
+		print_path(path->outside, to);
+		if (strcmp(path->outside, path->inside) != 0) {
+			fputc(':', to);
+			print_path(path->inside, to);
+		}
 		fputc('\n', to);
 	}
 }

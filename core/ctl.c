@@ -21,7 +21,8 @@ static int tell(struct mimobox_session *session, const char *verb, enum control_
 {
 	if (session->state != MIMOBOX_RUNNING)
 		return refuse(session, -ESRCH, verb, "nothing runs");
-	return sandbox_control(&session->sandbox, control, number);
+	int error = sandbox_control(&session->sandbox, control, number);
+	return error < 0 ? refuse(session, error, verb, strerror(-error)) : 0;
 }
 
 static int do_start(struct mimobox_session *session, const char *argument)

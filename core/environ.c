@@ -57,6 +57,15 @@ static char **find(const struct environ *environ, const char *assignment)
 	return NULL;
 }
 
+/* As it is anyway. */
+static bool is_base(const char *assignment)
+{
+	for (size_t i = 0; i < BASE_COUNT; i++)
+		if (strcmp(base[i], assignment) == 0)
+			return true;
+	return false;
+}
+
 int environ_set(struct environ *environ, const char *assignment)
 {
 	size_t length = strcspn(assignment, "=");
@@ -64,6 +73,9 @@ int environ_set(struct environ *environ, const char *assignment)
 	    acted_on_early(assignment, length))
 		return -EINVAL;
 	char **place = find(environ, assignment);
+	/* It counts for nothing, so that what was listed whole can be read back whole. */
+	if (!place && is_base(assignment))
+		return 0;
 	size_t size = environ->size + strlen(assignment) - (place ? strlen(*place) : 0);
 	if (size > SIZE_MAX_ALL || (!place && environ->count == COUNT_MAX))
 		return -E2BIG;

@@ -331,10 +331,9 @@ static void do_csi(struct screen *screen, const struct sequence *sequence)
 static void do_escape(struct screen *screen, const struct sequence *sequence)
 {
 	char intermediate = sequence->intermediate, final = sequence->final;
-	if (intermediate >= '(' && intermediate <= '+') {
+	/* No others: at `[` or `P` libvterm begins a CSI or a string, here too. */
+	if (intermediate >= '(' && intermediate <= '+' && strchr("0AB", final))
 		emit(screen, "\033%c%c", intermediate, final);
-		return;
-	}
 	if (intermediate)
 		return;
 	if (final == 'c')

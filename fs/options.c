@@ -248,17 +248,20 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 			return OPTIONS_HELP;
 		if (option == VERSION)
 			return OPTIONS_VERSION;
-		if (option == DUMP)
-			return set_text(&options->dump, optarg) == 0 ? OPTIONS_DUMP : OPTIONS_WRONG;
+		if (option == DUMP && set_text(&options->dump, optarg) == 0)
+			return OPTIONS_DUMP;
 		if (option == 'f')
 			options->foreground = true;
 		else if (option == 'd')
 			options->foreground = options->trace = true;
 		else if (option == 'o')
 			good = take_words(options, optarg);
-		else if (option >= FIRST_VALUED)
+		else if (option >= FIRST_VALUED && option < DUMP)
 			good = set_valued(options, &valued[option - FIRST_VALUED], optarg);
-		else {
+		else if (option == DUMP) {
+			report("unknown profile '%s'; see mimoboxfs --help", optarg);
+			good = false;
+		} else {
 			report_wrong(option, argv);
 			good = false;
 		}

@@ -88,6 +88,40 @@ Test(config, a_listing_reads_back_to_itself)
 	free(second);
 }
 
+static void check_reads_back(void)
+{
+	struct config again;
+	char *first = listing(&config);
+	cr_assert_eq(config_init(&again), 0);
+	cr_assert_eq(config_apply(&again, NULL, first, strlen(first), &error, &line, &reason),
+		     strlen(first), "line %u: %s", line, reason.text);
+	char *second = listing(&again);
+	cr_assert_str_eq(first, second);
+	free(first);
+	free(second);
+	config_finish(&again);
+}
+
+Test(config, a_path_that_ends_in_a_blank_reads_back)
+{
+	cr_assert_gt(apply("ro /a /\nrw /b\t/:/c\t //\n"), 0);
+	cr_assert_eq(error, 0);
+	cr_assert_str_eq(config.access.paths[0].outside, "/a ");
+	check_reads_back();
+}
+
+Test(config, as_many_variables_as_there_may_be_read_back)
+{
+	char text[32];
+	for (int i = 0; i < 512; i++) {
+		snprintf(text, sizeof(text), "env N%d=%d\n", i, i);
+		cr_assert_eq(apply(text), strlen(text));
+	}
+	cr_assert_eq(apply("env ONE=more\n"), 0);
+	cr_assert_eq(error, -E2BIG);
+	check_reads_back();
+}
+
 Test(config, argv_takes_exact_arguments)
 {
 	apply("argv [\"printf\", \"%s|\", \"a b\", \"\", \"\\u00e9\\n\"]");

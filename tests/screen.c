@@ -286,6 +286,19 @@ Test(screen, endless_things_use_no_memory)
 	}
 }
 
+/* Whatever a character set is called, what follows is text. */
+Test(screen, unknown_character_sets_begin_nothing)
+{
+	for (const char *final = "[]PX^_"; *final; final++) {
+		struct screen *screen = made(3, 80);
+		char bytes[64];
+		snprintf(bytes, sizeof(bytes), "\033)%c%s", *final, ";;;;;;;;;;;;;;;;;;;;;;;;mm");
+		screen_feed(screen, bytes, strlen(bytes));
+		expect_shown(screen, ";;;;;;;;;;;;;;;;;;;;;;;;mm\n\n\n", bytes);
+		screen_destroy(screen);
+	}
+}
+
 Test(screen, repeating_nothing_returns)
 {
 	struct screen *screen = made(24, 80);

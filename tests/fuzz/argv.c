@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `argv`, as JSON, and `env`: what is taken is what a plain reading of the text is, and the
+ * environment of a program has each name once, with the value given last.
+ *
+ * The input: the JSON text; then, each behind a NUL byte, assignments.
+ */
+#include "fuzz.h"
+
+#include <config.h>
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <strings.h>
+
+static void check_argv(const char *text)
+{
+	struct config config;
+	struct reason reason;
+	json_t *array = json_loads(text, 0, NULL);
+	CHECK(config_init(&config) == 0);
+	int error = config_set(&config, NULL, "argv", text, &reason);
+	CHECK(error == 0 || error == -EINVAL);
+	if (error < 0) {
+		CHECK(strcmp(config.argv[0], "/bin/sh") == 0 && !config.argv[1]);
+		CHECK(memchr(reason.text, '\0', sizeof(reason.text)));
+	} else {
+		size_t count = 0;
+		while (config.argv[count]) {
+			CHECK(strcmp(config.argv[count],
+				     json_string_value(json_array_get(array, count))) == 0);
+			count++;
+		}
+		CHECK(count == json_array_size(array) && count > 0 && *config.argv[0]);
+	}
+	json_decref(array);
+	config_finish(&config);
+}
+
+static bool is_good(const char *assignment)
+{
+	static const char *const early[] = { "ENV=", "BASH_ENV=" };
+	size_t length = strcspn(assignment, "=");
+	if (!assignment[length] || !length || isdigit((unsigned char)*assignment) ||
+	    strncasecmp(assignment, "LD_", 3) == 0 || strncasecmp(assignment, "DYLD_", 5) == 0)
+		return false;
+	for (size_t i = 0; i < 2; i++)
+		if (strncasecmp(assignment, early[i], strlen(early[i])) == 0)
+			return false;
+	return strspn(assignment, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				  "0123456789_.-") == length;
+}
+
+static size_t count_name(char **vector, const char *assignment, const char **value)
+{
+	size_t length = strcspn(assignment, "=") + 1, count = 0;
+	for (; *vector; vector++)
+		if (strncmp(*vector, assignment, length) == 0) {
+			*value = *vector + length;
+			count++;
+		}
+	return count;
+}
+
+/* The last good assignment of each name is what the program gets, and nothing else. */
+static void check_environment(const struct environ *environ, char **given, size_t count)
+{
+	const char *value;
+	char **vector = environ_vector(environ, "/some/where");
+	CHECK(vector);
+	for (size_t i = count; i > 0; i--) {
+		size_t length = strcspn(given[i - 1], "=") + 1;
+		bool later = false;
+		for (size_t j = i; j < count; j++)
+			later |= strncmp(given[j], given[i - 1], length) == 0;
+		CHECK(count_name(vector, given[i - 1], &value) == 1);
+		CHECK(later || strcmp(value, given[i - 1] + length) == 0);
+	}
+	for (char **at = vector; *at; at++)
+		CHECK(count_name(vector, *at, &value) == 1);
+	CHECK(count_name(vector, "PATH=", &value) == 1);
+	CHECK(count_name(vector, "PWD=", &value) == 1);
+	environ_free_vector(vector);
+}
+
+enum { ASSIGNMENTS = 64 };
+
+static void check_assignments(struct fuzz_input *input)
+{
+	struct environ environ = { 0 }, copy;
+	char *given[ASSIGNMENTS];
+	size_t count = 0;
+	while (input->size && count < ASSIGNMENTS) {
+		char *assignment = fuzz_string(input, '\0');
+		int error = environ_set(&environ, assignment);
+		CHECK(error == (is_good(assignment) ? 0 : -EINVAL) || error == -E2BIG);
+		if (error == 0)
+			given[count++] = assignment;
+		else
+			free(assignment);
+	}
+	check_environment(&environ, given, count);
+	CHECK(environ_copy(&copy, &environ) == 0);
+	environ_finish(&environ);
+	check_environment(&copy, given, count);
+	environ_finish(&copy);
+	while (count)
+		free(given[--count]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input input = { data, size };
+	char *text = fuzz_string(&input, '\0');
+	if (*text)
+		check_argv(text);
+	free(text);
+	check_assignments(&input);
+	return 0;
+}

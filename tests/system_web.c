@@ -16,6 +16,8 @@ WEB_CASE(web, what_is_too_much)
 WEB_CASE(web, a_hundred_come_and_go)
 WEB_CASE(web, one_that_sleeps)
 WEB_CASE(web, modes_outlast_output)
+WEB_CASE(web, refused_ones_are_not_waited_for)
+WEB_CASE(web, removed_while_resized)
 
 /* It says so, and ends. */
 Test(web, the_mount_ends)

@@ -2,6 +2,7 @@
 """Runs untrusted code, with limits: session.py < CODE"""
 import json
 import os
+import signal
 import sys
 import tempfile
 
@@ -50,6 +51,7 @@ class Session:
 
 
 if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the session is removed
     with Session(['python3', '-I', '/workspace/code.py'], {'code.py': sys.stdin.buffer.read()},
                  memory='128M', processes=16, timeout='5s') as session:
         session.start()

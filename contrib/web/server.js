@@ -60,6 +60,7 @@ const HEADERS = {
 
 async function bodyOf(request) {
 	let text = '';
+	request.setEncoding('utf8');
 	for await (const chunk of request) {
 		text += chunk;
 		if (text.length > BODY_MAX)
@@ -226,10 +227,12 @@ export class Server {
 
 	// Sockets
 
+	// No time is limited from here on: one that is refused is not waited for to close its end.
 	upgrade(request, socket, head) {
 		const status = this.refusal(request);
 		socket.on('error', () => socket.destroy());
 		if (status) {
+			socket.once('finish', () => socket.destroy());
 			socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n` +
 				   'Content-Length: 0\r\n\r\n');
 			return;

@@ -98,7 +98,7 @@ export class Viewer {
 	async claim([rows, cols]) {
 		try {
 			await this.mount.write(this.name, 'size', `${rows} ${cols}\n`);
-			this.onResize();
+			await this.onResize();
 		} catch (error) {
 			this.trouble(error);
 		}
@@ -134,7 +134,7 @@ export class Viewer {
 			this.typedBytes = 0;
 			this.trouble(await this.mount.explained(this.name, error));
 		}
-		await file?.close();
+		await file?.close().catch(() => {});
 		this.passing = false;
 		if (this.typed.length && !this.closed)
 			this.passOn();

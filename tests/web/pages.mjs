@@ -194,6 +194,18 @@ export const pages = {
 		assert.deepEqual(two.complaints, []);
 	},
 
+	// Nor is a mode that has the terminal tell of its focus at once.
+	async a_reload_tells_nothing(web, browser) {
+		const script = 'stty -icanon -echo; printf "\\033[?1004h\\033[?1004l"; echo ready; cat -v';
+		start('a', `argv ${JSON.stringify(['sh', '-c', script])}\n`);
+		read('a/wait/match@0:ready');
+		const page = await look(browser, web, 'a');
+		await shows(page, 'ready');
+		await page.type('xyz');
+		await shows(page, 'xyz');
+		assert.equal((await page.evaluate(screen)).trim(), 'ready\nxyz');
+	},
+
 	async a_flood(web, browser) {
 		start('a', BASH);
 		const page = await look(browser, web, 'a');

@@ -2,7 +2,7 @@
 // What the web terminal answers to requests that no page of its own would make, and to many.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { make, MOUNT, read, start, until, Watcher, Web } from './server.mjs';
@@ -189,6 +189,40 @@ export const requests = {
 			assert.ok(watcher.bytes < 2e6, `${watcher.bytes}`);
 			await watcher.close();
 		}
+	},
+
+	// Nothing limits the time of a connection that has asked for a WebSocket.
+	async refused_ones_are_not_waited_for(web) {
+		const before = web.descriptors();
+		const asked = `GET /list HTTP/1.1\r\nHost: ${web.host}\r\nConnection: Upgrade\r\n` +
+			'Upgrade: websocket\r\n\r\n';
+		const all = Array.from({ length: 300 }, () =>
+			connect({ host: '127.0.0.1', port: web.port, allowHalfOpen: true }));
+		for (const socket of all)
+			socket.on('error', () => {}).resume().write(asked);
+		await until(() => all.every(socket => socket.readableEnded || socket.destroyed), 'refusals');
+		await until(() => web.descriptors() <= before, 'what was before');
+		assert.equal((await web.ask('GET', '/sessions')).status, 404);
+		all.forEach(socket => socket.destroy());
+	},
+
+	// A session goes while its size changes: its viewers hear of it, and no other does.
+	async removed_while_resized(web) {
+		make('other');
+		for (let round = 0; round < 20; round++) {
+			start('a', 'command sleep 60\n');
+			const three = await Promise.all([1, 2, 3].map(() => Watcher.open(web, 'a')));
+			await until(() => three.every(each => each.told.live), 'three that see all');
+			const first = once(three[0].socket, 'message');
+			for (let rows = 20; rows < 80; rows++)
+				three.forEach(({ socket }) => socket.send(`{"size":[${rows},80]}`));
+			await first;
+			rmdirSync(`${MOUNT}/a`);
+			await until(() => three.every(each => each.told.over), 'the end');
+			await Promise.all(three.map(each => each.close()));
+		}
+		assert.ok((await Watcher.open(web, 'other')).socket);
+		assert.equal(web.child.exitCode, null);
 	},
 
 	async the_mount_ends(web) {

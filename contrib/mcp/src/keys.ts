@@ -43,7 +43,8 @@ export function keyBytes(key: string): string {
 		.replace(/[+_]/g, '-')
 		.replace(/^control-/, 'ctrl-')
 		.replace(/^meta-/, 'alt-');
-	const bytes = KEYS[name] ?? (name === 'return' ? '\r' : name === 'esc' ? '\x1b' : undefined);
+	const known = Object.hasOwn(KEYS, name) ? KEYS[name] : undefined;
+	const bytes = known ?? (name === 'return' ? '\r' : name === 'esc' ? '\x1b' : undefined);
 	if (bytes !== undefined) return bytes;
 	const control = /^ctrl-([a-z@[\\\]^]|space|-)$/.exec(name)?.[1];
 	if (control === 'space') return '\0';

@@ -124,6 +124,10 @@ export const keys_signals_and_sizes = () =>
 			await a.fails('send_input', { session: 'k', keys: ['hyper-x'] }),
 			/unknown key 'hyper-x'.*ctrl-X/,
 		);
+		assert.match(
+			await a.fails('send_input', { session: 'k', keys: ['constructor'] }),
+			/unknown key 'constructor'/,
+		);
 		await a.call('resize', { session: 'k', rows: 50, columns: 132 });
 		await a.call('signal', { session: 'k', signal: 'USR1' });
 		await a.call('send_input', { session: 'k', text: 'z' });

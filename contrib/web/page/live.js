@@ -21,7 +21,7 @@ export class Live {
 		this.live = this.lead = this.over = false;
 		restrainAnswers(this.terminal, () => this.live && this.lead);
 		this.terminal.attachCustomKeyEventHandler(onKey);
-		this.terminal.onData(text => this.type(encoder.encode(text)));
+		this.terminal.onData(text => this.says(text) && this.type(encoder.encode(text)));
 		this.terminal.onBinary(text => this.type(Uint8Array.from(text, c => c.charCodeAt(0))));
 		this.terminal.textarea.addEventListener('focus', () => this.claim());
 		this.socket = connect(`/view/${name}`);
@@ -45,6 +45,11 @@ export class Live {
 	send(message) {
 		if (this.socket.readyState === WebSocket.OPEN)
 			this.socket.send(message);
+	}
+
+	// Mode 1004, drawn anew from what was printed once, has the terminal tell of its focus at once.
+	says(text) {
+		return this.live || (text !== '\x1b[I' && text !== '\x1b[O');
 	}
 
 	type(bytes) {

@@ -360,9 +360,14 @@ bool pool_claim(struct pool *pool, struct mimobox_session *session)
 	while (waiting && !(waiting->ready && waiting->workspace && !waiting->claimant &&
 			    is_for(waiting, session->uid, session->gid)))
 		waiting = waiting->next;
-	if (!waiting ||
-	    workspace_rename(waiting->workspace, session->name, &session->workspace) < 0)
+	if (!waiting)
 		return false;
+	if (workspace_rename(waiting->workspace, session->name, &session->workspace) < 0) {
+		discard(waiting); /* somebody has tidied up there: another takes its place */
+		if (!pool->held)
+			refill_in(pool, REFILL_NS);
+		return false;
+	}
 	free(waiting->workspace);
 	waiting->workspace = NULL;
 	waiting->claimant = session;

@@ -37,9 +37,12 @@ struct scheduling {
 
 void privileges_shorten_turns(void)
 {
-	struct scheduling scheduling = {
-		.size = sizeof(scheduling), .policy = SCHED_OTHER, .runtime = 100000 /* the least */
-	};
+	struct scheduling scheduling = { 0 };
+	/* The rest, nice(2) above all, stays what somebody has chosen. */
+	if (syscall(SYS_sched_getattr, 0, &scheduling, sizeof(scheduling), 0) < 0 ||
+	    scheduling.policy != SCHED_OTHER)
+		return;
+	scheduling.runtime = 100000; /* the least */
 	(void)syscall(SYS_sched_setattr, 0, &scheduling, 0);
 }
 

@@ -318,8 +318,10 @@ static int take_clone(struct mimobox_session *session, int result, const int *de
 			start_log_failure(session, &report);
 		return error;
 	}
-	sandbox_give(&session->sandbox, session->plan); /* or it has ended, which is to be seen */
-	return watch_start(session);
+	error = watch_start(session);
+	if (error == 0 && session->start_result == -EINPROGRESS)
+		sandbox_give(&session->sandbox, session->plan); /* or it has ended: on_end() */
+	return error;
 }
 
 void session_cloned(void *data, int result, const int *descriptors)
@@ -367,7 +369,7 @@ int mimobox_session_start(struct mimobox_session *session)
 	}
 	session->state = MIMOBOX_STARTING;
 	session->start_result = -EINPROGRESS;
-	session->exec_seen = session->status_told = session->gone = false;
+	session->exec_seen = session->status_told = session->gone = session->swept = false;
 	session->reason = END_NONE;
 	session->box->live++;
 	mimobox_session_ref(session);

@@ -32,9 +32,10 @@ int spawner_raise_loopback(void)
 static void make_network(void *context)
 {
 	struct spawner *spawner = context;
-	if (spawner->host < 0 || spawner->fresh)
+	if (spawner->host < 0 || spawner->fresh || unshare(CLONE_NEWNET) < 0)
 		return;
-	spawner->fresh = unshare(CLONE_NEWNET) == 0 && spawner_raise_loopback() == 0;
+	spawner->away = true;
+	spawner->fresh = spawner_raise_loopback() == 0;
 }
 
 static void begin(void *context)
@@ -53,8 +54,10 @@ static int choose_network(struct spawner *spawner, const struct sandbox_shape *s
 	spawner->fresh = false;
 	if (shape->own_network)
 		*flags |= fresh ? 0 : CLONE_NEWNET;
-	else if (spawner->host >= 0 && setns(spawner->host, CLONE_NEWNET) < 0)
+	else if (spawner->away && setns(spawner->host, CLONE_NEWNET) < 0)
 		return -errno;
+	else
+		spawner->away = false;
 	return 0;
 }
 

@@ -19,6 +19,7 @@ struct spawner {
 	struct init_setup *setup; /* borrowed, as is the next */
 	struct cgroups *cgroups;
 	int host;   /* the daemon's network namespace; -1: no other is made ahead */
+	bool away;  /* it is not in the daemon's any more */
 	bool fresh; /* it is in a network namespace in which nobody has been */
 };
 

@@ -125,6 +125,8 @@ static int take_over(struct mimobox_session *session, int plan, struct start_rep
 	box_limits(&session->config, &limits);
 	int error = cgroup_limit(session->box->cgroups, sandbox->group, &sandbox->limits, &limits,
 				 &what);
+	if (error == 0)
+		sandbox->limits = limits;
 	*report = (struct start_report){ .stage = STAGE_CGROUP };
 	strncpy(report->what, what, sizeof(report->what) - 1);
 	if (error == 0 && session->run_uid != sandbox->shape.uid) {

@@ -94,3 +94,16 @@ Test(privileges, limits_are_hard)
 	child_passes(limit, &(struct rlimit[]){ { 77, 77 }, { 12345, 12345 } });
 	child_passes(limit, &(struct rlimit[]){ { 1024, 1024 }, { RLIM_INFINITY, RLIM_INFINITY } });
 }
+
+static void shorten(const void *data)
+{
+	(void)data;
+	CHECK(setpriority(PRIO_PROCESS, 0, 5) == 0);
+	privileges_shorten_turns();
+	CHECK(getpriority(PRIO_PROCESS, 0) == 5);
+}
+
+Test(privileges, shorter_turns_leave_the_priority)
+{
+	child_passes(shorten, NULL);
+}

@@ -432,6 +432,62 @@ Test(pool, claims_are_bounded)
 	cr_expect_eq(counter("pool-hits") + counter("pool-misses"), 6);
 }
 
+/* Somebody tidies up among the workspaces: those that wait without one make way for others. */
+Test(pool, a_workspace_that_is_tidied_away)
+{
+	const unsigned one = 1;
+	int status;
+
+	start_daemon("1");
+	sh(text("rmdir %s/.*-*", fixture.workspaces));
+	session_run("a", "command exit 3\n", &status);
+	cr_assert_eq(status, 3);
+	cr_assert_eq(rmdir(at("a")), 0);
+	cr_assert(await(sandboxes_are, &one, 15000));
+	cr_assert(await(ready_is, &one, 15000));
+	session_run("b", "command exit 4\n", &status);
+	cr_assert_eq(status, 4);
+	cr_expect_eq(counter("pool-hits"), 1);
+}
+
+/* The mounts of each attempt go with it. */
+Test(pool, starts_that_fail_leave_no_mounts)
+{
+	char *count;
+	int status;
+
+	start_daemon("0");
+	count = text("ls -l /proc/%d/fd | grep -c mnt: || true", fixture.daemon);
+	session_make("a");
+	put_all("a/config", "argv [\"/nonexistent\"]\n");
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(put("a/ctl", "start\n"), -ENOENT);
+	put_all("a/config", "command umask\nends last-process\n");
+	put_all("a/ctl", "start\n");
+	cr_assert_eq(session_exit("a"), 0);
+	cr_assert_eq(rmdir(at("a")), 0);
+	session_run("b", "command exit 5\n", &status);
+	cr_assert_eq(rmdir(at("b")), 0);
+	cr_expect_str_eq(sh(count), "0\n");
+}
+
+/* Whatever the daemon's own is, and whoever ends the session. */
+Test(pool, every_command_has_the_same_umask)
+{
+	static const char *const ends[] = { "command", "last-process" };
+	mode_t before = umask(0);
+	int status;
+
+	start_daemon("0");
+	umask(before);
+	for (int i = 0; i < 2; i++) {
+		char *config = text("ends %s\ncommand umask\n", ends[i]);
+
+		cr_expect_str_eq(session_run("a", config, &status), "0022\n", "%s", ends[i]);
+		cr_assert_eq(rmdir(at("a")), 0);
+	}
+}
+
 /* One that is removed, or wants another kind, gives its sandbox up. */
 Test(pool, a_claim_is_given_up)
 {

@@ -141,7 +141,7 @@ uid_t box_identity(struct mimobox *box)
 static bool can_be_sealed(const struct mimobox *box, const struct access *access)
 {
 	size_t length = box->workspaces ? strlen(box->workspaces) : 0;
-	return access->path_count == 0 && access->port_count == 0 &&
+	return access->path_count == 0 && access->network != NETWORK_TCP &&
 	       (access->network == NETWORK_NONE || !box->resolver) &&
 	       length + SESSION_NAME_MAX + sizeof("/-XXXXXX") <= SANDBOX_WORKSPACE_MAX;
 }

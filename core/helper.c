@@ -22,11 +22,14 @@
 /* One that is stopped, say, would have everybody wait; the next who asks gets another. */
 #define PATIENCE_NS UINT64_C(5000000000)
 
-/* One that waits for an answer. */
+/* One that waits for an answer; with its question, for as long as there is no room for that. */
 struct asker {
 	helper_fn fn;
 	void *data;
 	struct asker *next;
+	int descriptors[MESSAGE_DESCRIPTORS];
+	unsigned count;
+	char message[];
 };
 
 struct helper {
@@ -36,6 +39,7 @@ struct helper {
 	int socket;
 	struct loop_source *source;
 	struct asker *first, **last;
+	struct asker *unsent;       /* the first of those whose questions were not sent yet */
 	struct loop_timer patience; /* with the work that is at hand */
 };
 
@@ -126,6 +130,46 @@ static void wait_for_first(struct helper *helper)
 		loop_timer_arm(&helper->patience, PATIENCE_NS);
 }
 
+static int send_question(struct helper *helper, const struct asker *asker, const int *descriptors)
+{
+	return message_send(helper->socket, asker->message, helper->kind->message_size, descriptors,
+			    asker->count, MSG_DONTWAIT);
+}
+
+static void drop_question(struct asker *asker)
+{
+	close_all(asker->descriptors, asker->count);
+	asker->count = 0;
+}
+
+/* Each answer means that there is room for one more. */
+static void send_more(struct helper *helper)
+{
+	while (helper->unsent && helper->socket >= 0) {
+		struct asker *asker = helper->unsent;
+		if (send_question(helper, asker, asker->descriptors) < 0)
+			return; /* in a moment; or it has ended, and on_answer() comes */
+		drop_question(asker);
+		helper->unsent = asker->next;
+	}
+}
+
+/* The descriptors are the caller's, and will be gone. */
+static int keep_question(struct helper *helper, struct asker *asker, const int *descriptors)
+{
+	for (unsigned i = 0; i < asker->count; i++) {
+		asker->descriptors[i] = fcntl(descriptors[i], F_DUPFD_CLOEXEC, 0);
+		if (asker->descriptors[i] < 0) {
+			int error = -errno;
+			close_all(asker->descriptors, i);
+			return error;
+		}
+	}
+	if (!helper->unsent)
+		helper->unsent = asker;
+	return 0;
+}
+
 static void tell_first(struct helper *helper, int result, const int *descriptors)
 {
 	struct asker *asker = helper->first;
@@ -133,6 +177,7 @@ static void tell_first(struct helper *helper, int result, const int *descriptors
 	if (!helper->first)
 		helper->last = &helper->first;
 	wait_for_first(helper);
+	send_more(helper);
 	helper_fn fn = asker->fn;
 	void *data = asker->data;
 	free(asker);
@@ -158,6 +203,9 @@ static void give_up(struct helper *helper, int error)
 {
 	struct asker **end = helper->last;
 	stop(helper);
+	for (struct asker *asker = helper->unsent; asker; asker = asker->next)
+		drop_question(asker);
+	helper->unsent = NULL;
 	for (bool more = helper->first; more;) {
 		more = &helper->first->next != end;
 		tell_first(helper, error, (const int[]){ -1, -1, -1 });
@@ -237,6 +285,10 @@ void helper_destroy(struct helper *helper)
 	loop_timer_disarm(&helper->patience);
 	for (struct asker *asker = helper->first, *next; asker; asker = next) {
 		next = asker->next;
+		if (asker == helper->unsent) {
+			drop_question(asker);
+			helper->unsent = next;
+		}
 		free(asker);
 	}
 	free(helper);
@@ -246,17 +298,23 @@ int helper_ask(struct helper *helper, const void *message, const int *descriptor
 	       helper_fn fn, void *data)
 {
 	int error = helper->socket < 0 ? start(helper) : 0; /* it was killed: another */
-	struct asker *asker = error < 0 ? NULL : malloc(sizeof(*asker));
+	size_t size = helper->kind->message_size;
+	struct asker *asker = error < 0 ? NULL : malloc(sizeof(*asker) + size);
 	if (error == 0 && !asker)
 		error = -ENOMEM;
-	if (error == 0)
-		error = message_send(helper->socket, message, helper->kind->message_size,
-				     descriptors, count, MSG_DONTWAIT);
+	if (error < 0)
+		return error;
+	*asker = (struct asker){ .fn = fn, .data = data, .count = count };
+	memcpy(asker->message, message, size);
+	error = helper->unsent ? -EAGAIN : send_question(helper, asker, descriptors);
+	if (error == -EAGAIN && helper->first)
+		error = keep_question(helper, asker, descriptors);
+	else
+		asker->count = 0;
 	if (error < 0) {
 		free(asker);
 		return error;
 	}
-	*asker = (struct asker){ .fn = fn, .data = data };
 	*helper->last = asker;
 	helper->last = &asker->next;
 	if (helper->first == asker)

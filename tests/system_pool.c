@@ -585,3 +585,33 @@ Test(pool, no_two_have_one_network)
 		fixture_daemon_ended(SIGTERM);
 	}
 }
+
+/* More at once than fit into the way to who makes them. */
+Test(pool, a_burst_of_starts)
+{
+	static const char burst[] =
+		"import os, threading\n"
+		"failed = []\n"
+		"def start(i):\n"
+		"    ctl = os.open(f'{M}/s{i}/ctl', os.O_WRONLY)\n"
+		"    go.wait()\n"
+		"    try: os.write(ctl, b'start\\n')\n"
+		"    except OSError as e: failed.append(e.errno)\n"
+		"M, N = os.environ['M'], 250\n"
+		"go = threading.Barrier(N)\n"
+		"for i in range(N):\n"
+		"    os.mkdir(f'{M}/s{i}')\n"
+		"    open(f'{M}/s{i}/config', 'w').write('argv [\"/bin/true\"]\\n')\n"
+		"all = [threading.Thread(target=start, args=(i,)) for i in range(N)]\n"
+		"for t in all: t.start()\n"
+		"for t in all: t.join()\n"
+		"ends = [open(f'{M}/s{i}/exit').read() for i in range(N) if not failed]\n"
+		"print(failed, set(ends))\n";
+	char *script = text("%s/burst.py", fixture.dir);
+
+	start_daemon("0");
+	outside_file(script, burst, ROOT, 0644);
+	cr_expect_str_eq(sh(text("python3 %s", script)), "[] {'0\\n'}\n");
+	sh("rmdir $M/s[0-9]*");
+	cr_assert_eq(unlink(script), 0);
+}

@@ -331,6 +331,8 @@ void session_cloned(void *data, int result, const int *descriptors)
 	close(session->plan);
 	session->plan = -1;
 	if (error == 0) {
+		/* Others' turns to be cloned are no time of its own. */
+		loop_timer_arm(&session->kill_timer, START_PATIENCE_NS);
 		if (session->start_result != -EINPROGRESS) /* it was killed meanwhile */
 			sandbox_kill(&session->sandbox);
 		return;
@@ -373,7 +375,8 @@ int mimobox_session_start(struct mimobox_session *session)
 	session->reason = END_NONE;
 	session->box->live++;
 	mimobox_session_ref(session);
-	loop_timer_arm(&session->kill_timer, START_PATIENCE_NS);
+	if (session->sandbox.pidfd >= 0)
+		loop_timer_arm(&session->kill_timer, START_PATIENCE_NS);
 	return -EINPROGRESS;
 }
 

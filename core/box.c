@@ -429,6 +429,7 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 	const char *what = "event loop";
 	int error = loop_create(&box->loop);
 	if (error == 0) {
+		attention_init(&box->attention, box->loop);
 		what = "cgroups";
 		error = cgroups_create(&box->cgroups);
 	}

@@ -6,6 +6,68 @@
 #define MOMENT_NS UINT64_C(50000000)
 #define USED_MAX_NS UINT64_C(25000000)
 #define WITHOUT_NS UINT64_C(500000000)
+#define LATELY_NS UINT64_C(1000000000)
+#define HOLD_NS UINT64_C(1000000)
+/* Of the time in which somebody types all the time, a quarter is the floods'. */
+#define CREDIT_MAX_NS INT64_C(6000000)
+enum { CREDIT_TIMES = 3 };
+
+/* All sessions */
+
+static void let_go(struct attention *attention)
+{
+	if (!attention->awaited)
+		return;
+	uint64_t now = loop_now();
+	attention->credit -= (int64_t)(now - attention->since);
+	attention->since = now;
+	attention->awaited = NULL;
+	loop_timer_disarm(&attention->hold);
+	loop_hold(attention->loop, false);
+}
+
+static void on_hold(void *data)
+{
+	let_go(data);
+}
+
+void attention_init(struct attention *attention, struct loop *loop)
+{
+	*attention = (struct attention){ .loop = loop };
+	loop_timer_init(&attention->hold, loop, on_hold, attention);
+}
+
+void attention_flood(struct attention *attention, bool more)
+{
+	attention->floods += more ? 1 : -1u;
+}
+
+bool attention_lately(const struct attention *attention)
+{
+	return attention->typed && loop_now() - attention->typed < LATELY_NS;
+}
+
+static void await(struct attention *attention, const struct mimobox_session *session, uint64_t now)
+{
+	attention->typed = now;
+	if (attention->awaited) {
+		attention->awaited = session;
+		return;
+	}
+	/* a flood is no answer, and none is waited for of it */
+	if (attention->floods == 0 || session->streams[MIMOBOX_STDOUT].flood)
+		return;
+	attention->credit += CREDIT_TIMES * (int64_t)(now - attention->since);
+	if (attention->credit > CREDIT_MAX_NS)
+		attention->credit = CREDIT_MAX_NS;
+	attention->since = now;
+	if (attention->credit <= 0 || loop_timer_arm(&attention->hold, HOLD_NS) < 0)
+		return;
+	attention->awaited = session;
+	loop_hold(attention->loop, true);
+}
+
+/* One session */
 
 static void turn(struct mimobox_session *session, bool on)
 {
@@ -20,8 +82,13 @@ static void on_timer(void *data)
 	if (!favour->on)
 		return; /* it may be had again */
 	uint64_t used = cgroup_cpu_time(session->box->cgroups, session->sandbox.group);
+	bool computes = used - favour->used > USED_MAX_NS;
+	favour->used = used;
+	if (!computes && loop_now() - favour->typed < MOMENT_NS &&
+	    loop_timer_arm(&favour->timer, MOMENT_NS) == 0)
+		return;
 	turn(session, false);
-	if (used - favour->used > USED_MAX_NS)
+	if (computes)
 		loop_timer_arm(&favour->timer, WITHOUT_NS);
 }
 
@@ -30,7 +97,7 @@ void favour_init(struct mimobox_session *session)
 	loop_timer_init(&session->favour.timer, session->box->loop, on_timer, session);
 }
 
-void favour_typed(struct mimobox_session *session)
+void favour_started(struct mimobox_session *session)
 {
 	struct favour *favour = &session->favour;
 	if (loop_timer_armed(&favour->timer) || loop_timer_arm(&favour->timer, MOMENT_NS) < 0)
@@ -39,7 +106,21 @@ void favour_typed(struct mimobox_session *session)
 	turn(session, true);
 }
 
+void favour_typed(struct mimobox_session *session)
+{
+	session->favour.typed = loop_now();
+	await(&session->box->attention, session, session->favour.typed);
+	favour_started(session);
+}
+
+void favour_answered(struct mimobox_session *session)
+{
+	if (session->box->attention.awaited == session)
+		let_go(&session->box->attention);
+}
+
 void favour_stop(struct mimobox_session *session)
 {
+	favour_answered(session);
 	loop_timer_disarm(&session->favour.timer);
 }

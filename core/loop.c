@@ -4,6 +4,9 @@
  * thousands of sessions with a timeout cost one descriptor, and so that the whole loop can be
  * nested in another program's (its descriptor becomes readable when a timer is due).
  *
+ * Sources that can wait are on an epoll descriptor of their own inside of it, from which one is
+ * taken a round: so whatever else is ready has its turn in between.
+ *
  * A source that is removed stays allocated until the batch of events at hand is done: an event
  * that was already fetched for it finds `removed` set and is skipped.
  */
@@ -24,12 +27,14 @@ struct loop_source {
 	loop_source_fn fn;
 	void *data;
 	int fd;
+	int epoll_fd; /* the one that it is on */
+	uint32_t events;
 	bool removed;
 	struct loop_source *next_removed;
 };
 
 struct loop {
-	int epoll_fd;
+	int epoll_fd, later_fd;
 	int timer_fd;
 	struct loop_source *removed;
 	struct loop_timer **heap;
@@ -51,15 +56,21 @@ int loop_create(struct loop **out)
 	if (!loop)
 		return -ENOMEM;
 	int error;
-	loop->timer_fd = -1;
+	loop->timer_fd = loop->later_fd = -1;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd < 0)
+		goto fail;
+	loop->later_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->later_fd < 0)
 		goto fail;
 	loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (loop->timer_fd < 0)
 		goto fail;
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->timer_fd, &event) < 0)
+		goto fail;
+	event.data.ptr = loop;
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->later_fd, &event) < 0)
 		goto fail;
 	*out = loop;
 	return 0;
@@ -85,6 +96,8 @@ void loop_destroy(struct loop *loop)
 	free_removed(loop);
 	if (loop->timer_fd >= 0)
 		close(loop->timer_fd);
+	if (loop->later_fd >= 0)
+		close(loop->later_fd);
 	if (loop->epoll_fd >= 0)
 		close(loop->epoll_fd);
 	free(loop->heap);
@@ -96,19 +109,28 @@ int loop_fd(const struct loop *loop)
 	return loop->epoll_fd;
 }
 
+static int control(const struct loop_source *source, int operation)
+{
+	struct epoll_event event = { .events = source->events, .data.ptr = (void *)source };
+	return epoll_ctl(source->epoll_fd, operation, source->fd, &event) < 0 ? -errno : 0;
+}
+
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_source_fn fn, void *data,
 	     struct loop_source **out)
 {
 	struct loop_source *source = calloc(1, sizeof(*source));
 	if (!source)
 		return -ENOMEM;
-	source->loop = loop;
-	source->fd = fd;
-	source->fn = fn;
-	source->data = data;
-	struct epoll_event event = { .events = events, .data.ptr = source };
-	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-		int error = -errno;
+	*source = (struct loop_source){
+		.loop = loop,
+		.fn = fn,
+		.data = data,
+		.fd = fd,
+		.epoll_fd = loop->epoll_fd,
+		.events = events,
+	};
+	int error = control(source, EPOLL_CTL_ADD);
+	if (error < 0) {
 		free(source);
 		return error;
 	}
@@ -118,9 +140,33 @@ int loop_add(struct loop *loop, int fd, uint32_t events, loop_source_fn fn, void
 
 int loop_modify(struct loop_source *source, uint32_t events)
 {
-	struct epoll_event event = { .events = events, .data.ptr = source };
-	return epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &event) < 0 ? -errno
-											: 0;
+	source->events = events;
+	return control(source, EPOLL_CTL_MOD);
+}
+
+void loop_again(struct loop_source *source)
+{
+	(void)control(source, EPOLL_CTL_MOD);
+}
+
+/* Where it cannot be had on the other, it stays on its own. */
+void loop_later(struct loop_source *source, bool later)
+{
+	struct loop *loop = source->loop;
+	int from = source->epoll_fd, to = later ? loop->later_fd : loop->epoll_fd;
+	if (from == to)
+		return;
+	source->epoll_fd = to;
+	if (control(source, EPOLL_CTL_ADD) < 0)
+		source->epoll_fd = from;
+	else
+		epoll_ctl(from, EPOLL_CTL_DEL, source->fd, NULL);
+}
+
+void loop_hold(struct loop *loop, bool hold)
+{
+	struct epoll_event event = { .events = hold ? 0 : EPOLLIN, .data.ptr = loop };
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, loop->later_fd, &event);
 }
 
 void loop_remove(struct loop_source *source)
@@ -128,7 +174,7 @@ void loop_remove(struct loop_source *source)
 	if (!source)
 		return;
 	assert(!source->removed);
-	epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+	epoll_ctl(source->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
 	if (!source->loop->dispatching) {
 		free(source);
 		return;
@@ -241,6 +287,21 @@ static void run_timers(struct loop *loop)
 	set_timer_fd(loop);
 }
 
+static void run_source(const struct epoll_event *event)
+{
+	struct loop_source *source = event->data.ptr;
+	if (!source->removed)
+		source->fn(source->data, event->events);
+}
+
+/* The kernel puts the one that it has told of behind the others that are ready. */
+static void run_later(struct loop *loop)
+{
+	struct epoll_event event;
+	if (epoll_wait(loop->later_fd, &event, 1, 0) == 1)
+		run_source(&event);
+}
+
 int loop_dispatch(struct loop *loop, int timeout_ms)
 {
 	assert(!loop->dispatching);
@@ -248,14 +309,18 @@ int loop_dispatch(struct loop *loop, int timeout_ms)
 	int count = epoll_wait(loop->epoll_fd, events, BATCH, timeout_ms);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
+	bool later = false;
 	loop->dispatching = true;
 	for (int i = 0; i < count; i++) {
-		struct loop_source *source = events[i].data.ptr;
-		if (!source)
+		if (!events[i].data.ptr)
 			run_timers(loop);
-		else if (!source->removed)
-			source->fn(source->data, events[i].events);
+		else if (events[i].data.ptr == loop)
+			later = true;
+		else
+			run_source(&events[i]);
 	}
+	if (later)
+		run_later(loop);
 	loop->dispatching = false;
 	free_removed(loop);
 	return 0;

@@ -39,6 +39,12 @@ int loop_add(struct loop *loop, int fd, uint32_t events, loop_source_fn fn, void
 	     struct loop_source **out);
 int loop_modify(struct loop_source *source, uint32_t events);
 void loop_remove(struct loop_source *source); /* NULL is fine */
+/* With EPOLLET: there is more, and it is to be called again, behind others. */
+void loop_again(struct loop_source *source);
+/* One that can wait: of all those, one is called a round, after what cannot. */
+void loop_later(struct loop_source *source, bool later);
+/* Those that can wait do, until they are let go. */
+void loop_hold(struct loop *loop, bool hold);
 
 void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_fn fn, void *data);
 /* Arms anew, `ns` from now. 0 or -ENOMEM. */

@@ -35,14 +35,14 @@ struct scheduling {
 	uint64_t runtime, deadline, period; /* ns */
 };
 
-void privileges_shorten_turns(void)
+void privileges_set_turns(uint64_t ns)
 {
 	struct scheduling scheduling = { 0 };
 	/* The rest, nice(2) above all, stays what somebody has chosen. */
 	if (syscall(SYS_sched_getattr, 0, &scheduling, sizeof(scheduling), 0) < 0 ||
 	    scheduling.policy != SCHED_OTHER)
 		return;
-	scheduling.runtime = 100000; /* the least */
+	scheduling.runtime = ns;
 	(void)syscall(SYS_sched_setattr, 0, &scheduling, 0);
 }
 

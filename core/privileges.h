@@ -10,11 +10,14 @@
 int privileges_limit(uint64_t open_files, uint64_t file_size);
 
 /*
- * Short turns on a processor, for all that is forked from now on: one who computes then lets go as
- * soon as somebody else's key has to be echoed. Where the kernel has none (before Linux 6.12) it
- * is as it is.
+ * How long, in ns, a process and all that is forked from it computes before it is another's turn
+ * (sched_setattr(2)). With short ones it lets go as soon as somebody else's key has to be echoed.
+ * Sessions have longer ones than a tick: with less, each overdraws its own so far that one that
+ * somebody types at finds half of the others before it in the kernel's order (EEVDF: their
+ * deadlines are missed). Where the kernel has none (before Linux 6.12) it is as it is.
  */
-void privileges_shorten_turns(void);
+enum { PRIVILEGES_SHORT_TURN = 100000, PRIVILEGES_LONG_TURN = 10000000 };
+void privileges_set_turns(uint64_t ns);
 
 /*
  * No core dumps, empty bounding and ambient capability sets, locked securebits, no_new_privs:

@@ -319,8 +319,10 @@ static int take_clone(struct mimobox_session *session, int result, const int *de
 		return error;
 	}
 	error = watch_start(session);
-	if (error == 0 && session->start_result == -EINPROGRESS)
+	if (error == 0 && session->start_result == -EINPROGRESS) {
+		favour_started(session);
 		sandbox_give(&session->sandbox, session->plan); /* or it has ended: on_end() */
+	}
 	return error;
 }
 

@@ -115,6 +115,7 @@ struct mimobox {
 	unsigned waiting; /* sandboxes of the pool's, until their ends */
 
 	struct stats stats;
+	struct attention attention;
 	uint64_t last_id, last_group;
 	uid_t last_identity;
 	unsigned count;     /* sessions in the set */

@@ -137,6 +137,7 @@ static int take_over(struct mimobox_session *session, int plan, struct start_rep
 	}
 	if (error == 0) {
 		report->stage = STAGE_CLONE;
+		favour_started(session);
 		error = sandbox_give(sandbox, plan);
 	}
 	close(plan);

@@ -23,6 +23,8 @@
 /* Until what was printed is written to the spool's file. */
 #define FLUSH_NS UINT64_C(50000000)
 #define MOMENT_NS UINT64_C(1000000)
+/* As long as that after a flood, another is expected. */
+#define CALM_NS UINT64_C(50000000)
 
 enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 16 * 1024 };
 
@@ -33,12 +35,24 @@ static void close_typing(struct mimobox_session *session);
 static void pause_stream(struct stream *stream, bool pause)
 {
 	if (stream->source && stream->paused != pause)
-		loop_modify(stream->source, pause ? 0 : EPOLLIN);
+		loop_modify(stream->source, pause ? 0 : EPOLLIN | EPOLLET);
 	stream->paused = pause;
+}
+
+static void set_flood(struct stream *stream, bool flood)
+{
+	stream->flooded = flood ? stream->session->last_output : 0;
+	if (stream->flood == flood)
+		return;
+	stream->flood = flood;
+	attention_flood(&stream->session->box->attention, flood);
+	if (stream->source)
+		loop_later(stream->source, flood);
 }
 
 static void close_stream(struct stream *stream)
 {
+	set_flood(stream, false);
 	loop_remove(stream->source);
 	stream->source = NULL;
 	if (stream->fd >= 0) {
@@ -84,9 +98,24 @@ static void reader_moved(struct output *output)
 static void tell(void *data)
 {
 	struct stream *stream = data;
+	if (stream->flood && stream->session->last_output - stream->flooded > CALM_NS)
+		set_flood(stream, false);
 	stream->untold = 0;
 	loop_timer_disarm(&stream->tell);
 	session_notify(stream->session, MIMOBOX_OUTPUT);
+	favour_answered(stream->session);
+}
+
+/* More in a moment than anybody types, or reads. */
+static bool is_flood(struct stream *stream, size_t size)
+{
+	uint64_t now = stream->session->last_output;
+	if (now - stream->moment >= MOMENT_NS) {
+		stream->moment = now;
+		stream->printed = 0;
+	}
+	stream->printed += size;
+	return stream->printed >= FLOOD_BYTES || loop_timer_armed(&stream->tell);
 }
 
 /*
@@ -97,7 +126,9 @@ static void tell(void *data)
 static void tell_in_time(struct stream *stream, size_t size)
 {
 	stream->untold += size;
-	bool flood = size >= FLOOD_BYTES || loop_timer_armed(&stream->tell);
+	bool flood = is_flood(stream, size);
+	if (flood)
+		set_flood(stream, true);
 	if (!flood || stream->untold >= PIECE_BYTES || stream->fd < 0)
 		tell(stream);
 	else if (!loop_timer_armed(&stream->tell) && loop_timer_arm(&stream->tell, MOMENT_NS) < 0)
@@ -116,8 +147,11 @@ static void note_time(struct stream *stream)
 		timeline_trim(&session->timeline, spool->start);
 }
 
-/* One batch, straight to where it is kept. False where there is nothing more to be had now. */
-static bool drain_batch(struct stream *stream, bool final)
+/*
+ * One batch, straight to where it is kept; all that there is of it, or what there is at once. False
+ * where there is nothing more to be had now.
+ */
+static bool drain_batch(struct stream *stream, bool final, bool all, size_t *total)
 {
 	struct mimobox_session *session = stream->session;
 	size_t room, allowed = final ? SIZE_MAX : output_room(&stream->output);
@@ -133,9 +167,8 @@ static bool drain_batch(struct stream *stream, bool final)
 		return false;
 	}
 	room = room < allowed ? room : allowed;
-	/* A writer that keeps up could go on for ever; then it is the turn of others. */
 	room = room < TURN_BYTES ? room : TURN_BYTES;
-	size_t size = terminal_drain(stream->fd, at, room, &ended);
+	size_t size = terminal_read(stream->fd, at, room, all, &ended);
 	if (size)
 		note_time(stream);
 	output_commit(&stream->output, size);
@@ -148,7 +181,27 @@ static bool drain_batch(struct stream *stream, bool final)
 			loop_timer_arm(&stream->flush, FLUSH_NS);
 		tell_in_time(stream, size);
 	}
+	*total += size;
 	return size == room && !ended;
+}
+
+/* A writer that keeps up could go on for ever; then it is the turn of others. */
+static void take_turn(struct stream *stream, bool final, bool all)
+{
+	size_t total = 0;
+	while (drain_batch(stream, final, all, &total))
+		if (total >= TURN_BYTES) {
+			if (stream->source)
+				loop_again(stream->source);
+			break;
+		}
+}
+
+static void drain(struct stream *stream)
+{
+	size_t total = 0;
+	while (drain_batch(stream, true, true, &total))
+		;
 }
 
 /*
@@ -159,10 +212,11 @@ static void on_stream(void *data, uint32_t events)
 {
 	struct stream *stream = data;
 	struct mimobox_session *session = mimobox_session_ref(stream->session);
-	bool final = session->state == MIMOBOX_DRAINING;
-	if ((events & (EPOLLIN | EPOLLHUP)) && (final || !stream->paused)) {
-		while (drain_batch(stream, final) && final)
-			;
+	const struct attention *attention = &session->box->attention;
+	if (session->state == MIMOBOX_DRAINING) {
+		drain(stream);
+	} else if ((events & (EPOLLIN | EPOLLHUP)) && !stream->paused) {
+		take_turn(stream, false, (events & EPOLLHUP) || !attention_lately(attention));
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		/* Reported also when nothing is asked for: then the end will read the rest. */
 		loop_remove(stream->source);
@@ -180,8 +234,7 @@ void streams_drain(struct mimobox_session *session)
 		if (stream->fd < 0)
 			continue;
 		pause_stream(stream, false);
-		while (drain_batch(stream, true))
-			;
+		drain(stream);
 	}
 }
 
@@ -327,8 +380,8 @@ void streams_open(struct mimobox_session *session, const int ends[3])
 		struct stream *stream = &session->streams[i];
 		stream->fd = ends[1 + i];
 		stream->paused = false;
-		if (stream->fd >= 0 && loop_add(session->box->loop, stream->fd, EPOLLIN, on_stream,
-						stream, &stream->source) < 0) {
+		if (stream->fd >= 0 && loop_add(session->box->loop, stream->fd, EPOLLIN | EPOLLET,
+						on_stream, stream, &stream->source) < 0) {
 			mimobox_session_log(session, "no memory to watch the output: ended");
 			session_kill(session, END_KILL);
 		}
@@ -359,12 +412,12 @@ void streams_finish(struct mimobox_session *session)
 	}
 }
 
-/* What the program had printed is read before: one batch is more than a terminal holds. */
+/* What the program had printed is read before: a turn is more than a terminal holds. */
 void streams_hang_up(struct mimobox_session *session)
 {
 	for (int i = 0; i < STREAMS; i++)
 		if (session->streams[i].fd >= 0)
-			drain_batch(&session->streams[i], true);
+			take_turn(&session->streams[i], true, true);
 	sandbox_control(&session->sandbox, CONTROL_HANGUP, 0);
 	streams_close(session);
 	session_notify(session, MIMOBOX_ROOM);

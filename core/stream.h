@@ -22,7 +22,11 @@ struct stream {
 	struct loop_source *source;
 	bool paused; /* it isn't read, for want of room */
 	bool disk_full;
-	size_t untold; /* bytes that nobody was told of yet */
+	bool flood;       /* it prints more than anybody reads: it can wait for a turn */
+	size_t untold;    /* bytes that nobody was told of yet */
+	uint64_t flooded; /* ns: when it did last; 0: not, lately */
+	uint64_t moment;  /* ns: the beginning of the latest, and the bytes printed in it */
+	size_t printed;
 	struct loop_timer tell, flush;
 };
 

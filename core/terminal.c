@@ -9,12 +9,12 @@
 #include <termios.h>
 #include <unistd.h>
 
-size_t terminal_drain(int master, char *data, size_t size, bool *ended)
+size_t terminal_read(int master, char *data, size_t size, bool all, bool *ended)
 {
 	size_t done = 0;
 	*ended = false;
 	/* A read gives 4,095 bytes at most, whatever there is. */
-	while (done < size) {
+	do {
 		ssize_t count = read(master, data + done, size - done);
 		if (count < 0 && errno == EINTR)
 			continue;
@@ -23,7 +23,7 @@ size_t terminal_drain(int master, char *data, size_t size, bool *ended)
 			break;
 		}
 		done += (size_t)count;
-	}
+	} while (all && done < size);
 	return done;
 }
 

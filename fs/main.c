@@ -131,7 +131,7 @@ static int prepare(struct server *server, struct mount *mount, const struct opti
 	if (status)
 		return status;
 	daemon_raise_file_limit();
-	privileges_shorten_turns(); /* everybody's keys come through here */
+	privileges_set_turns(PRIVILEGES_SHORT_TURN); /* everybody's keys come through here */
 	error = daemon_drop_groups();
 	if (error < 0) {
 		report("cannot give up root's groups: %s", strerror(-error));

@@ -127,3 +127,88 @@ Test(loop, its_descriptor_is_readable_when_a_timer_is_due)
 	loop_dispatch(loop, 0);
 	cr_expect_eq(fired, 11);
 }
+
+static unsigned counts[4];
+
+static void count(void *data, uint32_t events)
+{
+	(void)events;
+	++*(unsigned *)data;
+}
+
+/* Eventfds that are ready for ever; the first has to be called at once, the others can wait. */
+static void add_ready(int fds[4], struct loop_source *added[4], uint32_t events)
+{
+	for (int i = 0; i < 4; i++) {
+		fds[i] = eventfd(1, 0);
+		cr_assert_eq(loop_add(loop, fds[i], events, count, &counts[i], &added[i]), 0);
+		loop_later(added[i], i > 0);
+	}
+}
+
+static void remove_ready(const int fds[4], struct loop_source *added[4])
+{
+	for (int i = 0; i < 4; i++) {
+		loop_remove(added[i]);
+		close(fds[i]);
+	}
+}
+
+Test(loop, one_of_those_that_can_wait_has_its_turn_a_round)
+{
+	int fds[4];
+	struct loop_source *added[4];
+	add_ready(fds, added, EPOLLIN);
+	for (unsigned round = 1; round <= 9; round++) {
+		loop_dispatch(loop, 1000);
+		cr_expect_eq(counts[0], round);
+		cr_expect_eq(counts[1] + counts[2] + counts[3], round);
+	}
+	for (int i = 1; i < 4; i++)
+		cr_expect_eq(counts[i], 3, "number %d: %u", i, counts[i]);
+	loop_later(added[1], false);
+	loop_dispatch(loop, 1000);
+	cr_expect_eq(counts[1], 4);
+	remove_ready(fds, added);
+	cr_expect_eq(loop_dispatch(loop, 0), 0);
+	cr_expect_eq(counts[1] + counts[2] + counts[3], 11);
+}
+
+Test(loop, those_that_can_wait_are_held)
+{
+	struct pollfd outer = { .fd = loop_fd(loop), .events = POLLIN };
+	int fds[4];
+	struct loop_source *added[4];
+	add_ready(fds, added, EPOLLIN);
+	loop_hold(loop, true);
+	loop_dispatch(loop, 1000);
+	cr_expect_eq(counts[0], 1);
+	loop_remove(added[0]);
+	added[0] = NULL;
+	cr_expect_eq(poll(&outer, 1, 0), 0);
+	cr_expect_eq(counts[1] + counts[2] + counts[3], 0);
+	loop_hold(loop, false);
+	cr_expect_eq(poll(&outer, 1, 5000), 1);
+	loop_dispatch(loop, 1000);
+	cr_expect_eq(counts[1] + counts[2] + counts[3], 1);
+	remove_ready(fds, added);
+}
+
+Test(loop, what_is_told_once_is_told_again_when_asked)
+{
+	int fds[4];
+	struct loop_source *added[4];
+	add_ready(fds, added, EPOLLIN | EPOLLET);
+	for (int i = 0; i < 5; i++)
+		loop_dispatch(loop, 0);
+	for (int i = 0; i < 4; i++)
+		cr_expect_eq(counts[i], 1);
+	loop_again(added[0]);
+	loop_again(added[3]);
+	for (int i = 0; i < 3; i++)
+		loop_dispatch(loop, 0);
+	cr_expect_eq(counts[0], 2);
+	cr_expect_eq(counts[1] + counts[2], 2);
+	cr_expect_eq(counts[3], 2);
+	remove_ready(fds, added);
+}

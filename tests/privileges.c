@@ -99,7 +99,7 @@ static void shorten(const void *data)
 {
 	(void)data;
 	CHECK(setpriority(PRIO_PROCESS, 0, 5) == 0);
-	privileges_shorten_turns();
+	privileges_set_turns(PRIVILEGES_SHORT_TURN);
 	CHECK(getpriority(PRIO_PROCESS, 0) == 5);
 }
 

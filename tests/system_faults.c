@@ -46,7 +46,7 @@ static const struct {
 	{ "malloc", "next_line", false },         { "mkdirat", "cgroup_base_make", false },
 	{ "openat2", "add_accounts", true },      { "openat64", "cgroup_base_make", false },
 	{ "posix_spawn", "start_rm", false },     { "read", "on_fuse", false },
-	{ "read", "terminal_drain", false },      { "read", "wait_for_child", false },
+	{ "read", "terminal_read", false },      { "read", "wait_for_child", false },
 	{ "recv", "sandbox_exit_status", false }, { "send", "tell_end", false },
 	{ "write", "daemon_ready", false },       { "write", "pass_piece", false },
 	{ "writev", "handle_wake", false },

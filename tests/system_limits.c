@@ -11,6 +11,7 @@
 
 #include "client.h"
 #include "fixture.h"
+#include "process.h"
 
 TestSuite(limits, .init = fixture_start, .fini = fixture_stop, .timeout = 90);
 
@@ -179,6 +180,47 @@ static bool is_favoured_when_typed_at(const void *path)
 	return !is_idle(path);
 }
 
+/* A start is waited for by somebody, too. Stopped, the daemon does not take it back in time. */
+Test(limits, who_has_just_begun_goes_first)
+{
+	unsigned favoured = 0;
+
+	for (unsigned i = 0; i < 5 && favoured == 0; i++) {
+		session_start(text("s%u", i), "command exec sleep 60\n");
+		kill(fixture.daemon, SIGSTOP);
+		favoured = (unsigned)atoi(
+			sh(text("find /sys/fs/cgroup -path "
+				"'*mimobox-%d/*/cpu.idle' -exec cat {} + | grep -c 0 || :",
+				fixture.daemon)));
+		kill(fixture.daemon, SIGCONT);
+	}
+	cr_expect_eq(favoured, 1);
+}
+
+/* Between keys that come in time, too. */
+Test(limits, who_is_typed_at_all_the_time_goes_first_all_the_time)
+{
+	char *idle;
+	unsigned seen = 0;
+
+	session_start("a", "command stty -echo; exec cat > /dev/null\n");
+	idle = idle_of("a");
+	cr_assert(await(is_idle, idle, 5000));
+	for (unsigned i = 0; i < 500 && seen < 100; i++) {
+		uint64_t typed = now_ms();
+		bool idles;
+
+		put_all("a/input", "a\n");
+		pause_ms(4);
+		idles = is_idle(idle);
+		if (now_ms() - typed > 40)
+			continue; /* what was seen may be old */
+		cr_expect(!idles, "after %u keys", i);
+		seen++;
+	}
+	cr_assert_geq(seen, 100);
+}
+
 /* Who computes is favoured for no longer than it takes to see that it does. */
 Test(limits, who_is_typed_at_goes_first_for_a_moment)
 {
@@ -192,7 +234,7 @@ Test(limits, who_is_typed_at_goes_first_for_a_moment)
 	for (int i = 0; i < 3; i++) {
 		cr_assert(await(is_idle, quiet, 5000));
 		cr_assert(await(is_favoured_when_typed_at, quiet, 5000));
-		cr_expect(is_idle(busy));
+		cr_expect(await(is_idle, busy, 5000));
 	}
 	for (int i = 0; i < 50; i++) {
 		put_all("busy/input", "a\n");

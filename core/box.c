@@ -4,6 +4,8 @@
  * those that were removed and that somebody still holds. The list is in the order of ids, which
  * only ever grow, so that a listing can go on behind any id.
  */
+#include "forker.h"
+#include "remover.h"
 #include "session.h"
 #include "spawner.h"
 #include "sweeper.h"
@@ -420,8 +422,15 @@ static int create_helpers(struct mimobox *box)
 		(struct spawner){ .setup = &box->setup, .cgroups = box->cgroups, .host = -1 };
 	spawner_kind(&box->spawner_kind, &box->spawner_state);
 	sweeper_kind(&box->sweeper_kind, box->cgroups);
-	int error = helper_create(box->loop, &box->spawner_kind, &box->spawner);
-	return error < 0 ? error : helper_create(box->loop, &box->sweeper_kind, &box->sweeper);
+	remover_kind(&box->remover_kind, box->workspaces);
+	struct helper **const helpers[] = { &box->spawner, &box->sweeper, &box->remover };
+	int error = forker_create((const struct helper_kind *const[]){ &box->spawner_kind,
+								       &box->sweeper_kind,
+								       &box->remover_kind },
+				  3, &box->forker);
+	for (unsigned i = 0; error == 0 && i < 3; i++)
+		error = helper_create(box->loop, box->forker, i, helpers[i]);
+	return error;
 }
 
 static int create_parts(struct mimobox *box, char *why, size_t why_size)
@@ -489,6 +498,8 @@ static void free_box(struct mimobox *box)
 	pool_destroy(box->pool);
 	helper_destroy(box->spawner);
 	helper_destroy(box->sweeper);
+	helper_destroy(box->remover);
+	forker_destroy(box->forker);
 	cgroups_destroy(box->cgroups);
 	loop_destroy(box->loop);
 	config_finish(&box->defaults);
@@ -598,6 +609,29 @@ static bool none_live(void *data)
 	return box->live == 0 && box->waiting == 0;
 }
 
+static void on_all_removed(void *data, int result, const int *descriptors)
+{
+	(void)result, (void)descriptors;
+	*(bool *)data = true;
+}
+
+static bool is_set(void *data)
+{
+	return *(const bool *)data;
+}
+
+/* What is left is tried once more here, for those who may. */
+static void remove_cgroups(struct mimobox *box)
+{
+	const uint64_t all = 0;
+	bool removed = false;
+	if (helper_ask(box->sweeper, &all, NULL, 0, on_all_removed, &removed) < 0 ||
+	    dispatch_until(box, is_set, &removed, UINT64_C(2000000000)))
+		return;
+	helper_destroy(box->sweeper); /* nobody is told any more */
+	box->sweeper = NULL;
+}
+
 void mimobox_destroy(struct mimobox *box)
 {
 	if (!box)
@@ -608,6 +642,7 @@ void mimobox_destroy(struct mimobox *box)
 	if (!dispatch_until(box, none_live, box, 2 * UINT64_C(2000000000))) {
 		helper_give_up(box->spawner);
 		helper_give_up(box->sweeper);
+		helper_give_up(box->remover);
 	}
 	for (size_t i = 0; i < box->buckets && box->live; i++)
 		for (struct mimobox_session *session = box->ids[i]; session;
@@ -618,6 +653,7 @@ void mimobox_destroy(struct mimobox *box)
 		for (struct mimobox_session *session = box->ids[i]; session;
 		     session = session->by_id)
 			session_orphan(session);
+	remove_cgroups(box);
 	free_box(box);
 }
 

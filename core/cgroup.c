@@ -230,12 +230,17 @@ int cgroups_create(struct cgroups **out)
 	return error;
 }
 
+void cgroups_remove(struct cgroups *cgroups)
+{
+	for (int i = 0; i < CGROUP_BASES; i++)
+		cgroup_base_remove(cgroups, i);
+}
+
 void cgroups_destroy(struct cgroups *cgroups)
 {
 	if (!cgroups)
 		return;
-	for (int i = 0; i < CGROUP_BASES; i++)
-		cgroup_base_remove(cgroups, i);
+	cgroups_remove(cgroups);
 	free(cgroups);
 }
 
@@ -247,9 +252,12 @@ unsigned cgroups_can(const struct cgroups *cgroups)
 unsigned cgroups_descriptors(const struct cgroups *cgroups, int *out)
 {
 	unsigned count = 0;
-	for (int i = 0; i < CGROUP_BASES; i++)
-		if (cgroups->bases[i].fd >= 0)
-			out[count++] = cgroups->bases[i].fd;
+	for (int i = 0; i < CGROUP_BASES; i++) {
+		if (cgroups->bases[i].fd < 0)
+			continue;
+		out[count++] = cgroups->bases[i].fd;
+		out[count++] = cgroups->bases[i].parent;
+	}
 	return count;
 }
 

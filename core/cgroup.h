@@ -42,9 +42,14 @@ struct cgroup_usage {
  */
 int cgroups_create(struct cgroups **out);
 void cgroups_destroy(struct cgroups *cgroups);
+/*
+ * Removes the groups that it made, with all below them: in a process that may do so. (The top of a
+ * hierarchy is 0555, and not even root makes names there without CAP_DAC_OVERRIDE.)
+ */
+void cgroups_remove(struct cgroups *cgroups);
 unsigned cgroups_can(const struct cgroups *cgroups);
 
-/* The descriptors that groups are found by; up to 5. */
+/* The descriptors that groups are found by; up to 10. */
 unsigned cgroups_descriptors(const struct cgroups *cgroups, int *out);
 
 extern const struct cgroup_limits cgroup_unlimited;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "helper.h"
 
+#include "forker.h"
 #include "init.h"
 #include "loop.h"
 #include "message.h"
@@ -34,7 +35,9 @@ struct asker {
 
 struct helper {
 	struct loop *loop;
-	const struct helper_kind *kind;
+	struct forker *forker;
+	unsigned which;
+	const struct helper_kind *kind; /* that is which */
 	pid_t pid;
 	int socket;
 	struct loop_source *source;
@@ -99,7 +102,7 @@ static void forget_environment(void)
 		memset(*variable, 0, strlen(*variable));
 }
 
-_Noreturn static void serve(const struct helper_kind *kind, int socket)
+_Noreturn void helper_serve(const struct helper_kind *kind, int socket)
 {
 	sigset_t all;
 	sigfillset(&all); /* Ctrl-C is for the daemon, whose end is ours */
@@ -115,8 +118,8 @@ _Noreturn static void serve(const struct helper_kind *kind, int socket)
 	if (socket < 0 || chdir("/") < 0)
 		_exit(1);
 	close_others(kind, socket);
-	if (kind->begin)
-		kind->begin(kind->context);
+	if (kind->begin(kind->context) < 0)
+		_exit(1);
 	for (;;)
 		serve_one(kind, socket);
 }
@@ -242,31 +245,25 @@ static void on_answer(void *data, uint32_t events)
 
 static int start(struct helper *helper)
 {
-	int ends[2];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return -errno;
-	pid_t pid = _Fork();
-	if (pid == 0)
-		serve(helper->kind, ends[1]);
-	int error = pid < 0 ? -errno : 0;
-	close(ends[1]);
-	helper->socket = ends[0];
-	helper->pid = pid;
-	if (error == 0)
-		error = loop_add(helper->loop, ends[0], EPOLLIN, on_answer, helper,
-				 &helper->source);
+	int error = forker_start(helper->forker, helper->which, &helper->pid, &helper->socket);
+	if (error < 0)
+		return error;
+	error = loop_add(helper->loop, helper->socket, EPOLLIN, on_answer, helper, &helper->source);
 	if (error < 0)
 		stop(helper);
 	return error;
 }
 
-int helper_create(struct loop *loop, const struct helper_kind *kind, struct helper **out)
+int helper_create(struct loop *loop, struct forker *forker, unsigned which, struct helper **out)
 {
+	const struct helper_kind *kind = forker_kind(forker, which);
 	assert(kind->message_size <= HELPER_MESSAGE_MAX);
 	struct helper *helper = calloc(1, sizeof(*helper));
 	if (!helper)
 		return -ENOMEM;
-	*helper = (struct helper){ .loop = loop, .kind = kind, .socket = -1 };
+	*helper = (struct helper){
+		.loop = loop, .forker = forker, .which = which, .kind = kind, .socket = -1
+	};
 	helper->last = &helper->first;
 	loop_timer_init(&helper->patience, loop, on_patience, helper);
 	int error = start(helper);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A process that does one kind of work for the daemon, of the kernel's that would hold up the
- * loop: a copy of it from before there was anything of any user's in its memory, with no
- * descriptors but its socket and those it is made with.
+ * loop, or needs rights that it has not got: a copy of it from before there was anything of any
+ * user's in its memory, with no descriptors but its socket and those it is made with. It comes from
+ * the forker (forker.h), also when another has to take its place.
  */
 #ifndef HELPER_H
 #define HELPER_H
@@ -12,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct forker;
 struct helper;
 struct loop;
 
@@ -34,16 +36,16 @@ typedef void (*helper_fn)(void *data, int result, const int *descriptors);
 struct helper_kind {
 	const char *title;
 	helper_work work;
-	void (*begin)(void *context); /* before the first work, in the process; NULL: nothing */
-	void (*rest)(void *context);  /* after each, when the answer is on its way; likewise */
+	int (*begin)(void *context); /* before the first work, in the process; -errno ends it */
+	void (*rest)(void *context); /* after each, when the answer is on its way; NULL: nothing */
 	void *context;
 	size_t message_size;
-	int keep[8]; /* descriptors that the work needs, in any order; the first `kept` */
+	int keep[12]; /* descriptors that the work needs, in any order; the first `kept` */
 	unsigned kept;
 };
 
-/* `kind` is borrowed. 0 or -errno. */
-int helper_create(struct loop *loop, const struct helper_kind *kind, struct helper **out);
+/* One of the forker's kinds; `forker` is borrowed. 0 or -errno. */
+int helper_create(struct loop *loop, struct forker *forker, unsigned which, struct helper **out);
 /* Whoever still waits is not told any more. */
 void helper_destroy(struct helper *helper);
 
@@ -56,5 +58,8 @@ void helper_give_up(struct helper *helper);
  */
 int helper_ask(struct helper *helper, const void *message, const int *descriptors, unsigned count,
 	       helper_fn fn, void *data);
+
+/* In the process: serves whoever has the other end of `socket`, for as long as there is one. */
+_Noreturn void helper_serve(const struct helper_kind *kind, int socket);
 
 #endif

@@ -109,8 +109,9 @@ struct mimobox {
 	struct sysfilters filters;
 	struct init_setup setup;
 	struct spawner spawner_state;
-	struct helper_kind spawner_kind, sweeper_kind;
-	struct helper *spawner, *sweeper;
+	struct helper_kind spawner_kind, sweeper_kind, remover_kind;
+	struct forker *forker;
+	struct helper *spawner, *sweeper, *remover;
 	struct pool *pool;
 	unsigned waiting; /* sandboxes of the pool's, until their ends */
 

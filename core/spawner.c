@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "spawner.h"
 
+#include "confine.h"
 #include "message.h"
 
 #include <errno.h>
@@ -38,12 +39,16 @@ static void make_network(void *context)
 	spawner->fresh = spawner_raise_loopback() == 0;
 }
 
-static void begin(void *context)
+static int begin(void *context)
 {
 	struct spawner *spawner = context;
+	int error = confine_rights(CONFINE_SPAWNER);
+	if (error < 0)
+		return error;
 	if (geteuid() == 0)
 		spawner->host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	make_network(spawner);
+	return 0;
 }
 
 /* Takes what was made ahead, or says what else to clone with; or -errno. */

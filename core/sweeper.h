@@ -11,7 +11,7 @@
 
 /*
  * Fills in `kind`, for helper_create(). Asked with the number of a cgroup, and the last descriptor
- * of a mount namespace, it answers as cgroup_destroy() does.
+ * of a mount namespace, it answers as cgroup_destroy() does; with 0, when it has removed all.
  */
 void sweeper_kind(struct helper_kind *kind, struct cgroups *cgroups);
 

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Removing is left to rm(1), in a process of its own: it walks a tree that somebody hostile has
- * made, and may still be changing, without following a link out of it, and it may take its time.
- */
 #include "workspace.h"
 
+#include "remover.h"
 #include "session.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define RETRY_NS UINT64_C(250000000)
@@ -145,14 +139,6 @@ int workspace_rename(const char *ahead, const char *name, char **out)
 	return 0;
 }
 
-static int start_rm(const char *workspace, pid_t *pid)
-{
-	char rm[] = "rm", options[] = "-rf", one[] = "--one-file-system", end[] = "--";
-	char path[] = "PATH=/usr/bin:/bin", *environment[] = { path, NULL };
-	char *arguments[] = { rm, options, one, end, (char *)(uintptr_t)workspace, NULL };
-	return -posix_spawn(pid, "/bin/rm", NULL, NULL, arguments, environment);
-}
-
 static void finish(struct removal *removal)
 {
 	loop_remove(removal->source);
@@ -165,33 +151,54 @@ static void finish(struct removal *removal)
 
 static void on_removed(void *data, uint32_t events)
 {
-	struct removal *removal = data;
 	(void)events;
-	waitid(P_PIDFD, (id_t)removal->pidfd, &(siginfo_t){ 0 }, WEXITED);
-	finish(removal);
+	finish(data);
+}
+
+static void try_again(struct removal *removal)
+{
+	if (++removal->tries == TRIES || loop_timer_arm(&removal->retry, RETRY_NS) < 0)
+		finish(removal);
+}
+
+static void on_removing(void *data, int result, const int *descriptors)
+{
+	struct removal *removal = data;
+	removal->pidfd = descriptors[0];
+	if (result < 0)
+		try_again(removal);
+	else if (removal->pidfd < 0 || loop_add(removal->box->loop, removal->pidfd, EPOLLIN,
+						on_removed, removal, &removal->source) < 0)
+		finish(removal); /* it has been, or will be, but nobody is told */
+}
+
+static int ask(struct mimobox *box, const char *workspace, helper_fn fn, void *data)
+{
+	struct removal_request request = { .name = "" };
+	const char *name = strrchr(workspace, '/') + 1;
+	if (strlen(name) >= sizeof(request.name))
+		return -ENAMETOOLONG;
+	strcpy(request.name, name);
+	return helper_ask(box->remover, &request, NULL, 0, fn, data);
 }
 
 static void begin(void *data)
 {
 	struct removal *removal = data;
-	pid_t pid;
-	if (start_rm(removal->path, &pid) < 0) {
-		if (++removal->tries == TRIES || loop_timer_arm(&removal->retry, RETRY_NS) < 0)
-			finish(removal);
-		return;
-	}
-	removal->pidfd = pidfd_open(pid, 0);
-	if (removal->pidfd >= 0 && loop_add(removal->box->loop, removal->pidfd, EPOLLIN, on_removed,
-					    removal, &removal->source) == 0)
-		return;
-	waitpid(pid, NULL, 0); /* nothing to watch it with: then it is waited for */
-	finish(removal);
+	if (ask(removal->box, removal->path, on_removing, removal) < 0)
+		try_again(removal);
+}
+
+static void ignore(void *data, int result, const int *descriptors)
+{
+	(void)data, (void)result;
+	if (descriptors[0] >= 0)
+		close(descriptors[0]);
 }
 
 void workspace_remove(struct mimobox_session *session)
 {
 	char *workspace = session->workspace;
-	pid_t pid;
 	session->workspace = NULL;
 	if (!workspace || rmdir(workspace) == 0 || errno == ENOENT) {
 		free(workspace);
@@ -199,8 +206,7 @@ void workspace_remove(struct mimobox_session *session)
 	}
 	struct removal *removal = calloc(1, sizeof(*removal));
 	if (!removal) {
-		if (start_rm(workspace, &pid) == 0)
-			waitpid(pid, NULL, 0);
+		ask(session->box, workspace, ignore, NULL);
 		free(workspace);
 		return;
 	}

@@ -12,6 +12,7 @@
 #include "server.h"
 
 #include <box.h>
+#include <confine.h>
 #include <errno.h>
 #include <limits.h>
 #include <mimobox.h>
@@ -110,7 +111,11 @@ static int make_box(struct server *server, const struct mount *mount, const stru
 			   is_in_mount(mount, "workspaces", box.workspaces)))
 		return 2;
 	if (error == 0)
+		error = confine_rehearse(); /* what the server may not do shows now */
+	if (error == 0)
 		error = mimobox_probe(server->box, why, sizeof(why));
+	if (error == 0)
+		error = confine_recover();
 	if (error < 0) {
 		report("%s", why[0] ? why : strerror(-error));
 		return 1;
@@ -148,7 +153,23 @@ static int prepare(struct server *server, struct mount *mount, const struct opti
 		report("cannot catch signals: %s", strerror(-error));
 		return 1;
 	}
+	error = unmounter_begin(&server->unmounter, mount->path);
+	if (error < 0) {
+		report("cannot make the unmounter: %s", strerror(-error));
+		return 1;
+	}
 	return mount_do(mount, server, options);
+}
+
+/* From here on it reads what clients send. */
+static int confine(void)
+{
+	int error = confine_rights(CONFINE_SERVER);
+	if (error == 0)
+		error = confine_calls(CONFINE_SERVER);
+	if (error < 0)
+		report("cannot give up privileges: %s", strerror(-error));
+	return error;
 }
 
 static int serve(const struct options *options, struct daemon *daemon)
@@ -158,16 +179,16 @@ static int serve(const struct options *options, struct daemon *daemon)
 	int status = prepare(&server, &mount, options);
 	if (status == 0) {
 		notify_init(&server.notify, server.loop, mount.path);
-		int error = server_run(&server, daemon);
-		if (error < 0) {
+		int error = confine();
+		if (error == 0 && (error = server_run(&server, daemon)) < 0)
 			report("cannot serve the mount: %s", strerror(-error));
-			status = 1;
-		}
+		status = error < 0;
 	}
 	bool broken = status == 0 && !server.stopping;
 	server_finish(&server);
 	if (broken) /* or unmounted, and then there is nothing */
-		mount_detach_dead(&mount);
+		unmounter_detach_dead(&server.unmounter);
+	unmounter_end(&server.unmounter);
 	mount_finish(&mount);
 	return status;
 }

@@ -210,7 +210,7 @@ static int run_fusermount(const char *path)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 
-static int detach(const char *path)
+int mount_detach(const char *path)
 {
 	if (umount2(path, MNT_DETACH) == 0)
 		return 0;
@@ -227,7 +227,7 @@ static int clear_dead_mounts(const char *path)
 			       path);
 			return 1;
 		}
-		int error = detach(path);
+		int error = mount_detach(path);
 		if (error < 0) {
 			report("cannot detach the dead mimoboxfs at %s: %s", path,
 			       strerror(-error));
@@ -237,11 +237,11 @@ static int clear_dead_mounts(const char *path)
 	return 0;
 }
 
-void mount_detach_dead(const struct mount *mount)
+void mount_detach_dead(const char *path)
 {
 	struct statfs answer;
-	if (is_ours(mount->path) && statfs(mount->path, &answer) < 0 && errno == ENOTCONN)
-		detach(mount->path);
+	if (is_ours(path) && statfs(path, &answer) < 0 && errno == ENOTCONN)
+		mount_detach(path);
 }
 
 int mount_check_machine(struct mount *mount, const char *mountpoint)

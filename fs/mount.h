@@ -25,8 +25,10 @@ int mount_check_machine(struct mount *mount, const char *mountpoint);
 /* Makes the mount point where it is missing, and mounts. */
 int mount_do(struct mount *mount, struct server *server, const struct options *options);
 
+/* Lazily; a user's by fusermount3. 0 or -errno. */
+int mount_detach(const char *path);
 /* After the kernel's connection was cut, not unmounted: libfuse leaves that mount where it is. */
-void mount_detach_dead(const struct mount *mount);
+void mount_detach_dead(const char *path);
 
 void mount_finish(struct mount *mount);
 

@@ -39,7 +39,7 @@ enum { MISSES_MAX = 500, MISS_PAUSE_MS = 10 };
 
 int server_init(struct server *server)
 {
-	*server = (struct server){ .signal_fd = -1, .notify.fd = -1 };
+	*server = (struct server){ .signal_fd = -1, .notify.fd = -1, .unmounter.socket = -1 };
 	link_init(&server->dirs);
 	link_init(&server->handles);
 	link_init(&server->ready);
@@ -240,6 +240,7 @@ void server_finish(struct server *server)
 	loop_timer_disarm(&server->stop_timer);
 	notify_finish(&server->notify);
 	if (server->fuse) {
+		unmounter_unmount(&server->unmounter, server->fuse);
 		fuse_session_unmount(server->fuse);
 		fuse_session_destroy(server->fuse);
 	}

@@ -5,6 +5,7 @@
 #include "feed.h"
 #include "link.h"
 #include "notify.h"
+#include "unmounter.h"
 
 #include <loop.h>
 #include <stdbool.h>
@@ -32,6 +33,7 @@ struct server {
 	struct fuse_session *fuse;
 	struct fuse_buf buffer; /* that requests are read into */
 	struct loop_source *fuse_source, *signal_source;
+	struct unmounter unmounter;
 	int signal_fd;
 	char *answer;        /* SERVER_ANSWER_MAX bytes that answers are made in */
 	struct link dirs;    /* every struct dir */

@@ -380,9 +380,9 @@ EXPORT pid_t _Fork(void)
 EXPORT int prctl(int option, ...)
 {
 	static const char *const names[] = {
-		[FAULT_SPAWNER] = "mimobox-spawner",
-		[FAULT_SWEEPER] = "mimobox-sweeper",
-		[FAULT_INIT] = "mimobox-init",
+		[FAULT_FORKER] = "mimobox-forker",       [FAULT_SPAWNER] = "mimobox-spawner",
+		[FAULT_SWEEPER] = "mimobox-sweeper",     [FAULT_REMOVER] = "mimobox-remover",
+		[FAULT_UNMOUNTER] = "mimobox-unmounter", [FAULT_INIT] = "mimobox-init",
 	};
 	unsigned long more[4];
 	va_list list;
@@ -445,7 +445,8 @@ EXPORT long syscall(long number, ...)
 	if (fails(name, error))
 		return -1;
 	long result = next(number, more[0], more[1], more[2], more[3], more[4], more[5]);
-	if (number == SYS_clone3 && result == 0)
+	/* The forker's say themselves who they are. */
+	if (number == SYS_clone3 && result == 0 && role != FAULT_FORKER)
 		role = role == FAULT_INIT ? FAULT_BUILDER : FAULT_INIT;
 	return result;
 }

@@ -18,7 +18,8 @@
 #include "process.h"
 #include "sweep.h"
 
-static const char *const roles[] = { "daemon", "spawner", "sweeper", "init", "builder" };
+static const char *const roles[] = { "daemon",  "forker",    "spawner", "sweeper",
+				     "remover", "unmounter", "init",    "builder" };
 
 static unsigned number_of(const char *name, unsigned otherwise)
 {
@@ -46,7 +47,7 @@ static const struct {
 	{ "malloc", "next_line", false },         { "mkdirat", "cgroup_base_make", false },
 	{ "openat2", "add_accounts", true },      { "openat64", "cgroup_base_make", false },
 	{ "posix_spawn", "start_rm", false },     { "read", "on_fuse", false },
-	{ "read", "terminal_read", false },      { "read", "wait_for_child", false },
+	{ "read", "terminal_read", false },       { "read", "wait_for_child", false },
 	{ "recv", "sandbox_exit_status", false }, { "send", "tell_end", false },
 	{ "write", "daemon_ready", false },       { "write", "pass_piece", false },
 	{ "writev", "handle_wake", false },

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# Sourced by contrib/run, contrib/test, contrib/bench, contrib/fuzz and contrib/deb: packages, the
-# build.
+# Sourced by contrib/run, contrib/test, contrib/bench, contrib/fuzz, contrib/model, contrib/soak and
+# contrib/deb: packages, the build.
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 
-# The packages of the kinds given (build, run, test, bench, fuzz, deb) that are not installed, those left
-# out whose command is there: a Node that is not Debian's would not go with Debian's npm.
+# The packages of the kinds given (build, run, test, bench, fuzz, model, deb) that are not installed,
+# those left out whose command is there: a Node that is not Debian's would not go with Debian's npm.
 missing_packages() {
 	for kind; do
 		sed -n "s/^$kind //p" "$here/contrib/packages"

@@ -22,6 +22,8 @@
 
 /* One that is stopped, say, would have everybody wait; the next who asks gets another. */
 #define PATIENCE_NS UINT64_C(5000000000)
+/* A timer that is as late as this tells that the daemon itself was stopped. */
+#define LATE_NS UINT64_C(1000000000)
 
 /* One that waits for an answer; with its question, for as long as there is no room for that. */
 struct asker {
@@ -220,9 +222,17 @@ void helper_give_up(struct helper *helper)
 	give_up(helper, -ETIMEDOUT);
 }
 
+/*
+ * After everything was stopped for a while, all timers are due, and no answer was looked at. To
+ * give up then would lose what a spawner has cloned, which nobody would wait for when it ends.
+ */
 static void on_patience(void *data)
 {
-	helper_give_up(data);
+	struct helper *helper = data;
+	if (loop_now() - helper->patience.due > LATE_NS)
+		wait_for_first(helper);
+	else
+		helper_give_up(helper);
 }
 
 static void on_answer(void *data, uint32_t events)

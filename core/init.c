@@ -397,21 +397,26 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	become_command(setup, request);
 }
 
-static void signal_foreground(pid_t command, int number)
+static pid_t foreground_of(pid_t command)
 {
 	/* Asked of the master: that needs no controlling terminal, and gives the number in here. */
 	pid_t group = 0;
-	if (ioctl(MASTER, TIOCGPGRP, &group) < 0 || group <= 1)
-		group = command;
-	kill(-group, number);
+	return ioctl(MASTER, TIOCGPGRP, &group) < 0 || group <= 1 ? command : group;
 }
 
-static void terminate(pid_t command)
+static void signal_group(pid_t group, int number)
 {
-	kill(-command, SIGTERM);
-	kill(-command, SIGCONT);
-	signal_foreground(command, SIGTERM);
-	signal_foreground(command, SIGCONT);
+	kill(-group, number);
+	kill(-group, SIGCONT);
+}
+
+/* The command's group, and the foreground one; where they are the same, once. */
+static void signal_both(pid_t command, int number)
+{
+	pid_t foreground = foreground_of(command);
+	signal_group(command, number);
+	if (foreground != command)
+		signal_group(foreground, number);
 }
 
 /*
@@ -420,12 +425,8 @@ static void terminate(pid_t command)
  */
 static void hang_up(const struct sandbox_shape *shape, pid_t command)
 {
-	if (!shape->terminal || !shape->ends_with_command) {
-		signal_foreground(command, SIGHUP);
-		signal_foreground(command, SIGCONT);
-		kill(-command, SIGHUP);
-		kill(-command, SIGCONT);
-	}
+	if (!shape->terminal || !shape->ends_with_command)
+		signal_both(command, SIGHUP);
 	if (shape->terminal)
 		close(MASTER);
 }
@@ -440,10 +441,10 @@ static void obey(const struct sandbox_shape *shape, pid_t command)
 		return;
 	switch (message.verb) {
 	case CONTROL_FOREGROUND:
-		signal_foreground(command, message.signal);
+		kill(-foreground_of(command), message.signal);
 		break;
 	case CONTROL_TERMINATE:
-		terminate(command);
+		signal_both(command, SIGTERM);
 		break;
 	case CONTROL_ALL:
 		kill(-1, message.signal);

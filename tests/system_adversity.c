@@ -324,6 +324,36 @@ Test(adversity, the_spawner_is_stopped)
 	works("b");
 }
 
+/*
+ * Everything is stopped for longer than an answer is waited for, as in a frozen group: that is no
+ * reason to take another spawner, and to forget what this one may just have cloned.
+ */
+Test(adversity, everything_is_stopped_for_a_while)
+{
+	pid_t spawner, writer;
+	int status;
+
+	begin((const char *const[]){ "--pool", "0", NULL });
+	session_make("a");
+	put_all("a/config", "command exit 5\n");
+	spawner = helper("mimobox-spawner");
+	stop(spawner);
+	writer = spawn((const char *const[]){ "sh", "-c", "echo start > $M/a/ctl", NULL });
+	cr_assert(await(process_waits, &writer, 5000));
+	cr_assert_str_eq(get_value("a/status", "state"), "starting");
+	stop(fixture.daemon);
+	cr_expect(!ended(writer, 6500, NULL));
+	kill(fixture.daemon, SIGCONT);
+	kill(spawner, SIGCONT);
+	cr_assert(ended(writer, 10000, &status));
+	cr_expect_eq(status, 0);
+	cr_expect_eq(session_exit("a"), 5);
+	cr_expect_eq(helper("mimobox-spawner"), spawner);
+	cr_expect_eq(rmdir(at("a")), 0);
+	works("b");
+	cr_expect_str_eq(sh(text("ps --ppid %d -o stat= | grep Z || :", fixture.daemon)), "");
+}
+
 /* What is left of sessions is cleared away by the daemon itself, then at the latest when it ends.
  */
 Test(adversity, the_sweeper_is_stopped)

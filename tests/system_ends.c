@@ -349,3 +349,25 @@ Test(ends, rmdir_before_the_start_and_after_the_end)
 	cr_assert_eq(rmdir(at("a")), -1);
 	cr_assert_eq(errno, ENOENT);
 }
+
+/* The command's group is mostly the foreground one as well. */
+Test(ends, a_program_is_told_once)
+{
+	for (unsigned i = 0; i < 40; i++) {
+		struct stream output;
+		const char *got;
+
+		session_start("a", "kill-grace 20s\ncommand trap 'echo GOT' TERM; echo READY; "
+				   "until read x; do :; done; echo END\n");
+		stream_open(&output, "a/output");
+		stream_until(&output, "READY");
+		put_all("a/ctl", "kill\n");
+		stream_until(&output, "GOT");
+		put_all("a/input", "\n");
+		stream_until(&output, "END");
+		got = strstr(output.data, "GOT");
+		cr_expect(got && !strstr(got + 1, "GOT"), "%s", output.data);
+		stream_close(&output);
+		rmdir(at("a"));
+	}
+}

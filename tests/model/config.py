@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""The config as its documentation has it: what a line means, and which errno it gets."""
+import errno
+import json
+import re
+from fractions import Fraction
+
+SIZES = {'': 1, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40}
+TIMES = {'ns': 1, 'us': 10**3, 'ms': 10**6, 's': 10**9, 'm': 60 * 10**9, 'h': 3600 * 10**9,
+         'd': 86400 * 10**9}
+ENVIRONMENT = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+               'HOME': '/tmp', 'TERM': 'xterm-256color', 'USER': 'sandbox', 'LOGNAME': 'sandbox',
+               'SHELL': '/bin/sh', 'LANG': 'C', 'TMPDIR': '/tmp', 'PWD': '/tmp'}
+KEPT = ('LD_', 'DYLD_')
+
+
+class Bad(Exception):
+    def __init__(self, number=errno.EINVAL):
+        super().__init__(errno.errorcode[number])
+        self.number = number
+
+
+def scaled(text, units):
+    found = re.fullmatch(r'([0-9]+(?:\.[0-9]+)?)([a-zA-Z]*)', text)
+    if not found or found[2] not in units:
+        raise Bad()
+    return int(Fraction(found[1]) * units[found[2]])
+
+
+def size(text):
+    return scaled(text, SIZES)
+
+
+def duration(text):
+    return 0 if text == '0' else scaled(text, TIMES)
+
+
+def cores(text):
+    return scaled(text, {'': 1000})
+
+
+def count(text):
+    if not re.fullmatch('[0-9]+', text):
+        raise Bad()
+    return int(text)
+
+
+def version(text):
+    return 0 if text == 'none' else bounded(count, 1, 6)(text)
+
+
+def bounded(parse, low, high=None, none=False):
+    def take(text):
+        if none and text == 'none':
+            return 'none'
+        value = parse(text)
+        if value < low or (high is not None and value > high):
+            raise Bad(errno.ERANGE)
+        return value
+    return take
+
+
+def word(*words):
+    def take(text):
+        if text not in words:
+            raise Bad()
+        return text
+    return take
+
+
+def vector(text):
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise Bad() from None
+    if not isinstance(value, list) or not value or not all(isinstance(x, str) for x in value):
+        raise Bad()
+    return value
+
+
+def path(text):
+    if not text.startswith('/'):
+        raise Bad()
+    return text
+
+
+def network(text):
+    if text in ('none', 'host'):
+        return text
+    if not re.fullmatch('tcp [0-9]+(,[0-9]+)*', text):
+        raise Bad()
+    ports = [int(port) for port in text[4:].split(',')]
+    if len(ports) > 64 or not all(1 <= port <= 65535 for port in ports):
+        raise Bad(errno.ERANGE)
+    return ports
+
+
+NUMBERS = {
+    'timeout': bounded(duration, 1, None, True), 'kill-grace': bounded(duration, 0, TIMES['h']),
+    'memory': bounded(size, 1 << 20, None, True), 'processes': bounded(count, 1, None, True),
+    'cpu': bounded(cores, 10, None, True), 'open-files': bounded(count, 8, 1048576),
+    'file-size': bounded(size, 0, None, True), 'tmp-size': bounded(size, 65536),
+    'retain': bounded(size, 65536), 'overflow': word('wait', 'drop'), 'network': network,
+    'seccomp': word('essential', 'network', 'compat'), 'fork': word('yes', 'no'),
+    'landlock': version, 'terminal': word('yes', 'no'), 'ends': word('command', 'last-process'),
+    'cwd': path,
+}
+
+
+def defaults():
+    config = {key: NUMBERS[key](value) for key, value in (
+        ('timeout', 'none'), ('kill-grace', '150ms'), ('memory', '512M'), ('processes', '128'),
+        ('cpu', '1'), ('open-files', '1024'), ('file-size', 'none'), ('tmp-size', '64M'),
+        ('retain', '64M'), ('overflow', 'wait'), ('network', 'none'), ('seccomp', 'essential'),
+        ('fork', 'yes'), ('landlock', '6'), ('terminal', 'yes'), ('ends', 'command'),
+        ('cwd', '/tmp'))}
+    config.update(command=None, argv=['/bin/sh'], env=dict(ENVIRONMENT), ro=[], rw=[])
+    return config
+
+
+def copied(config):
+    return {key: value.copy() if isinstance(value, (dict, list)) else value
+            for key, value in config.items()}
+
+
+def take_line(config, line):
+    """One line over `config`; Bad where it is refused."""
+    line = line.lstrip(' \t')
+    if not line or line.startswith('#'):
+        return
+    key, _, value = line.partition(' ')
+    if key not in ('command', 'env'):
+        value = value.rstrip(' \t')
+    if key == 'reset' and not value:
+        config.update(defaults())
+    elif key == 'reset' or not value:
+        raise Bad()
+    elif key == 'command':
+        config['command'] = value
+    elif key == 'argv':
+        config['argv'], config['command'] = vector(value), None
+    elif key == 'env':
+        name, equals, text = value.partition('=')
+        if not equals or not re.fullmatch('[A-Za-z_][A-Za-z0-9_]*', name) or \
+                name.startswith(KEPT) or name in ('ENV', 'BASH_ENV'):
+            raise Bad()
+        config['env'][name] = text
+    elif key in ('ro', 'rw'):
+        if path(value) not in config[key]:
+            config[key].append(value)
+    elif key in NUMBERS:
+        config[key] = NUMBERS[key](value)
+    else:
+        raise Bad()
+
+
+def take_text(config, text):
+    """(bytes taken, None or the errno of the line after them, the number of that line)."""
+    taken, number = 0, 0
+    for line in text.split('\n'):
+        number += 1
+        if taken >= len(text):
+            break
+        try:
+            take_line(config, line)
+        except Bad as bad:
+            return taken, bad.number, number
+        taken += len(line) + 1
+    return len(text), None, number
+
+
+def read_back(text):
+    """What `config` shows, as a config; `command` and `argv` are one or the other."""
+    config = dict(command=None, argv=None, env={}, ro=[], rw=[])
+    for line in text.splitlines():
+        if line.split(' ')[0] in config and config[line.split(' ')[0]] not in (None, {}, []) and \
+                not line.startswith(('env ', 'ro ', 'rw ')):
+            raise Bad()
+        take_line(config, line)
+    return config
+
+
+def shown(config):
+    """As read_back() has it."""
+    config = copied(config)
+    if config['command']:
+        config['argv'] = None
+    config['env']['PWD'] = config['cwd']
+    if config['network'] != 'none' and config['seccomp'] == 'essential':
+        config['seccomp'] = 'network'
+    return config
+
+
+GOOD = ['timeout none', 'timeout 2h', 'kill-grace 30ms', 'kill-grace 0.05s', 'memory 300M',
+        'memory 0.5G', 'memory none', 'memory 262144K', 'processes 64', 'processes none',
+        'cpu 0.5', 'cpu 2', 'cpu none', 'open-files 256', 'open-files 64', 'file-size 10M',
+        'file-size none', 'tmp-size 8M', 'tmp-size 1.5M', 'retain 1M', 'retain 65536',
+        'overflow drop', 'overflow wait', 'seccomp compat', 'seccomp essential', 'landlock 5',
+        'landlock none', 'landlock 6', 'env A=1', 'env A=2 3', 'env B=', 'env TERM=dumb',
+        'cwd /', 'cwd /tmp', 'ends last-process', 'ends command', 'ro /usr/share', '# a comment',
+        '', '   ', '  cpu 1  ', 'network none', 'network tcp 80,443', 'env C=a=b']
+WRONG = ['memroy 512M', 'memory', 'memory 1X', 'memory -1', 'memory 512K', 'processes 0',
+         'processes x', 'cpu 0.001', 'cpu two', 'open-files 7', 'open-files 1048577',
+         'open-files none', 'tmp-size 1K', 'retain 65535', 'retain none', 'overflow maybe',
+         'seccomp none', 'landlock 7', 'landlock 0', 'env LD_PRELOAD=/x', 'env A', 'env =x',
+         'env BASH_ENV=/x', 'cwd tmp', 'ends never', 'terminal maybe', 'fork 1',
+         'kill-grace 2h', 'kill-grace none', 'timeout 5', 'timeout 5x', 'reset all', 'argv []',
+         'argv ["a"', 'argv [1]', 'argv {}', 'ro usr', 'network udp 5', 'network tcp 0',
+         'network tcp 65536', 'start', 'NETWORK none']

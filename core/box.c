@@ -189,8 +189,15 @@ static int check_name(const char *name)
 	return length == 0 || name[0] == '.' || strspn(name, allowed) != length ? -EINVAL : 0;
 }
 
-static void link_last(struct mimobox *box, struct mimobox_session *session)
+void box_link(struct mimobox *box, struct mimobox_session *session)
 {
+	if (box->referenced >= 2 * box->buckets)
+		make_tables(box, 2 * box->buckets); /* or longer chains, where memory is short */
+	box->referenced++;
+	if (session->removed) {
+		insert(box, session);
+		return;
+	}
 	session->previous = box->last;
 	if (box->last)
 		box->last->next = session;
@@ -198,7 +205,6 @@ static void link_last(struct mimobox *box, struct mimobox_session *session)
 		box->first = session;
 	box->last = session;
 	box->count++;
-	box->referenced++;
 	insert(box, session);
 }
 
@@ -212,8 +218,6 @@ int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid
 		return -EEXIST;
 	if (box->max_sessions && box->count + box->lingering >= box->max_sessions)
 		return -EAGAIN;
-	if (box->referenced >= 2 * box->buckets)
-		make_tables(box, 2 * box->buckets); /* or longer chains, where memory is short */
 	struct mimobox_session *session = calloc(1, sizeof(*session));
 	if (!session)
 		return -ENOMEM;
@@ -238,7 +242,7 @@ int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid
 		session_free(session);
 		return error;
 	}
-	link_last(box, session);
+	box_link(box, session);
 	mimobox_session_log(session, "created");
 	*out = mimobox_session_ref(session);
 	return 0;
@@ -249,6 +253,7 @@ void mimobox_session_remove(struct mimobox_session *session)
 	struct mimobox *box = session->box;
 	if (session->removed)
 		return;
+	session_touch(session);
 	take_out_of_names(box, session);
 	session->removed = true;
 	if (session->previous)
@@ -337,6 +342,7 @@ ssize_t mimobox_defaults_configure(struct mimobox *box, const char *text, size_t
 	int error;
 	size_t taken =
 		config_apply(&box->defaults, &box->builtin, text, size, &error, &line, &reason);
+	box_keep_defaults(box);
 	return taken == 0 && error < 0 ? error : (ssize_t)taken;
 }
 
@@ -403,7 +409,7 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 {
 	if (!directory)
 		return 0;
-	int error = workspace_prepare(directory);
+	int error = workspace_prepare(directory, keep_again(box->keep) ? keep_owner(box->keep) : 0);
 	if (error == 0) {
 		box->workspaces = realpath(directory, NULL);
 		error = box->workspaces ? 0 : -errno;
@@ -427,7 +433,7 @@ static int create_helpers(struct mimobox *box)
 	int error = forker_create((const struct helper_kind *const[]){ &box->spawner_kind,
 								       &box->sweeper_kind,
 								       &box->remover_kind },
-				  3, &box->forker);
+				  3, box->keep != NULL, &box->forker);
 	for (unsigned i = 0; error == 0 && i < 3; i++)
 		error = helper_create(box->loop, box->forker, i, helpers[i]);
 	return error;
@@ -440,7 +446,7 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 	if (error == 0) {
 		attention_init(&box->attention, box->loop);
 		what = "cgroups";
-		error = cgroups_create(&box->cgroups);
+		error = cgroups_create(keep_owner(box->keep), &box->cgroups);
 	}
 	/* Most sessions have this one: the spawner gets it by being forked after it. */
 	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
@@ -462,6 +468,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 		    size_t why_size)
 {
 	const char *spool_dir = options->spool_dir ? options->spool_dir : "/var/tmp";
+	box->keep = options->keep;
 	box->notify = options->notify;
 	box->data = options->data;
 	box->max_sessions = options->max_sessions;
@@ -490,11 +497,15 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 		error = init_ceiling(box, options->ceiling, why, why_size);
 	if (error == 0)
 		error = pool_create(box, options->pool, &box->pool);
+	if (error == 0 && keep_again(box->keep))
+		error = box_restore(box);
 	return error;
 }
 
 static void free_box(struct mimobox *box)
 {
+	if (box->loop)
+		loop_timer_disarm(&box->clear_timer);
 	pool_destroy(box->pool);
 	helper_destroy(box->spawner);
 	helper_destroy(box->sweeper);

@@ -40,6 +40,17 @@ void cast_finish(struct cast *cast)
 	cast->text = NULL;
 }
 
+int cast_restore_text(struct cast *cast, const char *text, size_t size)
+{
+	if (!cast->begun || size > TEXT_MAX)
+		return 0;
+	cast->text = malloc(TEXT_MAX);
+	if (!cast->text)
+		return -ENOMEM;
+	memcpy(cast->text, text, size);
+	return 0;
+}
+
 /* Writing; there is room in cast->text */
 
 static void append(struct cast *cast, const char *format, ...)

@@ -42,6 +42,8 @@ struct cast {
 /* The info's pointers must remain valid until cast_finish(). Allocates nothing. */
 void cast_init(struct cast *cast, const struct cast_info *info);
 void cast_finish(struct cast *cast);
+/* Of a copy of another: what had been made and not yet read. 0 or -ENOMEM. */
+int cast_restore_text(struct cast *cast, const char *text, size_t size);
 
 /*
  * Reads at `offset` of the recording. Sequential reads cost what they read; one further on makes

@@ -355,6 +355,17 @@ int ceiling_enter(struct ceiling *ceiling, uid_t uid, struct ceiling_share *shar
 	struct ceiling_user **at = find_user(ceiling, uid);
 	if ((*at ? (*at)->used[TOTAL_SESSIONS] : 0) >= most)
 		return -EDQUOT;
+	return ceiling_restore(ceiling, uid, (const uint64_t[TOTALS]){ [TOTAL_SESSIONS] = 1 },
+			       share);
+}
+
+int ceiling_restore(struct ceiling *ceiling, uid_t uid, const uint64_t held[static TOTALS],
+		    struct ceiling_share *share)
+{
+	*share = (struct ceiling_share){ 0 };
+	if (!ceiling || uid == 0)
+		return 0;
+	struct ceiling_user **at = find_user(ceiling, uid);
 	if (!*at) {
 		*at = calloc(1, sizeof(**at));
 		if (!*at)
@@ -362,9 +373,11 @@ int ceiling_enter(struct ceiling *ceiling, uid_t uid, struct ceiling_share *shar
 		(*at)->uid = uid;
 	}
 	(*at)->shares++;
-	(*at)->used[TOTAL_SESSIONS]++;
 	*share = (struct ceiling_share){ .ceiling = ceiling, .user = *at };
-	share->held[TOTAL_SESSIONS] = 1;
+	for (int i = 0; i < TOTALS; i++) {
+		(*at)->used[i] += held[i];
+		share->held[i] = held[i];
+	}
 	return 0;
 }
 

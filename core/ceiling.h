@@ -40,6 +40,9 @@ void ceiling_destroy(struct ceiling *ceiling);
 
 /* One more session of `uid`'s; `ceiling` may be NULL: 0, -ENOMEM, or -EDQUOT at user-sessions. */
 int ceiling_enter(struct ceiling *ceiling, uid_t uid, struct ceiling_share *share);
+/* One that there is, and what it holds: it was granted. 0 or -ENOMEM. */
+int ceiling_restore(struct ceiling *ceiling, uid_t uid, const uint64_t held[static TOTALS],
+		    struct ceiling_share *share);
 /* Gives back all that is held, and the share. */
 void ceiling_leave(struct ceiling_share *share);
 

@@ -206,7 +206,7 @@ void cgroup_base_remove(struct cgroups *cgroups, int index)
 	*base = (struct cgroup_base){ .fd = -1, .parent = -1 };
 }
 
-int cgroups_create(struct cgroups **out)
+int cgroups_create(pid_t owner, struct cgroups **out)
 {
 	struct cgroups *cgroups = calloc(1, sizeof(*cgroups));
 	struct cgroup_hierarchy *found = calloc(HIERARCHIES_MAX, sizeof(*found));
@@ -217,7 +217,8 @@ int cgroups_create(struct cgroups **out)
 	}
 	for (int i = 0; i < CGROUP_BASES; i++)
 		cgroups->bases[i] = (struct cgroup_base){ .fd = -1, .parent = -1 };
-	snprintf(cgroups->name, sizeof(cgroups->name), "mimobox-%d", (int)getpid());
+	snprintf(cgroups->name, sizeof(cgroups->name), "mimobox-%d", (int)owner);
+	cgroups->owner = owner;
 	size_t count = find_hierarchies(cgroups, found);
 	if (!cgroup_v2_detect(cgroups, found, count))
 		cgroup_v1_detect(cgroups, found, count);
@@ -405,5 +406,38 @@ int cgroup_destroy(struct cgroups *cgroups, uint64_t id)
 		if (cgroups->bases[i].fd >= 0 &&
 		    unlinkat(cgroups->bases[i].fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 			error = -errno;
+	return error;
+}
+
+static int clear_base(struct cgroups *cgroups, int index, bool (*wanted)(void *data, uint64_t id),
+		      void *data)
+{
+	int error = 0,
+	    fd = openat(cgroups->bases[index].fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	while (directory && (entry = readdir(directory))) {
+		int length = 0;
+		uint64_t id;
+		if (sscanf(entry->d_name, "%" SCNu64 "%n", &id, &length) != 1 ||
+		    entry->d_name[length] || wanted(data, id))
+			continue;
+		cgroup_kill(cgroups, id);
+		if (unlinkat(fd, entry->d_name, AT_REMOVEDIR) < 0)
+			error = -EBUSY;
+	}
+	if (directory)
+		closedir(directory);
+	else if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+int cgroups_clear(struct cgroups *cgroups, bool (*wanted)(void *data, uint64_t id), void *data)
+{
+	int error = 0;
+	for (int i = 0; i < CGROUP_BASES; i++)
+		if (cgroups->bases[i].fd >= 0 && clear_base(cgroups, i, wanted, data) < 0)
+			error = -EBUSY;
 	return error;
 }

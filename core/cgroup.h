@@ -36,11 +36,12 @@ struct cgroup_usage {
 };
 
 /*
- * Finds what this process may use, makes the groups, and removes those of daemons that are no
+ * Finds what this process may use, makes the groups of `owner` (this process, or one that holds
+ * them for it, and has made them already, perhaps), and removes those of daemons that are no
  * more. Always succeeds, save for -ENOMEM: a machine without usable groups can enforce nothing,
  * which cgroups_can() says.
  */
-int cgroups_create(struct cgroups **out);
+int cgroups_create(pid_t owner, struct cgroups **out);
 void cgroups_destroy(struct cgroups *cgroups);
 /*
  * Removes the groups that it made, with all below them: in a process that may do so. (The top of a
@@ -59,6 +60,11 @@ int cgroup_create(struct cgroups *cgroups, uint64_t id);
 /* Changes the limits, from those in force. 0, or -errno, and *what is the file. */
 int cgroup_limit(struct cgroups *cgroups, uint64_t id, const struct cgroup_limits *from,
 		 const struct cgroup_limits *to, const char **what);
+/*
+ * Kills what is in the groups that are not `wanted`, and removes them: 0 when there are none left,
+ * -EBUSY while the kernel is at it.
+ */
+int cgroups_clear(struct cgroups *cgroups, bool (*wanted)(void *data, uint64_t id), void *data);
 /* Moves a process in; all that it forks follows. */
 int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid);
 /* Before the others of its kind, for the processor; where the kernel can't, it is as it is. */

@@ -28,6 +28,7 @@ struct cgroups {
 	int error; /* a shortage that kept something from being found out; 0: none */
 	struct cgroup_base bases[CGROUP_BASES]; /* indices are the backend's */
 	char name[32];                          /* mimobox-PID */
+	pid_t owner;                            /* that PID */
 };
 
 struct cgroup_backend {

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MEMORY, PIDS, CPU, CPUACCT, UNIFIED };
 enum { CPU_PERIOD_US = 100000 };
@@ -115,8 +116,11 @@ bool cgroup_v1_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *fo
 	if (cgroups->can == 0)
 		return false;
 	cgroups->backend = &backend;
-	/* Only one of the two is needed for the time used. */
-	if (!make(cgroups, UNIFIED, cgroup_find_v2(found, count)) &&
+	/*
+	 * Only one of the two is needed for the time used. Whoever goes on with what another has
+	 * made makes no other: the next would not know of it.
+	 */
+	if (!make(cgroups, UNIFIED, cgroup_find_v2(found, count)) && cgroups->owner == getpid() &&
 	    (!cpu || !has(cpu->controllers, "cpuacct")))
 		make(cgroups, CPUACCT, find(found, count, "cpuacct"));
 	return true;

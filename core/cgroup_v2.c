@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LEAF "/mimobox-daemon"
+
 enum { BASE };
 enum { CPU_PERIOD_US = 100000 };
 
@@ -120,20 +122,41 @@ static bool use(struct cgroups *cgroups, const char *above)
 	return true;
 }
 
+/* This process and, where that is another, whoever holds the groups. */
+static int move_to(struct cgroups *cgroups, const char *group)
+{
+	const pid_t pids[] = { getpid(), cgroups->owner };
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < (pids[0] == pids[1] ? 1 : 2); i++) {
+		char text[32];
+		snprintf(text, sizeof(text), "%d", (int)pids[i]);
+		error = write_in(cgroups, group, "cgroup.procs", text);
+	}
+	return error;
+}
+
+/* Whoever takes up what another has made finds itself in the leaf. */
+static void leave_leaf(const struct cgroups *cgroups, char *own)
+{
+	size_t length = strlen(own);
+	if (cgroups->owner != getpid() && length > strlen(LEAF) &&
+	    strcmp(own + length - strlen(LEAF), LEAF) == 0)
+		own[length - strlen(LEAF)] = '\0';
+}
+
 /* `own`, with the daemon out of the way in a leaf; it goes back where that does not help. */
 static bool use_delegated(struct cgroups *cgroups, const char *own)
 {
-	char leaf[CGROUP_ROOT_MAX], self[32];
-	snprintf(leaf, sizeof(leaf), "%s/mimobox-daemon", own);
-	snprintf(self, sizeof(self), "%d", (int)getpid());
+	char leaf[CGROUP_ROOT_MAX];
+	snprintf(leaf, sizeof(leaf), "%s" LEAF, own);
 	if (mkdir(leaf, 0755) < 0 && errno != EEXIST) {
 		cgroup_note(cgroups, -errno);
 		return false;
 	}
-	if (write_in(cgroups, leaf, "cgroup.procs", self) == 0) {
+	if (move_to(cgroups, leaf) == 0) {
 		if (use(cgroups, own))
 			return true;
-		write_in(cgroups, own, "cgroup.procs", self);
+		move_to(cgroups, own);
 	}
 	rmdir(leaf);
 	return false;
@@ -144,7 +167,10 @@ bool cgroup_v2_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *fo
 	const struct cgroup_hierarchy *unified = cgroup_find_v2(found, count);
 	if (!unified)
 		return false;
-	if (use(cgroups, unified->own) || use_delegated(cgroups, unified->own))
+	char own[CGROUP_ROOT_MAX];
+	snprintf(own, sizeof(own), "%s", unified->own);
+	leave_leaf(cgroups, own);
+	if (use(cgroups, own) || use_delegated(cgroups, own))
 		return true;
 	return geteuid() == 0 && use(cgroups, unified->mount);
 }

@@ -21,7 +21,7 @@ static int tell(struct mimobox_session *session, const char *verb, enum control_
 {
 	if (session->state != MIMOBOX_RUNNING)
 		return refuse(session, -ESRCH, verb, "nothing runs");
-	int error = sandbox_control(&session->sandbox, control, number);
+	int error = session_say(session, control, number);
 	return error < 0 ? refuse(session, error, verb, strerror(-error)) : 0;
 }
 

@@ -12,25 +12,36 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 1000 };
+enum { PATIENCE_MS = 1000, GONE_MS = 2000 };
 
 struct forker {
 	const struct helper_kind *kinds[FORKER_KINDS_MAX];
 	unsigned count;
 	struct helper_kind own;
-	pid_t pid;
+	int pidfd;
 	int socket;    /* -1: it has gone */
 	unsigned owed; /* answers, with those that nobody waits for any more */
 };
 
+/* As fork(2), of one thread: 0 in the child, 1 and *pidfd, or -errno. */
+static int make_process(bool sibling, int *pidfd)
+{
+	struct clone_args args = { .flags = CLONE_PIDFD | (sibling ? CLONE_PARENT : 0),
+				   .exit_signal = sibling ? 0 : SIGCHLD,
+				   .pidfd = (uintptr_t)pidfd };
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	return pid < 0 ? -errno : pid > 0;
+}
+
 /* The process */
 
-/* The parent is the daemon, which waits for it, and whose end is its own: CLONE_PARENT. */
+/* The parent is the forker's own, whose end is that of this one: CLONE_PARENT. */
 static int fork_one(void *context, const void *message, const int *in, int *out, unsigned *count)
 {
 	const struct forker *forker = context;
@@ -41,18 +52,17 @@ static int fork_one(void *context, const void *message, const int *in, int *out,
 		return -EINVAL;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	struct clone_args args = { .flags = CLONE_PARENT };
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid == 0)
+	int pidfd, error = make_process(true, &pidfd);
+	if (error == 0)
 		helper_serve(forker->kinds[*which], ends[1]);
-	int error = pid < 0 ? -errno : 0;
 	close(ends[1]);
 	if (error < 0) {
 		close(ends[0]);
 		return error;
 	}
 	out[(*count)++] = ends[0];
-	return (int)pid;
+	out[(*count)++] = pidfd;
+	return 0;
 }
 
 static int begin(void *context)
@@ -76,19 +86,28 @@ static void keep_for(struct helper_kind *own, const struct helper_kind *kind)
 
 /* The daemon's side */
 
+void forker_reap(int pidfd)
+{
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+	if (pidfd < 0)
+		return;
+	pidfd_send_signal(pidfd, SIGKILL, NULL, 0); /* somebody may have stopped it */
+	poll(&end, 1, GONE_MS);
+	waitid(P_PIDFD, (id_t)pidfd, &(siginfo_t){ 0 }, WEXITED | WNOHANG); /* if it is ours */
+	close(pidfd);
+}
+
 static void give_up(struct forker *forker)
 {
 	if (forker->socket >= 0)
 		close(forker->socket);
 	forker->socket = -1;
-	if (forker->pid > 0) {
-		kill(forker->pid, SIGKILL);
-		waitpid(forker->pid, NULL, 0);
-	}
-	forker->pid = 0;
+	forker_reap(forker->pidfd);
+	forker->pidfd = -1;
 }
 
-int forker_create(const struct helper_kind *const kinds[], unsigned count, struct forker **out)
+int forker_create(const struct helper_kind *const kinds[], unsigned count, bool siblings,
+		  struct forker **out)
 {
 	struct forker *forker = calloc(1, sizeof(*forker));
 	int ends[2];
@@ -109,17 +128,18 @@ int forker_create(const struct helper_kind *const kinds[], unsigned count, struc
 		forker->kinds[forker->count++] = kinds[i];
 		keep_for(&forker->own, kinds[i]);
 	}
-	forker->pid = _Fork();
-	if (forker->pid == 0)
+	forker->pidfd = -1;
+	int error = make_process(siblings, &forker->pidfd);
+	if (error == 0)
 		helper_serve(&forker->own, ends[1]);
-	int error = forker->pid < 0 ? -errno : 0;
 	close(ends[1]);
 	forker->socket = ends[0];
-	if (error < 0)
+	if (error < 0) {
 		forker_destroy(forker);
-	else
-		*out = forker;
-	return error;
+		return error;
+	}
+	*out = forker;
+	return 0;
 }
 
 void forker_destroy(struct forker *forker)
@@ -135,38 +155,33 @@ const struct helper_kind *forker_kind(const struct forker *forker, unsigned whic
 	return forker->kinds[which];
 }
 
-/* One that nobody waits for any more. */
-static void turn_away(int32_t pid, int socket)
-{
-	if (socket >= 0)
-		close(socket);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
-
-/* One answer: the pid and the socket of a helper, or -errno. */
-static int take_answer(struct forker *forker, int32_t *pid, int *socket)
+/* One answer: the socket of a helper and its pidfd, or -errno. */
+static int take_answer(struct forker *forker, int *pidfd, int *socket)
 {
 	struct pollfd answer = { .fd = forker->socket, .events = POLLIN };
 	int descriptors[MESSAGE_DESCRIPTORS];
+	int32_t result;
 	int ready = poll(&answer, 1, PATIENCE_MS);
 	if (ready <= 0)
 		return ready < 0 ? -errno : -ETIMEDOUT;
-	ssize_t size =
-		message_receive(forker->socket, pid, sizeof(*pid), descriptors, NULL, MSG_DONTWAIT);
-	if (size != sizeof(*pid)) {
+	ssize_t size = message_receive(forker->socket, &result, sizeof(result), descriptors, NULL,
+				       MSG_DONTWAIT);
+	if (size != sizeof(result)) {
 		give_up(forker);
 		return -ECHILD;
 	}
 	forker->owed--;
 	*socket = descriptors[0];
-	if (*pid < 0 || *socket >= 0)
-		return *pid < 0 ? *pid : 0;
-	turn_away(*pid, -1);
+	*pidfd = descriptors[1];
+	if (result < 0 || (*socket >= 0 && *pidfd >= 0))
+		return result;
+	if (*socket >= 0)
+		close(*socket); /* of which it ends */
+	forker_reap(*pidfd);
 	return -EMFILE; /* there was no room for it here */
 }
 
-int forker_start(struct forker *forker, unsigned which, pid_t *pid, int *socket)
+int forker_start(struct forker *forker, unsigned which, int *pidfd, int *socket)
 {
 	uint32_t message = which;
 	if (forker->socket < 0)
@@ -175,11 +190,14 @@ int forker_start(struct forker *forker, unsigned which, pid_t *pid, int *socket)
 	if (error < 0)
 		return error == -EPIPE ? -ECHILD : error;
 	forker->owed++;
-	int32_t answer = 0;
-	while ((error = take_answer(forker, &answer, socket)) == -EINTR ||
+	/* Of those that nobody waits for any more there may be answers, too. */
+	while ((error = take_answer(forker, pidfd, socket)) == -EINTR ||
 	       (error != -ECHILD && error != -ETIMEDOUT && forker->owed > 0))
-		if (error == 0)
-			turn_away(answer, *socket);
-	*pid = error == 0 ? answer : 0;
+		if (error == 0) {
+			close(*socket);
+			forker_reap(*pidfd);
+		}
+	if (error < 0)
+		*pidfd = *socket = -1;
 	return error;
 }

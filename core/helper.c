@@ -17,7 +17,6 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* One that is stopped, say, would have everybody wait; the next who asks gets another. */
@@ -40,7 +39,7 @@ struct helper {
 	struct forker *forker;
 	unsigned which;
 	const struct helper_kind *kind; /* that is which */
-	pid_t pid;
+	int pidfd;
 	int socket;
 	struct loop_source *source;
 	struct asker *first, **last;
@@ -196,11 +195,8 @@ static void stop(struct helper *helper)
 	if (helper->socket >= 0)
 		close(helper->socket);
 	helper->socket = -1;
-	if (helper->pid > 0) {
-		kill(helper->pid, SIGKILL); /* somebody may have stopped it */
-		waitpid(helper->pid, NULL, 0);
-	}
-	helper->pid = 0;
+	forker_reap(helper->pidfd);
+	helper->pidfd = -1;
 }
 
 /* Those who ask anew, when they are told, ask another. */
@@ -255,7 +251,7 @@ static void on_answer(void *data, uint32_t events)
 
 static int start(struct helper *helper)
 {
-	int error = forker_start(helper->forker, helper->which, &helper->pid, &helper->socket);
+	int error = forker_start(helper->forker, helper->which, &helper->pidfd, &helper->socket);
 	if (error < 0)
 		return error;
 	error = loop_add(helper->loop, helper->socket, EPOLLIN, on_answer, helper, &helper->source);
@@ -271,9 +267,12 @@ int helper_create(struct loop *loop, struct forker *forker, unsigned which, stru
 	struct helper *helper = calloc(1, sizeof(*helper));
 	if (!helper)
 		return -ENOMEM;
-	*helper = (struct helper){
-		.loop = loop, .forker = forker, .which = which, .kind = kind, .socket = -1
-	};
+	*helper = (struct helper){ .loop = loop,
+				   .forker = forker,
+				   .which = which,
+				   .kind = kind,
+				   .pidfd = -1,
+				   .socket = -1 };
 	helper->last = &helper->first;
 	loop_timer_init(&helper->patience, loop, on_patience, helper);
 	int error = start(helper);

@@ -10,6 +10,7 @@
 
 #include "message.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

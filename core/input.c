@@ -2,9 +2,14 @@
 #include "input.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+/* In one go through the pipe. */
+enum { STAGE_MAX = 65536 };
 
 static bool is(const struct termios *modes, int index, char byte)
 {
@@ -61,9 +66,13 @@ size_t line_follow(struct line *line, const struct termios *modes, const char *d
 
 void input_finish(struct input *input)
 {
-	free(input->data);
+	keep_block_free(input->keep, input->data, input->room);
 	free(input->ends);
-	*input = (struct input){ 0 };
+	*input = (struct input){ .keep = input->keep,
+				 .keep_id = input->keep_id,
+				 .steps = input->steps + 1,
+				 .kept = input->kept,
+				 .owner = input->owner };
 }
 
 static int grow(struct input *input, size_t size)
@@ -73,7 +82,7 @@ static int grow(struct input *input, size_t size)
 		room *= 2;
 	if (room == input->room)
 		return 0;
-	char *data = malloc(room);
+	char *data = keep_block(input->keep, room);
 	if (!data)
 		return -ENOMEM;
 	size_t first =
@@ -82,7 +91,7 @@ static int grow(struct input *input, size_t size)
 		memcpy(data, input->data + input->head, first);
 	if (input->size > first)
 		memcpy(data + first, input->data, input->size - first);
-	free(input->data);
+	keep_block_free(input->keep, input->data, input->room);
 	input->data = data;
 	input->room = room;
 	input->head = 0;
@@ -140,16 +149,80 @@ static size_t next_piece(const struct input *input)
 	return piece;
 }
 
+/*
+ * As write(2). Where another may go on in this one's place, the bytes go by way of a pipe, which
+ * says even then how many of them the terminal has got; see settle().
+ */
+static ssize_t pass(const struct input *input, int master, const char *data, size_t size, bool end)
+{
+	volatile struct keep_stage *stage = keep_stage_in(input->keep);
+	if (!stage)
+		return write(master, data, size);
+	/* Where it is found on its way, what it is of must be known. */
+	if (input->kept)
+		input->kept(input->owner);
+	stage->id = input->keep_id;
+	stage->part = end;
+	stage->before = input->steps;
+	stage->state = KEEP_FILLING;
+	size = size < STAGE_MAX ? size : STAGE_MAX;
+	ssize_t filled = write(stage->pipe[1], data, size);
+	if (filled <= 0)
+		return filled;
+	stage->size = (uint64_t)filled;
+	stage->state = KEEP_EMPTYING;
+	return splice(stage->pipe[0], NULL, master, NULL, (size_t)filled, SPLICE_F_NONBLOCK);
+}
+
+static void empty(int pipe)
+{
+	char rest[4096];
+	while (read(pipe, rest, sizeof(rest)) > 0)
+		;
+}
+
+/* What was passed is counted: commits that, and only then forgets about what was on its way. */
+static void settle(struct input *input, ssize_t passed)
+{
+	volatile struct keep_stage *stage = keep_stage_in(input->keep);
+	int error = errno;
+	if (!stage)
+		return;
+	input->steps++;
+	if (input->kept)
+		input->kept(input->owner);
+	if (passed < 0 || (uint64_t)passed != stage->size)
+		empty(stage->pipe[0]);
+	stage->state = KEEP_NOTHING;
+	errno = error;
+}
+
+static void took(struct input *input, const struct termios *modes, size_t count)
+{
+	line_follow(&input->taken, modes, input->data + input->head, count);
+	input->head = (input->head + count) % input->room;
+	input->size -= count;
+	input->passed += count;
+}
+
 static int pass_piece(struct input *input, int master, size_t piece, const struct termios *modes)
 {
-	ssize_t count = write(master, input->data + input->head, piece);
+	ssize_t count = pass(input, master, input->data + input->head, piece, false);
+	if (count > 0)
+		took(input, modes, (size_t)count);
+	settle(input, count);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
-	line_follow(&input->taken, modes, input->data + input->head, (size_t)count);
-	input->head = (input->head + (size_t)count) % input->room;
-	input->size -= (size_t)count;
-	input->passed += (uint64_t)count;
 	return 0;
+}
+
+static void took_end(struct input *input)
+{
+	if (--input->end_left)
+		return;
+	input->taken = (struct line){ 0 };
+	input->end_count--;
+	memmove(input->ends, input->ends + 1, input->end_count * sizeof(*input->ends));
 }
 
 static int pass_end(struct input *input, int master, const struct termios *modes)
@@ -159,15 +232,33 @@ static int pass_end(struct input *input, int master, const struct termios *modes
 		byte = 4;
 	if (input->end_left == 0)
 		input->end_left = (modes->c_lflag & ICANON) && input->taken.length ? 2 : 1;
-	ssize_t count = write(master, &byte, 1);
+	ssize_t count = pass(input, master, &byte, 1, true);
+	if (count == 1)
+		took_end(input);
+	settle(input, count);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (--input->end_left)
-		return 0;
-	input->taken = (struct line){ 0 };
-	input->end_count--;
-	memmove(input->ends, input->ends + 1, input->end_count * sizeof(*input->ends));
 	return 0;
+}
+
+void input_resume(struct input *input, int master, bool terminal)
+{
+	volatile struct keep_stage *stage = keep_stage_in(input->keep);
+	struct termios modes = { 0 };
+	int left = 0;
+	if (!stage || stage->state == KEEP_NOTHING || stage->id != input->keep_id)
+		return;
+	if (terminal && master >= 0)
+		(void)tcgetattr(master, &modes);
+	if (stage->state == KEEP_EMPTYING && stage->before == input->steps &&
+	    ioctl(stage->pipe[0], FIONREAD, &left) == 0 && (uint64_t)left < stage->size) {
+		size_t count = (size_t)(stage->size - (uint64_t)left);
+		if (!stage->part && count <= input->size)
+			took(input, &modes, count);
+		else if (stage->part && input->end_count)
+			took_end(input);
+	}
+	settle(input, -1);
 }
 
 int input_pass_pipe(struct input *input, int fd)
@@ -194,7 +285,7 @@ int input_pass(struct input *input, int master)
 			return error;
 	}
 	if (input->room > 65536) { /* a paste is over: give its memory back */
-		free(input->data);
+		keep_block_free(input->keep, input->data, input->room);
 		input->data = NULL;
 		input->room = input->head = 0;
 	}

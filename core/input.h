@@ -10,6 +10,8 @@
 #ifndef INPUT_H
 #define INPUT_H
 
+#include "keep.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,9 +40,19 @@ struct input {
 	uint64_t *ends;    /* where in the stream end-of-file was asked for, in order */
 	size_t end_count;
 	unsigned end_left; /* end-of-file characters that the first of them still has to send */
+
+	/* For a process that goes on in this one's place: see input_resume(). NULL: none does. */
+	struct keep *keep;
+	uint64_t keep_id;
+	uint64_t steps;            /* how often something was passed */
+	void (*kept)(void *owner); /* to commit what is here now */
+	void *owner;
 };
 
 void input_finish(struct input *input);
+
+/* What another was passing when it was killed: counts what the terminal has got of it. */
+void input_resume(struct input *input, int master, bool terminal);
 
 /*
  * Queues what there is room for, and says how much that is: -EAGAIN none, -EMSGSIZE a line would

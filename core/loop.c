@@ -239,6 +239,12 @@ void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_fn 
 
 int loop_timer_arm(struct loop_timer *timer, uint64_t ns)
 {
+	uint64_t now = loop_now();
+	return loop_timer_arm_at(timer, ns < UINT64_MAX / 2 - now ? now + ns : UINT64_MAX / 2);
+}
+
+int loop_timer_arm_at(struct loop_timer *timer, uint64_t due)
+{
 	struct loop *loop = timer->loop;
 	loop_timer_disarm(timer);
 	if (loop->armed == loop->room) {
@@ -249,8 +255,7 @@ int loop_timer_arm(struct loop_timer *timer, uint64_t ns)
 		loop->heap = heap;
 		loop->room = room;
 	}
-	uint64_t now = loop_now();
-	timer->due = ns < UINT64_MAX / 2 - now ? now + ns : UINT64_MAX / 2;
+	timer->due = due;
 	heap_put(loop, loop->armed++, timer);
 	heap_up(loop, loop->armed - 1);
 	set_timer_fd(loop);

@@ -49,6 +49,8 @@ void loop_hold(struct loop *loop, bool hold);
 void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_fn fn, void *data);
 /* Arms anew, `ns` from now. 0 or -ENOMEM. */
 int loop_timer_arm(struct loop_timer *timer, uint64_t ns);
+/* At this time of CLOCK_MONOTONIC. */
+int loop_timer_arm_at(struct loop_timer *timer, uint64_t due);
 void loop_timer_disarm(struct loop_timer *timer);
 static inline bool loop_timer_armed(const struct loop_timer *timer)
 {

@@ -65,6 +65,8 @@ void output_attach(struct output *output, struct mimobox_reader *reader)
 	reader->output = output;
 	reader->position = output->spool.start;
 	reader->counted = 0;
+	reader->before_position = reader->position;
+	reader->before_counted = 0;
 	reader->previous = NULL;
 	reader->next = output->readers;
 	if (reader->next)
@@ -110,6 +112,8 @@ ssize_t output_read(struct output *output, struct mimobox_reader *reader, void *
 		return output->ended ? 0 : -EAGAIN;
 	ssize_t count = spool_read(&output->spool, data, size, reader->position);
 	if (count > 0) {
+		reader->before_position = reader->position;
+		reader->before_counted = offset;
 		reader->position += (uint64_t)count;
 		reader->counted = offset + (uint64_t)count;
 	}

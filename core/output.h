@@ -18,8 +18,9 @@ struct mimobox_reader {
 	struct mimobox_session *session; /* a reference */
 	struct output *output;
 	struct mimobox_reader *previous, *next;
-	uint64_t position; /* the absolute offset of the byte it gets next */
-	uint64_t counted;  /* the offset that it, going on, will ask at: lower after a skip */
+	uint64_t position;                        /* the absolute offset of the byte it gets next */
+	uint64_t before_position, before_counted; /* before its last read */
+	uint64_t counted; /* the offset that it, going on, will ask at: lower after a skip */
 };
 
 struct output {

@@ -362,7 +362,8 @@ bool pool_claim(struct pool *pool, struct mimobox_session *session)
 		waiting = waiting->next;
 	if (!waiting)
 		return false;
-	if (workspace_rename(waiting->workspace, session->name, &session->workspace) < 0) {
+	if (workspace_rename(pool->box->keep, waiting->workspace, session->name,
+			     &session->workspace) < 0) {
 		discard(waiting); /* somebody has tidied up there: another takes its place */
 		if (!pool->held)
 			refill_in(pool, REFILL_NS);

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -104,9 +105,25 @@ int sandbox_give(const struct sandbox *sandbox, int plan)
 
 /* Talk */
 
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void close_ends(struct sandbox *sandbox)
+{
+	if (sandbox->ends[1] == sandbox->ends[0])
+		sandbox->ends[1] = -1;
+	for (int i = 0; i < 3; i++)
+		close_one(&sandbox->ends[i]);
+}
+
 /* One descriptor is a master; three are pipes. */
 static void take_ends(struct sandbox *sandbox, const int *descriptors)
 {
+	close_ends(sandbox);
 	memcpy(sandbox->ends, descriptors, sizeof(sandbox->ends));
 	if (descriptors[1] < 0)
 		sandbox->ends[1] = descriptors[0];
@@ -116,8 +133,13 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 {
 	int descriptors[MESSAGE_DESCRIPTORS];
 	pid_t sender;
+	int flags = MSG_DONTWAIT | (sandbox->kept ? MSG_PEEK : 0);
 	ssize_t size = message_receive(sandbox->start, report, sizeof(*report), descriptors,
-				       &sender, MSG_DONTWAIT);
+				       &sender, flags);
+	/* Where it left a word unread, told twice what for, that is heard first. */
+	if (size == -ECONNRESET)
+		size = message_receive(sandbox->start, report, sizeof(*report), descriptors,
+				       &sender, flags);
 	if (size < 0)
 		return size == -EINTR ? -EAGAIN : size == -ECONNRESET ? 0 : (int)size;
 	if (size != sizeof(*report))
@@ -130,9 +152,18 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 	return 1;
 }
 
+void sandbox_received(const struct sandbox *sandbox)
+{
+	struct start_report report;
+	if (sandbox->kept)
+		(void)recv(sandbox->start, &report, sizeof(report), MSG_DONTWAIT);
+}
+
 int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int signal)
 {
-	struct control_message message = { .verb = (int32_t)verb, .signal = signal };
+	struct control_message message = { .key = sandbox->key,
+					   .verb = (int32_t)verb,
+					   .signal = signal };
 	if (send(sandbox->control, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 		return 0;
 	return errno == EPIPE || errno == ECONNRESET ? -ESRCH : -errno;
@@ -152,7 +183,9 @@ void sandbox_kill(const struct sandbox *sandbox)
 /* It has hardly begun, so that this is over at once. */
 void sandbox_abandon(const struct sandbox *sandbox)
 {
+	struct pollfd end = { .fd = sandbox->pidfd, .events = POLLIN };
 	sandbox_kill(sandbox);
+	poll(&end, 1, -1); /* it need not be this process's to wait for */
 	waitid(P_PIDFD, (id_t)sandbox->pidfd, &(siginfo_t){ 0 }, WEXITED);
 }
 
@@ -163,18 +196,12 @@ void sandbox_reap(const struct sandbox *sandbox)
 
 bool sandbox_exit_status(const struct sandbox *sandbox, struct exit_report *ended)
 {
-	ssize_t size = recv(sandbox->control, ended, sizeof(*ended), MSG_DONTWAIT);
+	int flags = MSG_DONTWAIT | (sandbox->kept ? MSG_PEEK : 0);
+	ssize_t size = recv(sandbox->control, ended, sizeof(*ended), flags);
 	/* Where init left words of ours unread, that is told first, and only then what it said. */
 	if (size < 0 && errno != EAGAIN)
-		size = recv(sandbox->control, ended, sizeof(*ended), MSG_DONTWAIT);
+		size = recv(sandbox->control, ended, sizeof(*ended), flags);
 	return size == sizeof(*ended);
-}
-
-static void close_one(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
 }
 
 void sandbox_finish(struct sandbox *sandbox)
@@ -183,8 +210,5 @@ void sandbox_finish(struct sandbox *sandbox)
 	close_one(&sandbox->start);
 	close_one(&sandbox->control);
 	close_one(&sandbox->mounts);
-	if (sandbox->ends[1] == sandbox->ends[0])
-		sandbox->ends[1] = -1;
-	for (int i = 0; i < 3; i++)
-		close_one(&sandbox->ends[i]);
+	close_ends(sandbox);
 }

@@ -56,6 +56,7 @@ enum control_verb {
 };
 
 struct control_message {
+	uint64_t key; /* what was told before with the same is not done again; 0: nothing was */
 	int32_t verb;
 	int32_t signal;
 };
@@ -100,6 +101,8 @@ struct sandbox {
 	struct sandbox_shape shape;
 	uint64_t group;              /* the number of its cgroup, which outlives it; 0: none */
 	struct cgroup_limits limits; /* in force there */
+	uint64_t key;                /* of the next word to it, see control_message */
+	bool kept; /* a process that goes on in this one's place may have to hear it all again */
 };
 
 void sandbox_init(struct sandbox *sandbox);
@@ -126,6 +129,8 @@ int sandbox_give(const struct sandbox *sandbox, int plan);
  * `sandbox`), 0 at the end of messages, -EAGAIN none now.
  */
 int sandbox_receive(struct sandbox *sandbox, struct start_report *report);
+/* Of a kept one: it will not be needed again. Without this, the same is received once more. */
+void sandbox_received(const struct sandbox *sandbox);
 
 /* 0 or -errno; -ESRCH where init has gone. Does not wait for the effect. */
 int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int signal);

@@ -56,6 +56,7 @@ void mimobox_session_unref(struct mimobox_session *session)
 
 void session_notify(struct mimobox_session *session, unsigned events)
 {
+	session_touch(session);
 	if (session->box->notify)
 		session->box->notify(session, events, session->box->data);
 }
@@ -66,6 +67,7 @@ void mimobox_session_log(struct mimobox_session *session, const char *format, ..
 	va_start(arguments, format);
 	journal_add(&session->journal, format, arguments);
 	va_end(arguments);
+	session_touch(session);
 }
 
 /* Start */
@@ -90,6 +92,10 @@ static void drop_sandbox(struct mimobox_session *session)
 		session->sandbox.mounts = -1;
 	}
 	sandbox_finish(&session->sandbox);
+	if (session->sandbox.kept)
+		keep_release(session->box->keep, session_keep_sandbox_id(session));
+	session->sandbox.kept = false;
+	session_touch(session);
 	loop_timer_disarm(&session->timeout);
 	loop_timer_disarm(&session->kill_timer);
 	loop_timer_disarm(&session->retry_timer);
@@ -148,8 +154,6 @@ static void complete_failure(struct mimobox_session *session)
 		session_end_unstarted(session);
 }
 
-static void settle(struct mimobox_session *session);
-
 static void on_swept(void *data, int result, const int *descriptors)
 {
 	(void)descriptors;
@@ -159,7 +163,7 @@ static void on_swept(void *data, int result, const int *descriptors)
 		return;
 	}
 	session->has_cgroup = result < 0; /* there is no answer: then it is done here */
-	settle(session);
+	session_settle(session);
 }
 
 /* True when the sweeper is at it. */
@@ -176,8 +180,9 @@ static bool sweep(struct mimobox_session *session)
 }
 
 /* The last of the sandbox is its cgroup; with it goes the reference that the sandbox held. */
-static void settle(struct mimobox_session *session)
+void session_settle(struct mimobox_session *session)
 {
+	session_touch(session);
 	if (session->state == MIMOBOX_EXITED)
 		session_account(session);
 	if (!session->swept && (session->swept = sweep(session)))
@@ -187,6 +192,7 @@ static void settle(struct mimobox_session *session)
 		return;
 	}
 	session->box->live--;
+	session->live = false;
 	session->box->lingering -= session->removed;
 	if (session->state == MIMOBOX_STARTING)
 		complete_failure(session);
@@ -199,7 +205,7 @@ static void on_retry(void *data)
 {
 	struct mimobox_session *session = data;
 	session->swept = false;
-	settle(session);
+	session_settle(session);
 }
 
 static void on_timeout(void *data)
@@ -262,12 +268,17 @@ static void hear_start(struct mimobox_session *session)
 {
 	struct start_report report;
 	int result;
+	session_touch(session);
 	while ((result = sandbox_receive(&session->sandbox, &report)) == 1) {
 		if (report.error) {
 			fail_start(session, &report);
 			return;
 		}
 		session->exec_seen |= report.stage == STAGE_EXEC;
+		if (session->sandbox.kept) {
+			session_keep_sandbox(session);
+			sandbox_received(&session->sandbox);
+		}
 	}
 	if (result == -EAGAIN)
 		return;
@@ -290,12 +301,14 @@ static void on_start(void *data, uint32_t events)
 static void on_control(void *data, uint32_t events);
 static void on_end(void *data, uint32_t events);
 
-static int watch_start(struct mimobox_session *session)
+int session_watch(struct mimobox_session *session)
 {
 	struct loop *loop = session->box->loop;
-	int error = loop_add(loop, session->sandbox.start, EPOLLIN, on_start, session,
-			     &session->start_source);
-	if (error == 0)
+	int error = 0;
+	if (session->state == MIMOBOX_STARTING)
+		error = loop_add(loop, session->sandbox.start, EPOLLIN, on_start, session,
+				 &session->start_source);
+	if (error == 0 && !session->status_told)
 		error = loop_add(loop, session->sandbox.control, EPOLLIN, on_control, session,
 				 &session->control_source);
 	if (error == 0)
@@ -313,12 +326,15 @@ static int take_clone(struct mimobox_session *session, int result, const int *de
 {
 	struct start_report report;
 	int error = sandbox_take(&session->sandbox, result, descriptors, &report);
+	session_touch(session);
 	if (error < 0) {
 		if (session->start_result == -EINPROGRESS)
 			start_log_failure(session, &report);
 		return error;
 	}
-	error = watch_start(session);
+	error = session_watch(session);
+	if (error == 0)
+		session_keep_sandbox(session);
 	if (error == 0 && session->start_result == -EINPROGRESS) {
 		favour_started(session);
 		sandbox_give(&session->sandbox, session->plan); /* or it has ended: on_end() */
@@ -344,7 +360,7 @@ void session_cloned(void *data, int result, const int *descriptors)
 		session->start_result = error;
 	}
 	drop_sandbox(session);
-	settle(session);
+	session_settle(session);
 }
 
 int mimobox_session_start(struct mimobox_session *session)
@@ -355,27 +371,31 @@ int mimobox_session_start(struct mimobox_session *session)
 		mimobox_session_log(session, "start refused: it was started before");
 		return -EBUSY;
 	}
+	session_touch(session);
 	session->start_begun = loop_now();
 	session->failure[0] = '\0';
-	int error = ask_ceiling(session);
-	if (error == 0)
-		error = start_launch(session);
-	if (error == 0 && session->sandbox.pidfd >= 0) {
-		error = watch_start(session);
-		if (error < 0)
-			session_drop_cgroup(session);
-	}
-	session->start_result = error;
-	session->box->stats.failed_starts += error < 0;
-	if (error < 0) {
-		session_give_back(session);
-		return error;
-	}
 	session->state = MIMOBOX_STARTING;
 	session->start_result = -EINPROGRESS;
 	session->exec_seen = session->status_told = session->gone = session->swept = false;
 	session->reason = END_NONE;
+	keep_request_starts(session->box->keep);
+	int error = ask_ceiling(session);
+	if (error == 0)
+		error = start_launch(session);
+	if (error == 0 && session->sandbox.pidfd >= 0) {
+		error = session_watch(session);
+		if (error < 0)
+			session_drop_cgroup(session);
+	}
+	if (error < 0) {
+		session->state = MIMOBOX_CREATED;
+		session->start_result = error;
+		session->box->stats.failed_starts++;
+		session_give_back(session);
+		return error;
+	}
 	session->box->live++;
+	session->live = true;
 	mimobox_session_ref(session);
 	if (session->sandbox.pidfd >= 0)
 		loop_timer_arm(&session->kill_timer, START_PATIENCE_NS);
@@ -392,6 +412,7 @@ int mimobox_session_start_result(const struct mimobox_session *session)
 static void on_kill_timer(void *data)
 {
 	struct mimobox_session *session = data;
+	session_touch(session);
 	if (session->state == MIMOBOX_DRAINING) {
 		session_kill_now(session); /* where init is there still */
 		streams_close(session);
@@ -406,15 +427,24 @@ static void on_kill_timer(void *data)
 	}
 	if (session->kill_stage++ == 1) {
 		/* By init, so that a status that the command has already reached is not lost. */
-		sandbox_control(&session->sandbox, CONTROL_ALL, SIGKILL);
+		session_say(session, CONTROL_ALL, SIGKILL);
 		loop_timer_arm(&session->kill_timer, PATIENCE_NS);
 		return;
 	}
 	session_kill_now(session);
 }
 
+int session_say(struct mimobox_session *session, enum control_verb verb, int signal)
+{
+	/* Nobody asks for that but the time that is over, and it is so but once. */
+	uint64_t key = keep_request_key(session->box->keep);
+	session->sandbox.key = key || verb != CONTROL_TERMINATE ? key : 1;
+	return sandbox_control(&session->sandbox, verb, signal);
+}
+
 void session_kill(struct mimobox_session *session, enum end_reason reason)
 {
+	session_touch(session);
 	if (session->state == MIMOBOX_STARTING)
 		fail_start(session, &(struct start_report){ .stage = STAGE_EXEC,
 							    .error = ECANCELED,
@@ -430,7 +460,7 @@ void session_kill(struct mimobox_session *session, enum end_reason reason)
 	if (session->reason == END_NONE)
 		session->reason = reason;
 	if (session->kill_stage++ == 0)
-		sandbox_control(&session->sandbox, CONTROL_TERMINATE, 0);
+		session_say(session, CONTROL_TERMINATE, 0);
 	session->kill_stage = 1;
 	if (loop_timer_arm(&session->kill_timer, grace) < 0)
 		sandbox_kill(&session->sandbox);
@@ -464,8 +494,9 @@ static void take_status(struct mimobox_session *session, const struct exit_repor
 }
 
 /* No process of it is left, but perhaps init, which holds nothing. */
-static void drain(struct mimobox_session *session)
+void session_drain(struct mimobox_session *session)
 {
+	session_touch(session);
 	session->state = MIMOBOX_DRAINING;
 	loop_timer_disarm(&session->timeout);
 	/* Patience, once more: with a terminal that would not come to its end. */
@@ -488,8 +519,9 @@ static void on_control(void *data, uint32_t events)
 		return;
 	take_status(session, &ended);
 	session->status_told = true;
+	session_touch(session);
 	if (ended.alone)
-		drain(session);
+		session_drain(session);
 }
 
 static void on_end(void *data, uint32_t events)
@@ -503,19 +535,37 @@ static void on_end(void *data, uint32_t events)
 	sandbox_reap(&session->sandbox);
 	unwatch(&session->end_source);
 	session->gone = true;
+	session_touch(session);
 	if (session->state == MIMOBOX_STARTING) {
 		/* Its end of the start socket is closed by now, so that it was heard. */
 		drop_sandbox(session);
-		settle(session);
+		session_settle(session);
 		return;
 	}
 	if (!session->status_told)
 		take_status(session,
 			    sandbox_exit_status(&session->sandbox, &ended) ? &ended : NULL);
+	session->status_told = true;
 	if (session->state == MIMOBOX_RUNNING)
-		drain(session);
+		session_drain(session);
 	else if (!streams_open_still(session))
 		session_drained(session);
+}
+
+/* Another had it, and nothing is left of it that could be gone on with. */
+void session_lost(struct mimobox_session *session)
+{
+	if (session->has_cgroup)
+		cgroup_kill(session->box->cgroups, session->sandbox.group);
+	session->gone = true;
+	if (session->state == MIMOBOX_STARTING) {
+		drop_sandbox(session);
+		session_settle(session);
+		return;
+	}
+	if (!session->status_told)
+		take_status(session, NULL);
+	session_drain(session);
 }
 
 void session_account(struct mimobox_session *session)
@@ -523,6 +573,7 @@ void session_account(struct mimobox_session *session)
 	if (session->accounted || !session->has_cgroup)
 		return;
 	session->accounted = true;
+	session_touch(session);
 	cgroup_usage(session->box->cgroups, session->sandbox.group, &session->usage);
 	uint64_t kills = session->usage.oom_kills, refused = session->usage.refused_forks;
 	if (kills != 0 && kills != UINT64_MAX) {
@@ -551,7 +602,7 @@ void session_drained(struct mimobox_session *session)
 	session_give_back(session); /* first: who is told may start another */
 	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
 	if (loop_timer_arm(&session->retry_timer, 0) < 0)
-		settle(session);
+		session_settle(session);
 }
 
 /* A session that is removed without having run: its readers get the end, its name is free. */
@@ -590,6 +641,7 @@ int mimobox_session_resize(struct mimobox_session *session, const char *text, si
 		return 0;
 	session->rows = rows;
 	session->cols = cols;
+	session_touch(session);
 	return session->state == MIMOBOX_RUNNING ? session_resize(session) : 0;
 }
 
@@ -602,6 +654,7 @@ ssize_t mimobox_session_configure(struct mimobox_session *session, const char *t
 		mimobox_session_log(session, "config refused: the session has been started");
 		return -EBUSY;
 	}
+	session_touch(session);
 	size_t taken = ceiling_apply(&session->share, &session->config, &session->box->defaults,
 				     text, size, &error, &line, &reason);
 	if (error < 0)
@@ -623,6 +676,7 @@ void session_init(struct mimobox_session *session)
 	session->cols = 80;
 	timeline_init(&session->timeline, session->rows, session->cols);
 	session->references = 1;
+	session_touch(session);
 	clock_gettime(CLOCK_REALTIME, &session->created);
 	session->changed = session->created;
 }
@@ -630,6 +684,7 @@ void session_init(struct mimobox_session *session)
 /* Its box is about to go, and somebody still holds a reference. */
 void session_orphan(struct mimobox_session *session)
 {
+	session_keep_nothing(session);
 	loop_timer_disarm(&session->retry_timer);
 	drop_sandbox(session);
 	if (session->plan >= 0)
@@ -643,6 +698,7 @@ void session_orphan(struct mimobox_session *session)
 	session->screen = NULL;
 	workspace_remove(session);
 	ceiling_leave(&session->share);
+	session_keep_nothing(session); /* what was touched here */
 	session->box = NULL;
 }
 

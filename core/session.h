@@ -16,6 +16,7 @@
 #include "helper.h"
 #include "init.h"
 #include "journal.h"
+#include "keep.h"
 #include "loop.h"
 #include "mimobox.h"
 #include "plan.h"
@@ -85,6 +86,11 @@ struct mimobox_session {
 	int landlock_abi;       /* in force in it; below 1: none */
 	bool status_told, gone; /* by init; and its end was seen */
 	bool has_cgroup, swept;
+	bool live;  /* of box->live, and with a reference of its own */
+	bool dirty; /* in the box's list */
+	struct mimobox_session *next_dirty;
+	size_t kept_marks; /* of the timeline, that are put */
+	unsigned kept_rewrites;
 	struct cgroup_usage usage; /* of the whole life, once `accounted` */
 	bool accounted;
 	int mounts; /* the namespace of a sandbox that is no more, to be swept; -1 */
@@ -96,6 +102,10 @@ struct mimobox_session {
 
 struct mimobox {
 	struct loop *loop;
+	struct keep *keep;             /* NULL: nothing outlives this process */
+	struct mimobox_session *dirty; /* what has changed since it was put there last */
+	struct loop_timer clear_timer; /* of groups that another has left */
+	uint64_t left_groups;          /* those have numbers up to this */
 	mimobox_notify_fn notify;
 	void *data;
 	char *spool_dir;
@@ -139,6 +149,41 @@ bool session_drop_cgroup(struct mimobox_session *session);
 void session_kill_now(struct mimobox_session *session);
 void session_end_unstarted(struct mimobox_session *session);
 void session_kill(struct mimobox_session *session, enum end_reason reason);
+
+/* What the keeper has of a session, by two numbers: its sandbox's, and its output's. */
+enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_IN, SESSION_OUT, SESSION_ERROR };
+static inline uint64_t session_keep_sandbox_id(const struct mimobox_session *session)
+{
+	return 2 * session->id;
+}
+static inline uint64_t session_keep_spool_id(const struct mimobox_session *session)
+{
+	return 2 * session->id + 1;
+}
+
+/* session_keep.c: something of it has changed, or is about to. */
+void session_touch(struct mimobox_session *session);
+/* Its sandbox is known from here on to whoever goes on in this process's place. */
+void session_keep_sandbox(struct mimobox_session *session);
+/* Nothing of it is kept any more. */
+void session_keep_nothing(struct mimobox_session *session);
+void box_keep_defaults(struct mimobox *box);
+void box_keep_removal(struct mimobox *box, uint64_t id, const char *path);
+/* Everything as it was, but that nothing goes on yet. 0 or -ENOMEM. */
+int box_restore(struct mimobox *box);
+
+/* session.c, for session_resume.c */
+int session_watch(struct mimobox_session *session);
+void session_settle(struct mimobox_session *session);
+void session_drain(struct mimobox_session *session);
+void session_lost(struct mimobox_session *session);
+/* start.c: tells the sandbox once more what for. */
+int start_again(struct mimobox_session *session);
+/* A word to the sandbox, which does it once even where it is said again. 0 or -errno. */
+int session_say(struct mimobox_session *session, enum control_verb verb, int signal);
+
+/* box.c: into the tables and, where it isn't removed, the list. */
+void box_link(struct mimobox *box, struct mimobox_session *session);
 
 /* box.c, for session.c: out of the table of ids, when its last reference has gone. */
 void box_forget(struct mimobox *box, struct mimobox_session *session);

@@ -50,8 +50,15 @@ void spool_close(struct spool *spool)
 {
 	if (spool->fd >= 0)
 		close(spool->fd);
-	free(spool->held);
+	keep_block_free(spool->keep, spool->held, spool->held_room);
 	*spool = (struct spool){ .fd = -1 };
+}
+
+void spool_keep(struct spool *spool, struct keep *keep, uint64_t id, uint32_t part)
+{
+	spool->keep = keep;
+	spool->keep_id = id;
+	spool->keep_part = part;
 }
 
 /* Returns how much the file took; less than all only with *error set. */
@@ -75,26 +82,52 @@ static size_t write_at(int fd, const char *data, size_t size, uint64_t offset, i
 static int grow(struct spool *spool)
 {
 	size_t room = spool->held_room ? 2 * spool->held_room : 4096;
-	char *held = realloc(spool->held, room);
+	char *held = keep_block(spool->keep, room);
 	if (!held)
 		return -ENOMEM;
+	if (spool->held_size)
+		memcpy(held, spool->held, spool->held_size);
+	keep_block_free(spool->keep, spool->held, spool->held_room);
 	spool->held = held;
 	spool->held_room = room;
 	return 0;
 }
 
+static int open_file(struct spool *spool)
+{
+	int fd = open_unlinked(spool->directory);
+	int error =
+		fd < 0 ? fd : keep_store(spool->keep, spool->keep_id, &spool->keep_part, &fd, 1);
+	if (fd >= 0 && error < 0)
+		close(fd);
+	else
+		spool->fd = fd;
+	return error;
+}
+
+/* What is written may have to be read as it was until the next commit: so it is not moved. */
+static void move_rest(struct spool *spool, size_t done)
+{
+	char *rest = spool->keep ? keep_block(spool->keep, spool->held_room) : NULL;
+	if (!rest) {
+		memmove(spool->held, spool->held + done, spool->held_size);
+		return;
+	}
+	memcpy(rest, spool->held + done, spool->held_size);
+	keep_block_free(spool->keep, spool->held, spool->held_room);
+	spool->held = rest;
+}
+
 static int write_held(struct spool *spool)
 {
-	int error = 0;
-	if (spool->fd < 0)
-		spool->fd = open_unlinked(spool->directory);
-	if (spool->fd < 0)
-		return spool->fd;
+	int error = spool->fd < 0 ? open_file(spool) : 0;
+	if (error < 0)
+		return error;
 	size_t done = write_at(spool->fd, spool->held, spool->held_size,
 			       spool->end - spool->held_size, &error);
 	spool->held_size -= done;
 	if (done && spool->held_size)
-		memmove(spool->held, spool->held + done, spool->held_size);
+		move_rest(spool, done);
 	return error;
 }
 
@@ -126,7 +159,7 @@ int spool_flush(struct spool *spool)
 	int error = spool->held_size ? write_held(spool) : 0;
 	if (error < 0)
 		return error;
-	free(spool->held);
+	keep_block_free(spool->keep, spool->held, spool->held_room);
 	spool->held = NULL;
 	spool->held_room = 0;
 	return 0;
@@ -160,7 +193,10 @@ void spool_trim(struct spool *spool, uint64_t start)
 {
 	assert(start >= spool->start && start <= spool->end);
 	spool->start = start;
-	if (spool->fd < 0 || start - spool->punched < PUNCH_STEP)
+	/* Whoever goes on from what is committed must find it. */
+	if (spool->keep)
+		start = spool->safe;
+	if (spool->fd < 0 || start < spool->punched || start - spool->punched < PUNCH_STEP)
 		return;
 	/* Where the filesystem can't, the file grows on: `retain` then bounds what is read. */
 	if (fallocate(spool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)spool->punched,

@@ -8,6 +8,8 @@
 #ifndef SPOOL_H
 #define SPOOL_H
 
+#include "keep.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +23,12 @@ struct spool {
 	uint64_t start;        /* oldest byte kept */
 	uint64_t end;          /* one past the newest */
 	uint64_t punched;      /* the file has no blocks below this */
-	char *held;            /* the newest `held_size` bytes, which the file has not */
+	/* What goes on in this process's place finds there what it needs; NULL: nothing does. */
+	struct keep *keep;
+	uint64_t keep_id;
+	uint32_t keep_part;   /* for the file */
+	uint64_t safe, saved; /* starts: that is committed; that is put */
+	char *held;           /* the newest `held_size` bytes, which the file has not */
 	size_t held_size, held_room;
 };
 
@@ -31,6 +38,8 @@ int spool_check(const char *directory);
 /* The file is made in `directory` when there is something to write to it. 0 or -errno. */
 int spool_open(struct spool *spool, const char *directory);
 void spool_close(struct spool *spool);
+/* Before anything is put in it. */
+void spool_keep(struct spool *spool, struct keep *keep, uint64_t id, uint32_t part);
 
 /*
  * Where to put more bytes, *room of them at most, to be told by spool_commit(). -ENOMEM, or why

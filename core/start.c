@@ -136,6 +136,7 @@ static int take_over(struct mimobox_session *session, int plan, struct start_rep
 		error = workspace_give(session);
 	}
 	if (error == 0) {
+		session_keep_sandbox(session);
 		report->stage = STAGE_CLONE;
 		favour_started(session);
 		error = sandbox_give(sandbox, plan);
@@ -144,6 +145,9 @@ static int take_over(struct mimobox_session *session, int plan, struct start_rep
 	if (error < 0) {
 		sandbox_abandon(sandbox);
 		sandbox_finish(sandbox);
+		if (sandbox->kept)
+			keep_release(session->box->keep, session_keep_sandbox_id(session));
+		sandbox->kept = false;
 	}
 	return error;
 }
@@ -186,6 +190,17 @@ static int launch(struct mimobox_session *session, struct start_report *report)
 	return ask_for_one(session, plan, report);
 }
 
+int start_again(struct mimobox_session *session)
+{
+	struct start_report report = { .stage = STAGE_CLONE };
+	int plan = make_plan(session, session->sandbox.shape.sealed, &report);
+	if (plan < 0)
+		return plan;
+	int error = sandbox_give(&session->sandbox, plan);
+	close(plan);
+	return error;
+}
+
 static int open_spools(struct mimobox_session *session)
 {
 	const struct config *config = &session->config;
@@ -199,6 +214,8 @@ static int open_spools(struct mimobox_session *session)
 					    session->box->spool_dir, strerror(-error));
 			return error;
 		}
+		spool_keep(&output->spool, session->box->keep, session_keep_spool_id(session),
+			   (uint32_t)i);
 		output->retain = config->retain;
 		output->overflow = config->overflow;
 	}

@@ -8,6 +8,7 @@
  * watched, by a duplicate of its descriptor: a terminal's master is one descriptor for both ways,
  * and the loop has one watcher for each.
  */
+#include "resume.h"
 #include "session.h"
 #include "terminal.h"
 
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -50,6 +52,53 @@ static void set_flood(struct stream *stream, bool flood)
 		loop_later(stream->source, flood);
 }
 
+/*
+ * As terminal_read(). Where another may go on in this one's place, the bytes go by way of a pipe:
+ * it says even then how many of them were had, see streams_resume().
+ */
+static size_t drain_staged(struct stream *stream, char *at, size_t room, bool all,
+			   enum terminal_state *state)
+{
+	struct mimobox_session *session = stream->session;
+	volatile struct keep_stage *stage = keep_stage_out(session->box->keep);
+	if (!stage)
+		return terminal_read(stream->fd, at, room, all, state);
+	stage->id = session->id;
+	stage->part = (uint32_t)(stream - session->streams);
+	stage->before = stream->output.spool.end;
+	stage->state = KEEP_FILLING;
+	size_t size = terminal_stage(stream->fd, stage->pipe[1], room, all, state);
+	stage->size = size;
+	stage->state = KEEP_EMPTYING;
+	if (size && read(stage->pipe[0], at, size) != (ssize_t)size)
+		abort(); /* it is all there; whoever comes next has it */
+	return size;
+}
+
+/* What was drained is counted. */
+static void drained_staged(struct stream *stream, size_t size)
+{
+	volatile struct keep_stage *stage = keep_stage_out(stream->session->box->keep);
+	if (!stage)
+		return;
+	if (size) {
+		session_touch(stream->session);
+		mimobox_commit(stream->session->box);
+	}
+	stage->state = KEEP_NOTHING;
+}
+
+/* There is another place for what comes, or what was there was written away: that is known first.
+ */
+static void keep_room(struct stream *stream, const struct spool *before)
+{
+	const struct spool *spool = &stream->output.spool;
+	if (!spool->keep || (spool->held == before->held && spool->held_size == before->held_size))
+		return;
+	session_touch(stream->session);
+	mimobox_commit(stream->session->box);
+}
+
 static void close_stream(struct stream *stream)
 {
 	set_flood(stream, false);
@@ -76,6 +125,7 @@ static void disk_is_full(struct stream *stream, int error)
 static void on_flush(void *data)
 {
 	struct stream *stream = data;
+	session_touch(stream->session);
 	int error = spool_flush(&stream->output.spool);
 	if (error < 0) {
 		disk_is_full(stream, error);
@@ -156,33 +206,37 @@ static bool drain_batch(struct stream *stream, bool final, bool all, size_t *tot
 	struct mimobox_session *session = stream->session;
 	size_t room, allowed = final ? SIZE_MAX : output_room(&stream->output);
 	char *at;
-	bool ended;
+	enum terminal_state state;
 	if (allowed == 0) {
 		pause_stream(stream, true);
 		return false;
 	}
+	struct spool before = stream->output.spool;
 	int error = spool_room(&stream->output.spool, final, &at, &room);
+	keep_room(stream, &before);
 	if (error < 0) {
 		disk_is_full(stream, error);
 		return false;
 	}
 	room = room < allowed ? room : allowed;
 	room = room < TURN_BYTES ? room : TURN_BYTES;
-	size_t size = terminal_read(stream->fd, at, room, all, &ended);
+	size_t size = drain_staged(stream, at, room, all, &state);
 	if (size)
 		note_time(stream);
 	output_commit(&stream->output, size);
-	if (ended)
+	if (size)
+		session->last_output = loop_now();
+	drained_staged(stream, size);
+	if (state == TERMINAL_ENDED)
 		close_stream(stream);
 	if (size) {
-		session->last_output = loop_now();
 		session->box->stats.bytes_out += size;
 		if (!loop_timer_armed(&stream->flush))
 			loop_timer_arm(&stream->flush, FLUSH_NS);
 		tell_in_time(stream, size);
 	}
 	*total += size;
-	return size == room && !ended;
+	return state == TERMINAL_MORE;
 }
 
 /* A writer that keeps up could go on for ever; then it is the turn of others. */
@@ -212,6 +266,7 @@ static void on_stream(void *data, uint32_t events)
 {
 	struct stream *stream = data;
 	struct mimobox_session *session = mimobox_session_ref(stream->session);
+	session_touch(session);
 	const struct attention *attention = &session->box->attention;
 	if (session->state == MIMOBOX_DRAINING) {
 		drain(stream);
@@ -284,14 +339,17 @@ static int pass_pipe(struct mimobox_session *session)
 {
 	struct typing *typing = &session->typing;
 	int error = input_pass_pipe(&typing->input, typing->fd);
-	if (error == 0 && typing->input.end_count)
+	if (error == 0 && typing->input.end_count) {
 		close_typing(session);
+		keep_release_part(session->box->keep, session_keep_sandbox_id(session), SESSION_IN);
+	}
 	return error;
 }
 
 static void pass_input(struct mimobox_session *session)
 {
 	struct typing *typing = &session->typing;
+	session_touch(session);
 	size_t before = typing->input.size;
 	int error = session->config.terminal ? input_pass(&typing->input, typing->fd)
 					     : pass_pipe(session);
@@ -340,6 +398,7 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 		session->box->stats.bytes_in += (uint64_t)count;
 		if (session->state == MIMOBOX_RUNNING)
 			favour_typed(session);
+		keep_request_took(session->box->keep, count);
 		pass_input(session);
 	}
 	return count;
@@ -353,12 +412,22 @@ int streams_end_input(struct mimobox_session *session)
 	int error = check_input(session);
 	if (error == 0)
 		error = input_end(&session->typing.input);
-	if (error == 0)
+	if (error == 0) {
+		keep_request_done(session->box->keep);
 		pass_input(session);
+	}
 	return error;
 }
 
 /* All of them */
+
+/* What was typed has gone on its way. */
+static void keep_input(void *owner)
+{
+	struct mimobox_session *session = owner;
+	session_touch(session);
+	mimobox_commit(session->box);
+}
 
 void streams_init(struct mimobox_session *session)
 {
@@ -371,6 +440,10 @@ void streams_init(struct mimobox_session *session)
 		loop_timer_init(&stream->flush, session->box->loop, on_flush, stream);
 	}
 	session->typing.fd = session->typing.watched = -1;
+	session->typing.input.keep = session->box->keep;
+	session->typing.input.keep_id = session->id;
+	session->typing.input.kept = keep_input;
+	session->typing.input.owner = session;
 }
 
 void streams_open(struct mimobox_session *session, const int ends[3])
@@ -386,6 +459,44 @@ void streams_open(struct mimobox_session *session, const int ends[3])
 			session_kill(session, END_KILL);
 		}
 	}
+}
+
+/* What another had taken from the terminal when it was killed. */
+static void resume_staged(struct stream *stream, volatile struct keep_stage *stage)
+{
+	struct spool *spool = &stream->output.spool;
+	char *at;
+	size_t room, had = 0;
+	int left = 0;
+	if (stage->before != spool->end || ioctl(stage->pipe[0], FIONREAD, &left) < 0)
+		return; /* it was counted */
+	if (stage->state == KEEP_EMPTYING)
+		had = (size_t)stage->size - (size_t)left;
+	if (had + (size_t)left == 0 || spool_room(spool, true, &at, &room) < 0 ||
+	    room < had + (size_t)left)
+		return;
+	/* `had` bytes are there already. */
+	if (left && read(stage->pipe[0], at + had, (size_t)left) != left)
+		return;
+	note_time(stream);
+	output_commit(&stream->output, had + (size_t)left);
+}
+
+void streams_resume(struct mimobox_session *session, const int ends[3])
+{
+	volatile struct keep_stage *stage = keep_stage_out(session->box->keep);
+	streams_open(session, ends);
+	if (stage->state != KEEP_NOTHING && stage->id == session->id) {
+		resume_staged(&session->streams[stage->part], stage);
+		drained_staged(&session->streams[stage->part], 1);
+	}
+	for (int i = 0; i < STREAMS; i++) {
+		loop_timer_arm(&session->streams[i].flush, 0);
+		output_room(&session->streams[i].output); /* its readers are known by now */
+	}
+	input_resume(&session->typing.input, session->typing.fd, session->config.terminal);
+	if (session->typing.fd >= 0 && input_pending(&session->typing.input))
+		pass_input(session);
 }
 
 void streams_close(struct mimobox_session *session)
@@ -418,8 +529,10 @@ void streams_hang_up(struct mimobox_session *session)
 	for (int i = 0; i < STREAMS; i++)
 		if (session->streams[i].fd >= 0)
 			take_turn(&session->streams[i], true, true);
-	sandbox_control(&session->sandbox, CONTROL_HANGUP, 0);
+	session_say(session, CONTROL_HANGUP, 0);
 	streams_close(session);
+	for (uint32_t part = SESSION_IN; part <= SESSION_ERROR; part++)
+		keep_release_part(session->box->keep, session_keep_sandbox_id(session), part);
 	session_notify(session, MIMOBOX_ROOM);
 }
 
@@ -475,4 +588,29 @@ ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_strea
 	if (offset < spool->start)
 		return -ESTALE;
 	return offset >= spool->end ? 0 : spool_read(spool, data, size, offset);
+}
+
+void mimobox_reader_state(const struct mimobox_reader *reader, struct reader_state *out)
+{
+	*out = (struct reader_state){ reader->position, reader->counted, reader->before_position,
+				      reader->before_counted };
+}
+
+void mimobox_reader_restore(struct mimobox_reader *reader, const struct reader_state *state)
+{
+	reader->position = state->position;
+	reader->counted = state->counted;
+	reader->before_position = state->before_position;
+	reader->before_counted = state->before_counted;
+	reader->output->floor = 0; /* it is found anew */
+}
+
+void mimobox_reader_again(struct mimobox_reader *reader, uint64_t offset)
+{
+	if (offset == reader->counted || offset != reader->before_counted)
+		return;
+	reader->counted = reader->before_counted;
+	reader->position = reader->before_position;
+	if (reader->position < reader->output->floor)
+		reader->output->floor = reader->position;
 }

@@ -41,6 +41,8 @@ struct typing {
 void streams_init(struct mimobox_session *session);
 /* Takes over the ends of what was started, and watches them. */
 void streams_open(struct mimobox_session *session, const int ends[3]);
+/* The same for what another has started and left; with what was on its way. */
+void streams_resume(struct mimobox_session *session, const int ends[3]);
 /* Reads what is left when no process is left. */
 void streams_drain(struct mimobox_session *session);
 bool streams_open_still(const struct mimobox_session *session);

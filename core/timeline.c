@@ -73,6 +73,7 @@ static size_t count_until(const struct timeline *timeline, uint64_t offset, uint
 static void thin(struct timeline *timeline, bool resizes)
 {
 	size_t half = timeline->count / 2, kept = 1;
+	timeline->rewrites++;
 	bool drop = false;
 	assert(timeline->marks);
 	for (size_t i = 1; i < timeline->count; i++) {
@@ -90,6 +91,7 @@ static void compact(struct timeline *timeline)
 	assert(timeline->marks);
 	memmove(timeline->marks, mark_at(timeline, 0), timeline->count * sizeof(*timeline->marks));
 	timeline->first = 0;
+	timeline->rewrites++;
 }
 
 /* Whatever is done here makes room for a quarter more, so that it is seldom done. */

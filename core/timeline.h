@@ -26,6 +26,7 @@ struct timeline {
 	struct timeline_mark *marks; /* sorted by offset and by time; no two times are the same */
 	size_t first, count, room;   /* those in [first, first + count) count */
 	uint16_t rows, cols;         /* in force before the first mark */
+	unsigned rewrites;           /* how often marks have changed their places */
 	bool sealed;                 /* what comes next gets a mark of its own */
 };
 

@@ -7,12 +7,14 @@
  * time.
  */
 #include "cast.h"
+#include "resume.h"
 #include "screen.h"
 #include "session.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What one look may take of the time of all: hostile output can be slow to draw. */
 #define LOOK_NS UINT64_C(5000000)
@@ -163,4 +165,29 @@ void mimobox_cast_close(struct mimobox_cast *cast)
 ssize_t mimobox_cast_read(struct mimobox_cast *cast, void *data, size_t size, uint64_t offset)
 {
 	return cast_read(&cast->cast, data, size, offset, cast->session->state == MIMOBOX_EXITED);
+}
+
+size_t mimobox_cast_state(const struct mimobox_cast *cast, void *to)
+{
+	const struct cast *is = &cast->cast;
+	size_t text = is->text ? is->text_size : 0;
+	if (!to)
+		return sizeof(*is) + text;
+	memcpy(to, is, sizeof(*is));
+	if (text)
+		memcpy((char *)to + sizeof(*is), is->text, text);
+	return sizeof(*is) + text;
+}
+
+void mimobox_cast_restore(struct mimobox_cast *cast, const void *state, size_t size)
+{
+	struct cast_info info = cast->cast.info;
+	if (size < sizeof(cast->cast))
+		return;
+	memcpy(&cast->cast, state, sizeof(cast->cast));
+	cast->cast.info = info;
+	cast->cast.text = NULL;
+	if (cast_restore_text(&cast->cast, (const char *)state + sizeof(cast->cast),
+			      size - sizeof(cast->cast)) < 0)
+		cast_init(&cast->cast, &info);
 }

@@ -8,6 +8,7 @@
  * itself called again for the rest, so that a flood and a costly pattern hold nobody up.
  */
 #include "pattern.h"
+#include "resume.h"
 #include "session.h"
 #include "units.h"
 
@@ -27,6 +28,7 @@ struct mimobox_wait {
 	uint64_t idle;  /* ASK_IDLE: ns */
 	struct pattern *pattern;
 	size_t look;        /* ASK_MATCH: bytes that one look may go through */
+	uint64_t from;      /* where it looks from */
 	uint64_t offset;    /* ASK_MATCH: where to go on */
 	const char *reason; /* the answer, once there is one */
 	uint64_t answer;
@@ -89,6 +91,7 @@ int mimobox_wait_open(struct mimobox_session *session, const char *text, struct 
 		return -ENOMEM;
 	wait->session = mimobox_session_ref(session);
 	wait->asked = loop_now();
+	wait->from = output_end(wait);
 	loop_timer_init(&wait->timer, session->box->loop, on_timer, wait);
 	int error = parse(wait, text, &why);
 	if (error < 0) {
@@ -96,7 +99,37 @@ int mimobox_wait_open(struct mimobox_session *session, const char *text, struct 
 		mimobox_wait_close(wait);
 		return error;
 	}
+	if (wait->question == ASK_MATCH)
+		wait->from = wait->offset;
 	*out = wait;
+	return 0;
+}
+
+void mimobox_wait_state(const struct mimobox_wait *wait, struct wait_state *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->asked = wait->asked;
+	out->from = wait->from;
+	out->answer = wait->answer;
+	if (wait->reason)
+		snprintf(out->reason, sizeof(out->reason), "%s", wait->reason);
+}
+
+/* What it had looked at is looked at again. */
+int mimobox_wait_restore(struct mimobox_session *session, const char *text,
+			 const struct wait_state *state, struct mimobox_wait **out)
+{
+	static const char *const reasons[] = { "exit", "idle", "match" };
+	int error = mimobox_wait_open(session, text, out);
+	if (error < 0)
+		return error;
+	struct mimobox_wait *wait = *out;
+	wait->asked = state->asked;
+	wait->from = wait->offset = state->from;
+	wait->answer = state->answer;
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (strcmp(state->reason, reasons[i]) == 0)
+			wait->reason = reasons[i];
 	return 0;
 }
 

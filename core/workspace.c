@@ -12,15 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define RETRY_NS UINT64_C(250000000)
 
-enum { TRIES = 16 };
+enum { TRIES = 16, NAME_LETTERS = 6, NAME_TRIES = 100 };
 
 struct removal {
 	struct mimobox *box;
+	uint64_t id; /* the session's */
 	char *path;
 	struct loop_source *source;
 	struct loop_timer retry; /* where no process is to be had for it now */
@@ -41,21 +43,21 @@ static int make_parents(char *path)
 }
 
 /* Those that nobody had claimed when their daemon was killed: they are empty. */
-static void sweep(const char *directory)
+static void sweep(const char *directory, pid_t own)
 {
 	DIR *all = opendir(directory);
 	struct dirent *entry;
 	while (all && (entry = readdir(all))) {
 		int pid, length = 0;
 		if (sscanf(entry->d_name, ".%d-%n", &pid, &length) == 1 && length && pid > 0 &&
-		    kill(pid, 0) < 0 && errno == ESRCH)
+		    (pid == own || (kill(pid, 0) < 0 && errno == ESRCH)))
 			unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
 	}
 	if (all)
 		closedir(all);
 }
 
-int workspace_prepare(const char *directory)
+int workspace_prepare(const char *directory, pid_t again)
 {
 	struct stat status;
 	char *path = strdup(directory);
@@ -75,7 +77,7 @@ int workspace_prepare(const char *directory)
 	/* Whoever can make names in it could lead the daemon elsewhere. */
 	if (status.st_uid != geteuid() || (status.st_mode & 022))
 		return -EPERM;
-	sweep(directory);
+	sweep(directory, again);
 	return 0;
 }
 
@@ -85,12 +87,35 @@ static int give(const char *workspace, uid_t uid, gid_t gid)
 	return geteuid() == 0 && chown(workspace, uid, gid) < 0 ? -errno : 0;
 }
 
-static int make(const char *directory, const char *name, uid_t uid, gid_t gid, char **out)
+/* As mkdtemp(3), but that the name is known to the keeper before. */
+static int make_directory(struct keep *keep, char *path)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	char *end = path + strlen(path) - NAME_LETTERS;
+	if (!keep)
+		return mkdtemp(path) ? 0 : -errno;
+	for (int tries = 0; tries < NAME_TRIES; tries++) {
+		unsigned char bytes[NAME_LETTERS];
+		if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+			return -errno;
+		for (int i = 0; i < NAME_LETTERS; i++)
+			end[i] = letters[bytes[i] % (sizeof(letters) - 1)];
+		keep_making(keep, path);
+		if (mkdir(path, 0700) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
+static int make(const struct mimobox *box, const char *name, uid_t uid, gid_t gid, char **out)
 {
 	char *path;
-	if (asprintf(&path, "%s/%s-XXXXXX", directory, name) < 0)
+	if (asprintf(&path, "%s/%s-XXXXXX", box->workspaces, name) < 0)
 		return -ENOMEM;
-	int error = mkdtemp(path) ? 0 : -errno;
+	int error = make_directory(box->keep, path);
 	if (error == 0) {
 		error = give(path, uid, gid);
 		if (error < 0)
@@ -105,10 +130,9 @@ static int make(const char *directory, const char *name, uid_t uid, gid_t gid, c
 
 int workspace_create(struct mimobox_session *session)
 {
-	const char *directory = session->box->workspaces;
-	return directory ? make(directory, session->name, session->run_uid, session->run_gid,
-				&session->workspace)
-			 : 0;
+	return session->box->workspaces ? make(session->box, session->name, session->run_uid,
+					       session->run_gid, &session->workspace)
+					: 0;
 }
 
 int workspace_give(const struct mimobox_session *session)
@@ -120,16 +144,17 @@ int workspace_give(const struct mimobox_session *session)
 int workspace_create_ahead(const struct mimobox *box, uid_t uid, gid_t gid, char **out)
 {
 	char name[32];
-	snprintf(name, sizeof(name), ".%d", (int)getpid());
-	return make(box->workspaces, name, uid, gid, out);
+	snprintf(name, sizeof(name), ".%d", (int)keep_owner(box->keep));
+	return make(box, name, uid, gid, out);
 }
 
-int workspace_rename(const char *ahead, const char *name, char **out)
+int workspace_rename(struct keep *keep, const char *ahead, const char *name, char **out)
 {
 	char *path;
 	int directory = (int)(strrchr(ahead, '/') - ahead);
 	if (asprintf(&path, "%.*s/%s%s", directory, ahead, name, strrchr(ahead, '-')) < 0)
 		return -ENOMEM;
+	keep_making(keep, path);
 	if (renameat2(AT_FDCWD, ahead, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
 		int error = -errno;
 		free(path);
@@ -145,6 +170,7 @@ static void finish(struct removal *removal)
 	if (removal->pidfd >= 0)
 		close(removal->pidfd);
 	removal->box->live--;
+	box_keep_removal(removal->box, removal->id, NULL);
 	free(removal->path);
 	free(removal);
 }
@@ -196,22 +222,29 @@ static void ignore(void *data, int result, const int *descriptors)
 		close(descriptors[0]);
 }
 
+void workspace_clear(struct mimobox *box, uint64_t id, char *workspace)
+{
+	struct removal *removal = calloc(1, sizeof(*removal));
+	if (!removal) {
+		ask(box, workspace, ignore, NULL);
+		free(workspace);
+		return;
+	}
+	*removal = (struct removal){ .box = box, .id = id, .path = workspace, .pidfd = -1 };
+	loop_timer_init(&removal->retry, box->loop, begin, removal);
+	box_keep_removal(box, id, workspace);
+	box->live++;
+	begin(removal);
+}
+
 void workspace_remove(struct mimobox_session *session)
 {
 	char *workspace = session->workspace;
 	session->workspace = NULL;
+	session_touch(session);
 	if (!workspace || rmdir(workspace) == 0 || errno == ENOENT) {
 		free(workspace);
 		return;
 	}
-	struct removal *removal = calloc(1, sizeof(*removal));
-	if (!removal) {
-		ask(session->box, workspace, ignore, NULL);
-		free(workspace);
-		return;
-	}
-	*removal = (struct removal){ .box = session->box, .path = workspace, .pidfd = -1 };
-	loop_timer_init(&removal->retry, session->box->loop, begin, removal);
-	session->box->live++;
-	begin(removal);
+	workspace_clear(session->box, session->id, workspace);
 }

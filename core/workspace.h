@@ -6,13 +6,19 @@
 #ifndef WORKSPACE_H
 #define WORKSPACE_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
+struct keep;
 struct mimobox;
 struct mimobox_session;
 
-/* Where all of them are: made where it is missing, to be passed through by all. 0 or -errno. */
-int workspace_prepare(const char *directory);
+/*
+ * Where all of them are: made where it is missing, to be passed through by all. Those that nobody
+ * had claimed when their daemon was killed are swept, and those of `again`, which lives (0: none).
+ * 0 or -errno.
+ */
+int workspace_prepare(const char *directory, pid_t again);
 
 /* Sets session->workspace, if the box has a place for it. 0 or -errno. */
 int workspace_create(struct mimobox_session *session);
@@ -23,8 +29,10 @@ int workspace_give(const struct mimobox_session *session);
 /* One for a session to come, of which nothing is known; *out is the caller's. 0 or -errno. */
 int workspace_create_ahead(const struct mimobox *box, uid_t uid, gid_t gid, char **out);
 /* Gives such a one its session's name; the same. */
-int workspace_rename(const char *ahead, const char *name, char **out);
+int workspace_rename(struct keep *keep, const char *ahead, const char *name, char **out);
 
+/* One that no session has any more; `workspace` is taken over. As the next. */
+void workspace_clear(struct mimobox *box, uint64_t id, char *workspace);
 /* Removes it, in the background: it may hold any number of files. The box counts it as live. */
 void workspace_remove(struct mimobox_session *session);
 

@@ -47,7 +47,7 @@ static int wait_for_child(int pipe_fd, pid_t child)
 
 bool daemon_begin(struct daemon *daemon, bool foreground, int *status)
 {
-	daemon->tell = -1;
+	*daemon = (struct daemon){ .tell = -1 };
 	if (foreground)
 		return true;
 	int ends[2];
@@ -73,7 +73,7 @@ bool daemon_begin(struct daemon *daemon, bool foreground, int *status)
 
 int daemon_ready(struct daemon *daemon)
 {
-	if (daemon->tell < 0)
+	if (daemon->tell < 0 && !daemon->quiet)
 		return 0;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
@@ -81,14 +81,24 @@ int daemon_ready(struct daemon *daemon)
 	if (chdir("/") < 0)
 		report("cannot go to /: %s", strerror(errno));
 	/* The parent may have been killed; we serve all the same. */
-	int error = write(daemon->tell, "", 1) < 0 && errno != EPIPE ? -errno : 0;
+	int error =
+		daemon->tell >= 0 && write(daemon->tell, "", 1) < 0 && errno != EPIPE ? -errno : 0;
 	for (int fd = STDIN_FILENO; error == 0 && fd <= STDERR_FILENO; fd++)
 		dup2(null, fd);
 	if (null > STDERR_FILENO)
 		close(null);
-	close(daemon->tell);
-	daemon->tell = -1;
+	if (daemon->tell >= 0)
+		close(daemon->tell);
+	*daemon = (struct daemon){ .tell = -1 };
 	return error;
+}
+
+void daemon_forget(struct daemon *daemon)
+{
+	if (daemon->tell < 0)
+		return;
+	close(daemon->tell);
+	*daemon = (struct daemon){ .tell = -1, .quiet = true };
 }
 
 void daemon_raise_file_limit(void)

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 
 struct daemon {
-	int tell; /* where the waiting parent listens; -1: nobody waits (any more) */
+	int tell;   /* where the waiting parent listens; -1: nobody waits (any more) */
+	bool quiet; /* somebody else tells the parent; but directory and terminal are to be left */
 };
 
 /*
@@ -19,6 +20,9 @@ bool daemon_begin(struct daemon *daemon, bool foreground, int *status);
  * -errno: it could not, and the parent waits for our end.
  */
 int daemon_ready(struct daemon *daemon);
+
+/* In a copy of the process, which is not the one that tells the parent. */
+void daemon_forget(struct daemon *daemon);
 
 /* Raises the soft limit of open files to the hard one: each session takes several. */
 void daemon_raise_file_limit(void);

@@ -15,6 +15,7 @@
 
 #include "feed.h"
 #include "handle.h"
+#include "kept.h"
 #include "question.h"
 #include "server.h"
 
@@ -29,25 +30,39 @@ struct dir *dir_of(struct mimobox_session *session)
 int dir_make(struct server *server, const char *name, uid_t uid, gid_t gid, mode_t mode,
 	     struct dir **out)
 {
+	struct mimobox_session *session;
+	struct dir *dir;
+	int error = mimobox_session_create(server->box, name, uid, gid, &session);
+	if (error < 0)
+		return error;
+	error = dir_attach(server, session, &dir);
+	if (error < 0)
+		mimobox_session_remove(session);
+	mimobox_session_unref(session); /* the directory has its own */
+	if (error < 0)
+		return error;
+	dir->users = 1;
+	dir->mode = mode;
+	kept_dir(dir);
+	feed_tell(server, dir, "created");
+	*out = dir;
+	return 0;
+}
+
+int dir_attach(struct server *server, struct mimobox_session *session, struct dir **out)
+{
 	struct dir *dir = calloc(1, sizeof(*dir));
 	if (!dir)
 		return -ENOMEM;
-	int error = mimobox_session_create(server->box, name, uid, gid, &dir->session);
-	if (error < 0) {
-		free(dir);
-		return error;
-	}
-	*mimobox_session_data(dir->session) = dir;
+	dir->session = mimobox_session_ref(session);
+	*mimobox_session_data(session) = dir;
 	dir->server = server;
-	dir->users = 1;
-	dir->mode = mode;
 	for (int i = 0; i < EVENTS; i++) {
 		link_init(&dir->parked[i]);
 		link_init(&dir->watched[i]);
 	}
 	link_init(&dir->questions);
 	link_append(&server->dirs, &dir->link);
-	feed_tell(server, dir, "created");
 	*out = dir;
 	return 0;
 }
@@ -63,6 +78,7 @@ void dir_unref(struct dir *dir)
 	if (!dir || --dir->users > 0)
 		return;
 	link_remove(&dir->link);
+	kept_no_dir(dir);
 	questions_finish(dir);
 	*mimobox_session_data(dir->session) = NULL;
 	mimobox_session_unref(dir->session);

@@ -33,6 +33,9 @@ struct dir {
 int dir_make(struct server *server, const char *name, uid_t uid, gid_t gid, mode_t mode,
 	     struct dir **out);
 
+/* The directory of a session that is there, which nobody has yet. 0 or -ENOMEM. */
+int dir_attach(struct server *server, struct mimobox_session *session, struct dir **out);
+
 /* Takes the name away and ends the session; what is parked gets what is left of its answer. */
 void dir_remove(struct dir *dir);
 

@@ -11,6 +11,7 @@
 
 #include "dir.h"
 #include "handle.h"
+#include "kept.h"
 #include "request.h"
 #include "server.h"
 
@@ -51,6 +52,7 @@ static void give_line(struct handle *handle, const char *line, size_t size)
 	memcpy(data + handle->text.size, line, size);
 	handle->text.data = data;
 	handle->text.size += size;
+	kept_feed(handle, handle->base + handle->text.size - size);
 }
 
 static size_t make_line(char *line, const struct dir *dir, const char *what, va_list arguments)
@@ -100,6 +102,7 @@ ssize_t feed_read(struct request *request)
 	struct handle *handle = request->handle;
 	if (request->offset < handle->base) {
 		handle->base = request->offset; /* what is kept follows from here */
+		kept_feed_anew(handle);
 		return -ESTALE;
 	}
 	uint64_t at = request->offset - handle->base;
@@ -111,6 +114,7 @@ ssize_t feed_read(struct request *request)
 	size_t left = handle->text.size - (size_t)at;
 	request->answer = handle->text.data + at;
 	handle->next = request->offset + (left < request->size ? left : request->size);
+	kept_handle(handle);
 	return (ssize_t)(left < request->size ? left : request->size);
 }
 

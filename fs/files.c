@@ -11,10 +11,12 @@
 #include "dir.h"
 #include "feed.h"
 #include "handle.h"
+#include "kept.h"
 #include "request.h"
 #include "server.h"
 
 #include <errno.h>
+#include <keep.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +54,7 @@ static ssize_t ensure_started(struct request *request)
 	}
 	enum mimobox_state state = mimobox_session_state(session);
 	int error = 0;
+	keep_request_begin(request->handle->server->keep, request->unique, 0, 0);
 	if (state == MIMOBOX_CREATED)
 		error = mimobox_session_start(session);
 	if (error == -EINPROGRESS || state == MIMOBOX_STARTING) {
@@ -69,6 +72,7 @@ static ssize_t write_input(struct request *request)
 	ssize_t result = ensure_started(request);
 	if (result < 0)
 		return result;
+	keep_request_begin(dir->server->keep, request->unique, 0, request->size);
 	/* Told of room in the midst of the call, dir_notify() has the last word. */
 	dir->input_full = true;
 	result = mimobox_session_input(dir->session, request->data, request->size);
@@ -114,10 +118,12 @@ static ssize_t read_output(struct request *request)
 	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
 	if (handle->stale) {
 		handle->stale = false;
+		kept_handle(handle);
 		return -ESTALE;
 	}
 	ssize_t count = mimobox_reader_read(handle->reader, to, size, request->offset);
 	handle->next = request->offset + (count > 0 ? (uint64_t)count : 0);
+	kept_handle(handle);
 	request->answer = to;
 	if (count != -EAGAIN)
 		return count;
@@ -138,6 +144,7 @@ static unsigned poll_output(struct handle *handle)
 				      : mimobox_reader_read(handle->reader, handle->server->answer,
 							    0, handle->next);
 	handle->stale = count == -ESTALE;
+	kept_handle(handle);
 	return count == -EAGAIN ? 0 : POLLIN;
 }
 
@@ -215,6 +222,7 @@ static ssize_t read_cast(struct request *request)
 	ssize_t count = mimobox_cast_read(request->handle->cast, to, size, request->offset);
 	if (count == -EINPROGRESS)
 		return request_wait(request, REQUEST_AGAIN);
+	kept_cast(request->handle);
 	request->answer = to;
 	return count;
 }
@@ -410,6 +418,7 @@ static int make_text(struct handle *handle)
 	}
 	free(handle->text.data);
 	handle->text = text;
+	kept_text(handle);
 	return 0;
 }
 

@@ -5,8 +5,10 @@
  */
 #include "handle.h"
 
+#include "again.h"
 #include "dir.h"
 #include "files.h"
+#include "kept.h"
 #include "node.h"
 #include "server.h"
 
@@ -29,37 +31,71 @@ static int check_access(const struct file *file, int flags)
 	return 0;
 }
 
-int handle_open(struct server *server, const struct node *node, uid_t opener, int flags,
-		struct handle **out)
+static struct handle **chain_of(const struct server *server, uint64_t id)
 {
-	const struct file *file = node->file;
-	int error = check_access(file, flags);
-	if (error < 0)
-		return error;
+	return (struct handle **)&server->handle_chains[id % HANDLE_CHAINS];
+}
+
+struct handle *handle_find(const struct server *server, uint64_t id)
+{
+	struct handle *handle = *chain_of(server, id);
+	while (handle && handle->id != id)
+		handle = handle->next_by_id;
+	return handle;
+}
+
+int handle_make(struct server *server, struct dir *dir, const struct file *file, uid_t opener,
+		uint64_t id, struct handle **out)
+{
 	struct handle *handle = calloc(1, sizeof(*handle));
 	if (!handle)
 		return -ENOMEM;
 	handle->server = server;
-	handle->dir = node->dir ? dir_ref(node->dir) : NULL;
-	handle->question = node->question;
+	handle->id = id;
+	handle->next_by_id = *chain_of(server, id);
+	*chain_of(server, id) = handle;
+	handle->dir = dir ? dir_ref(dir) : NULL;
 	handle->opener = opener;
-	link_init(&handle->listener);
 	handle->file = file;
+	link_init(&handle->listener);
 	link_append(&server->handles, &handle->link);
 	link_init(&handle->watch);
+	*out = handle;
+	return 0;
+}
+
+int handle_open(struct server *server, const struct node *node, uid_t opener, int flags,
+		struct handle **out)
+{
+	const struct file *file = node->file;
+	struct handle *handle;
+	int error = check_access(file, flags);
+	if (error == 0)
+		error = handle_make(server, node->dir, file, opener, ++server->last_handle,
+				    &handle);
+	if (error < 0)
+		return error;
+	handle->question = node->question;
 	error = file->open ? file->open(handle) : 0;
 	if (error < 0) {
 		handle_close(handle);
 		return error;
 	}
 	handle->question = NULL; /* the kernel may forget the name before the file is closed */
+	kept_server(server);
+	kept_handle(handle);
 	*out = handle;
 	return 0;
 }
 
 void handle_close(struct handle *handle)
 {
-	handle_watch(handle, NULL);
+	struct handle **at = chain_of(handle->server, handle->id);
+	while (*at != handle)
+		at = &(*at)->next_by_id;
+	*at = handle->next_by_id;
+	handle_unwatch(handle);
+	kept_no_handle(handle);
 	if (handle->reader)
 		mimobox_reader_close(handle->reader);
 	mimobox_wait_close(handle->wait);
@@ -67,34 +103,45 @@ void handle_close(struct handle *handle)
 	link_remove(&handle->listener);
 	link_remove(&handle->link);
 	dir_unref(handle->dir);
+	free(handle->asked);
 	free(handle->text.data);
 	free(handle->carry.data);
 	free(handle);
 }
 
-void handle_watch(struct handle *handle, struct fuse_pollhandle *poll)
+void handle_unwatch(struct handle *handle)
 {
 	link_remove(&handle->watch);
 	if (handle->poll)
 		fuse_pollhandle_destroy(handle->poll);
 	handle->poll = NULL;
-	if (!poll)
-		return;
+	handle->polled = false;
+}
+
+void handle_watch(struct handle *handle, struct fuse_pollhandle *poll, uint64_t number)
+{
+	handle_unwatch(handle);
 	if (!handle->file->poll) { /* always ready: there is nothing to tell */
-		fuse_pollhandle_destroy(poll);
+		if (poll)
+			fuse_pollhandle_destroy(poll);
 		return;
 	}
 	handle->poll = poll;
+	handle->poll_number = number;
+	handle->polled = true;
 	link_append(handle->dir ? &handle->dir->watched[dir_index(handle->file->event)]
 				: &handle->server->feed.watched,
 		    &handle->watch);
+	kept_handle(handle);
 }
 
 void handle_wake(struct handle *handle)
 {
 	/* Who is not told now never is: there may be no other event. */
-	for (int i = 0; i < WAKE_TRIES && handle->poll; i++)
-		if (fuse_lowlevel_notify_poll(handle->poll) == 0)
+	for (int i = 0; i < WAKE_TRIES && handle->polled; i++)
+		if ((handle->poll ? fuse_lowlevel_notify_poll(handle->poll)
+				  : again_notify_poll(handle->server, handle->poll_number)) == 0)
 			break;
-	handle_watch(handle, NULL);
+	handle_unwatch(handle);
+	kept_handle(handle);
 }

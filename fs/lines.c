@@ -13,11 +13,13 @@
 #include "dir.h"
 #include "files.h"
 #include "handle.h"
+#include "kept.h"
 #include "request.h"
 #include "server.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <keep.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +33,8 @@ ssize_t lines_each(struct request *request,
 		size_t left = request->size - request->done;
 		const char *newline = memchr(line, '\n', left);
 		size_t length = newline ? (size_t)(newline - line) : left;
+		keep_request_begin(request->handle->server->keep, request->unique, request->done,
+				   request->done + length + (newline != NULL));
 		int error = apply(request, line, length);
 		if (error == REQUEST_WAITS)
 			return error;
@@ -52,6 +56,7 @@ static void clear(struct handle *handle)
 	handle->carry = (struct text){ 0 };
 	if (*carrier_of(handle) == handle)
 		*carrier_of(handle) = NULL;
+	kept_carry(handle);
 }
 
 /* How many bytes of `text` are to wait for more. */
@@ -113,6 +118,7 @@ ssize_t lines_carry(struct handle *handle, lines_take_fn take, const char *data,
 		clear(handle);
 	else
 		*carrier = handle;
+	kept_carry(handle);
 	return (ssize_t)size;
 }
 

@@ -4,8 +4,11 @@
  * command line or the machine is found, and told in one line, before anything is mounted. Exit
  * status: 0; 1 the machine lacks something; 2 a wrong option.
  */
+#include "again.h"
 #include "daemon.h"
 #include "dir.h"
+#include "keeper.h"
+#include "kept.h"
 #include "mount.h"
 #include "options.h"
 #include "report.h"
@@ -14,6 +17,7 @@
 #include <box.h>
 #include <confine.h>
 #include <errno.h>
+#include <keep.h>
 #include <limits.h>
 #include <mimobox.h>
 #include <privileges.h>
@@ -76,46 +80,49 @@ static bool is_in_mount(const struct mount *mount, const char *option, const cha
 	return inside;
 }
 
-/* What of the options is read from files; the texts are the caller's to free. */
-static bool read_texts(const struct options *options, char **defaults, char **ceiling)
+/* What of the options is read from files. */
+static bool read_texts(struct options *options)
 {
-	if (options->defaults && !(*defaults = read_text(options->defaults, "defaults")))
+	if (options->defaults &&
+	    !(options->defaults_text = read_text(options->defaults, "defaults")))
 		return false;
-	return !options->ceiling || (*ceiling = read_text(options->ceiling, "ceiling"));
+	return !options->ceiling ||
+	       (options->ceiling_text = read_text(options->ceiling, "ceiling"));
+}
+
+/* What the server may not do shows before it has to. */
+static int rehearse(struct server *server, char *why, size_t why_size)
+{
+	int error = confine_rehearse();
+	if (error == 0)
+		error = mimobox_probe(server->box, why, why_size);
+	return error == 0 ? confine_recover() : error;
 }
 
 static int make_box(struct server *server, const struct mount *mount, const struct options *options)
 {
 	char workspaces[64];
 	default_workspaces(workspaces, sizeof(workspaces));
-	char *defaults = NULL, *ceiling = NULL;
-	if (!read_texts(options, &defaults, &ceiling)) {
-		free(defaults);
-		return 1;
-	}
 	struct mimobox_options box = {
 		.spool_dir = options->spool ? options->spool : "/var/tmp",
 		.workspaces = options->workspaces ? options->workspaces : workspaces,
-		.defaults = defaults,
-		.ceiling = ceiling,
+		.defaults = options->defaults_text,
+		.ceiling = options->ceiling_text,
 		.max_sessions = options->max_sessions,
 		.pool = options->pool,
+		.keep = server->keep,
 		.notify = dir_notify,
 		.data = server,
 	};
 	char why[512] = "";
 	int error = mimobox_create(&box, &server->box, why, sizeof(why));
-	free(defaults);
-	free(ceiling);
-	if (error == 0 && (is_in_mount(mount, "spool", box.spool_dir) ||
-			   is_in_mount(mount, "workspaces", box.workspaces)))
+	bool again = keep_again(server->keep);
+	if (error == 0 && !again &&
+	    (is_in_mount(mount, "spool", box.spool_dir) ||
+	     is_in_mount(mount, "workspaces", box.workspaces)))
 		return 2;
-	if (error == 0)
-		error = confine_rehearse(); /* what the server may not do shows now */
-	if (error == 0)
-		error = mimobox_probe(server->box, why, sizeof(why));
-	if (error == 0)
-		error = confine_recover();
+	if (error == 0 && !again)
+		error = rehearse(server, why, sizeof(why));
 	if (error < 0) {
 		report("%s", why[0] ? why : strerror(-error));
 		return 1;
@@ -125,26 +132,47 @@ static int make_box(struct server *server, const struct mount *mount, const stru
 	return 0;
 }
 
+/* In the place of a server that was killed. */
+static int take_over(struct server *server, struct mount *mount, const struct options *options)
+{
+	size_t size;
+	const char *path = keep_get(server->keep, KEEP_MOUNT, 0, 0, &size);
+	mount->path = path ? strndup(path, size) : NULL;
+	int error = mount->path ? unmounter_begin(&server->unmounter, mount->path) : -ENOMEM;
+	server->path = mount->path;
+	if (error == 0)
+		error = again_adopt(server, keep_take(server->keep, KEPT_MOUNT, KEPT_FUSE));
+	int status = error == 0 ? make_box(server, mount, options) : 0;
+	if (status)
+		return status;
+	if (error == 0)
+		error = kept_restore(server);
+	if (error == 0)
+		error = server_catch_signals(server);
+	if (error == 0)
+		mimobox_resume(server->box);
+	if (error < 0)
+		report("cannot go on from what is kept: %s", strerror(-error));
+	return error < 0 ? 1 : 0;
+}
+
 static int prepare(struct server *server, struct mount *mount, const struct options *options)
 {
-	int error = server_init(server);
-	if (error < 0) {
-		report("%s", strerror(-error));
-		return 1;
-	}
 	int status = mount_check_options(server, options);
 	if (status)
 		return status;
-	daemon_raise_file_limit();
 	privileges_set_turns(PRIVILEGES_SHORT_TURN); /* everybody's keys come through here */
-	error = daemon_drop_groups();
+	int error = daemon_drop_groups();
 	if (error < 0) {
 		report("cannot give up root's groups: %s", strerror(-error));
 		return 1;
 	}
+	if (keep_again(server->keep))
+		return take_over(server, mount, options);
 	status = mount_check_machine(mount, options->mountpoint);
 	if (status)
 		return status;
+	server->path = mount->path;
 	status = make_box(server, mount, options);
 	if (status)
 		return status;
@@ -172,14 +200,18 @@ static int confine(void)
 	return error;
 }
 
-static int serve(const struct options *options, struct daemon *daemon)
+static int serve(const struct options *options, struct daemon *daemon, struct keep *keep)
 {
 	struct server server;
 	struct mount mount = { 0 };
-	int status = prepare(&server, &mount, options);
+	int error = server_init(&server);
+	if (error < 0)
+		report("%s", strerror(-error));
+	server.keep = keep;
+	int status = error < 0 ? 1 : prepare(&server, &mount, options);
 	if (status == 0) {
-		notify_init(&server.notify, server.loop, mount.path);
-		int error = confine();
+		notify_init(&server.notify, server.loop, mount.path, keep_owner(keep));
+		error = confine();
 		if (error == 0 && (error = server_run(&server, daemon)) < 0)
 			report("cannot serve the mount: %s", strerror(-error));
 		status = error < 0;
@@ -191,6 +223,15 @@ static int serve(const struct options *options, struct daemon *daemon)
 	unmounter_end(&server.unmounter);
 	mount_finish(&mount);
 	return status;
+}
+
+/* In the process that stays. */
+static int stay(struct options *options, struct daemon *daemon)
+{
+	daemon_raise_file_limit();
+	if (!options_make_absolute(options) || !read_texts(options))
+		return 1;
+	return options->keeper ? keeper_run(options, daemon, serve) : serve(options, daemon, NULL);
 }
 
 static int dump_filter(const char *name)
@@ -234,7 +275,7 @@ int main(int argc, char **argv)
 		(void)signal(SIGUSR1, SIG_IGN); /* that mean nothing are no reason to end */
 		(void)signal(SIGUSR2, SIG_IGN);
 		if (daemon_begin(&daemon, options.foreground, &status))
-			status = serve(&options, &daemon);
+			status = stay(&options, &daemon);
 		break;
 	}
 	}

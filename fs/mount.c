@@ -11,13 +11,16 @@
  */
 #include "mount.h"
 
+#include "kept.h"
 #include "ops.h"
 #include "options.h"
 #include "report.h"
 #include "server.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <keep.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +32,8 @@
 #include <unistd.h>
 
 #define TYPE "mimoboxfs"
+
+enum { SOCKETS_MAX = 64 };
 
 /* What was written to standard error while it is caught. */
 struct catch
@@ -267,8 +272,47 @@ int mount_check_machine(struct mount *mount, const char *mountpoint)
 	return check_device();
 }
 
+/* Sockets among the descriptors from `from` on. */
+static unsigned find_sockets(int *found, unsigned most)
+{
+	DIR *all = opendir("/proc/self/fd");
+	struct dirent *entry;
+	unsigned count = 0;
+	while (all && (entry = readdir(all))) {
+		struct stat status;
+		int fd = atoi(entry->d_name);
+		if (entry->d_name[0] != '.' && fstat(fd, &status) == 0 &&
+		    S_ISSOCK(status.st_mode) && count < most)
+			found[count++] = fd;
+	}
+	if (all)
+		closedir(all);
+	return count;
+}
+
+/*
+ * With auto_unmount, fusermount3 takes the mount away when a socket is closed that libfuse leaves
+ * open, and tells nobody of. The keeper has it as well.
+ */
+static void keep_unmounter(struct server *server, const int *before, unsigned count)
+{
+	int now[SOCKETS_MAX];
+	unsigned there = find_sockets(now, SOCKETS_MAX);
+	for (unsigned i = 0; i < there; i++) {
+		bool new = true;
+		for (unsigned j = 0; j < count; j++)
+			new &= before[j] != now[i];
+		if (new)
+			keep_store(server->keep, KEPT_MOUNT, &(uint32_t){ KEPT_UNMOUNTER }, &now[i],
+				   1);
+	}
+}
+
 int mount_do(struct mount *mount, struct server *server, const struct options *options)
 {
+	int sockets[SOCKETS_MAX];
+	bool unmounter = server->keep && options->mount && strstr(options->mount, "auto_unmount");
+	unsigned count = unmounter ? find_sockets(sockets, SOCKETS_MAX) : 0;
 	if (mkdir(mount->path, 0755) == 0) {
 		mount->made = true;
 	} else if (errno != EEXIST) {
@@ -279,6 +323,8 @@ int mount_do(struct mount *mount, struct server *server, const struct options *o
 	catch_begin(&catch, options->trace);
 	int error = fuse_session_mount(server->fuse, mount->path);
 	catch_end(&catch);
+	if (error == 0 && unmounter)
+		keep_unmounter(server, sockets, count);
 	if (error == 0)
 		return 0;
 	report("cannot mount on %s: %s%s", mount->path, catch.line[0] ? catch.line : "mount failed",

@@ -32,4 +32,7 @@ void mount_detach_dead(const char *path);
 
 void mount_finish(struct mount *mount);
 
+/* Takes the mount off `path`, as soon as nobody uses it. 0 or -errno. */
+int mount_detach(const char *path);
+
 #endif

@@ -52,11 +52,11 @@ static uint64_t number(const char *text)
 }
 
 /* Twice as often as the manager asks for; $WATCHDOG_PID may say that another is meant. */
-static uint64_t beat_period(void)
+static uint64_t beat_period(pid_t daemon)
 {
 	const char *pid = getenv("WATCHDOG_PID");
 	uint64_t usec = number(getenv("WATCHDOG_USEC"));
-	if ((pid && number(pid) != (uint64_t)getpid()) || usec > UINT64_MAX / 1000)
+	if ((pid && number(pid) != (uint64_t)daemon) || usec > UINT64_MAX / 1000)
 		return 0;
 	return usec * 1000 / 2;
 }
@@ -74,11 +74,11 @@ static void beat(void *data)
 	(void)loop_timer_arm(&notify->beat, notify->period);
 }
 
-void notify_init(struct notify *notify, struct loop *loop, const char *serving)
+void notify_init(struct notify *notify, struct loop *loop, const char *serving, pid_t daemon)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 	*notify = (struct notify){ .fd = name ? open_socket(name) : -1,
-				   .period = beat_period(),
+				   .period = beat_period(daemon),
 				   .serving = serving,
 				   .loop = loop };
 	loop_timer_init(&notify->beat, loop, beat, notify);

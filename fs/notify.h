@@ -9,6 +9,7 @@
 #include <loop.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct notify {
 	int fd;              /* connected to the manager; -1: nobody is told */
@@ -19,8 +20,9 @@ struct notify {
 	struct loop_timer beat;
 };
 
-/* Takes the manager's variables out of the environment. `loop` and `serving` outlive `notify`. */
-void notify_init(struct notify *notify, struct loop *loop, const char *serving);
+/* Takes the manager's variables out of the environment. `loop` and `serving` outlive `notify`.
+ * `daemon` is the process that the manager knows. */
+void notify_init(struct notify *notify, struct loop *loop, const char *serving, pid_t daemon);
 
 /* The mount is usable; the beats begin, each from a round of the loop. Idempotent. */
 void notify_ready(struct notify *notify);

@@ -9,16 +9,20 @@
  */
 #include "ops.h"
 
+#include "again.h"
 #include "dir.h"
 #include "files.h"
 #include "handle.h"
+#include "kept.h"
 #include "listing.h"
 #include "node.h"
 #include "request.h"
 #include "server.h"
 
 #include <errno.h>
+#include <keep.h>
 #include <poll.h>
+#include <resume.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,9 +33,32 @@ static struct server *server_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
-static struct handle *handle_of(const struct fuse_file_info *fi)
+/* NULL: the answer to its release was lost with a server that was killed. */
+static struct handle *handle_of(fuse_req_t req, const struct fuse_file_info *fi)
 {
-	return (struct handle *)(uintptr_t)fi->fh;
+	return handle_find(server_of(req), fi->fh);
+}
+
+/* An answer that is not of data: it is the same when it is asked for again. */
+static void reply_error(fuse_req_t req, int error)
+{
+	struct server *server = server_of(req);
+	uint64_t unique = server->unique;
+	kept_answer(server, unique, error);
+	fuse_reply_err(req, -error);
+	kept_answered(server, unique);
+}
+
+/* What is to be done has been done before; *result is as reply_error() was, or would be, told. */
+static bool was_done(fuse_req_t req, ssize_t *result)
+{
+	const struct server *server = server_of(req);
+	const struct keep_request *progress = kept_progress(server);
+	if (progress)
+		*result = progress->result;
+	else
+		keep_request_begin(server->keep, server->unique, 0, 0);
+	return progress != NULL;
 }
 
 /*
@@ -44,7 +71,10 @@ static void op_init(void *userdata, struct fuse_conn_info *connection)
 	connection->want = connection->capable & (FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
 						  FUSE_CAP_READDIRPLUS_AUTO);
 	connection->max_readahead = 0;
-	server->usable = true;
+	server->initialized = true;
+	if (!keep_again(server->keep)) /* see again_adopt() */
+		server->usable = true;
+	again_keep_first(server);
 }
 
 static void reply_entry(fuse_req_t req, const struct node *node)
@@ -52,6 +82,7 @@ static void reply_entry(fuse_req_t req, const struct node *node)
 	struct server *server = server_of(req);
 	struct fuse_entry_param entry;
 	node_entry(server, node, &entry);
+	kept_commit(server);
 	/* What the kernel was not told of, it will not forget. */
 	if (fuse_reply_entry(req, &entry) < 0)
 		node_forget(server, entry.ino, 1);
@@ -96,7 +127,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		fuse_reply_err(req, -error);
 		return;
 	}
-	node_attributes(server_of(req), &node, fi ? handle_of(fi) : NULL, &attributes);
+	node_attributes(server_of(req), &node, fi ? handle_of(req, fi) : NULL, &attributes);
 	fuse_reply_attr(req, &attributes, node_attributes_hold(&node));
 }
 
@@ -108,6 +139,11 @@ static int do_chmod(struct server *server, const struct node *node, mode_t mode)
 		node->dir->mode = mode & PERMISSION_BITS;
 	else
 		server->mode = mode & (PERMISSION_BITS | S_ISVTX);
+	if (node->dir)
+		kept_dir(node->dir);
+	else
+		kept_server(server);
+	kept_commit(server);
 	return 0;
 }
 
@@ -163,12 +199,20 @@ static int do_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t 
 
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
+	struct server *server = server_of(req);
+	uint64_t unique = server->unique;
 	struct node node;
-	int error = do_mkdir(req, parent, name, mode, &node);
+	ssize_t error;
+	if (!was_done(req, &error))
+		error = do_mkdir(req, parent, name, mode, &node);
+	else if (error == 0)
+		error = do_lookup(server, parent, name, &node);
+	kept_answer(server, unique, error);
 	if (error < 0)
-		fuse_reply_err(req, -error);
+		fuse_reply_err(req, (int)-error);
 	else
 		reply_entry(req, &node);
+	kept_answered(server, unique);
 }
 
 static int do_rmdir(struct server *server, fuse_ino_t parent, const char *name)
@@ -186,7 +230,10 @@ static int do_rmdir(struct server *server, fuse_ino_t parent, const char *name)
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	fuse_reply_err(req, -do_rmdir(server_of(req), parent, name));
+	ssize_t error;
+	if (!was_done(req, &error))
+		error = do_rmdir(server_of(req), parent, name);
+	reply_error(req, (int)error);
 }
 
 static int do_open(fuse_req_t req, fuse_ino_t ino, int flags, struct handle **out)
@@ -205,18 +252,26 @@ static int do_open(fuse_req_t req, fuse_ino_t ino, int flags, struct handle **ou
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct handle *handle;
-	int error = do_open(req, ino, fi->flags, &handle);
-	if (error < 0) {
-		fuse_reply_err(req, -error);
+	struct server *server = server_of(req);
+	uint64_t unique = server->unique;
+	struct handle *handle = NULL;
+	ssize_t result;
+	if (was_done(req, &result))
+		handle = result < 0 ? NULL : handle_find(server, (uint64_t)result);
+	else
+		result = do_open(req, ino, fi->flags, &handle);
+	if (result < 0 || !handle) {
+		reply_error(req, result < 0 ? (int)result : -EIO);
 		return;
 	}
-	fi->fh = (uintptr_t)handle;
+	fi->fh = handle->id;
 	fi->direct_io = 1;
 	fi->noflush = !handle->file->take;
+	kept_answer(server, unique, (ssize_t)handle->id);
 	/* Interrupted meanwhile, say: the kernel has no file, and will not release one. */
 	if (fuse_reply_open(req, fi) < 0)
 		handle_close(handle);
+	kept_answered(server, unique);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
@@ -225,12 +280,19 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	(void)ino;
 	struct request request = {
 		.req = req,
-		.handle = handle_of(fi),
+		.unique = server_of(req)->unique,
+		.handle = handle_of(req, fi),
 		.work = file_read,
 		.nonblock = fi->flags & O_NONBLOCK,
 		.size = size,
 		.offset = (uint64_t)offset,
 	};
+	if (!request.handle) {
+		fuse_reply_err(req, EBADF);
+		return;
+	}
+	if (server_of(req)->resent && request.handle->reader)
+		mimobox_reader_again(request.handle->reader, request.offset);
 	request_serve(&request);
 }
 
@@ -240,7 +302,8 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 	(void)ino;
 	struct request request = {
 		.req = req,
-		.handle = handle_of(fi),
+		.unique = server_of(req)->unique,
+		.handle = handle_of(req, fi),
 		.work = file_write,
 		.writes = true,
 		.nonblock = fi->flags & O_NONBLOCK,
@@ -248,24 +311,31 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 		.size = size,
 		.offset = (uint64_t)offset,
 	};
-	request_serve(&request);
+	if (request.handle)
+		request_serve(&request);
+	else
+		fuse_reply_err(req, EBADF);
 }
 
 static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	struct handle *handle = handle_of(fi);
-	int error = handle->file->take ? lines_flush(handle, handle->file->take) : 0;
-	fuse_reply_err(req, -error);
+	struct handle *handle = handle_of(req, fi);
+	ssize_t error;
+	if (!was_done(req, &error))
+		error = handle && handle->file->take ? lines_flush(handle, handle->file->take) : 0;
+	reply_error(req, (int)error);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	struct handle *handle = handle_of(fi);
-	if (handle->file->take)
+	struct handle *handle = handle_of(req, fi);
+	if (handle && handle->file->take)
 		lines_flush(handle, handle->file->take);
-	handle_close(handle);
+	if (handle)
+		handle_close(handle);
+	kept_commit(server_of(req));
 	fuse_reply_err(req, 0);
 }
 
@@ -273,11 +343,20 @@ static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		    struct fuse_pollhandle *poll)
 {
 	(void)ino;
-	struct handle *handle = handle_of(fi);
+	struct server *server = server_of(req);
+	struct handle *handle = handle_of(req, fi);
+	if (!handle) {
+		if (poll)
+			fuse_pollhandle_destroy(poll);
+		fuse_reply_err(req, EBADF);
+		return;
+	}
 	const struct file *file = handle->file;
 	if (poll)
-		handle_watch(handle, poll);
-	fuse_reply_poll(req, file->poll ? file->poll(handle) : POLLIN | POLLOUT);
+		handle_watch(handle, poll, again_poll_number(server));
+	unsigned events = file->poll ? file->poll(handle) : POLLIN | POLLOUT;
+	kept_commit(server);
+	fuse_reply_poll(req, events);
 }
 
 static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool plus)

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { POOL_DEFAULT = 4, POOL_MAX = 1000 };
 
@@ -89,6 +90,12 @@ static int set_pool(struct options *options, const char *value)
 	return set_number(&options->pool, value, POOL_MAX);
 }
 
+static int set_keeper(struct options *options, const char *value)
+{
+	options->keeper = strcmp(value, "yes") == 0;
+	return options->keeper || strcmp(value, "no") == 0 ? 0 : -EINVAL;
+}
+
 static const struct valued valued[] = {
 	{ "defaults", "FILE", "config text that new sessions start from", set_defaults },
 	{ "ceiling", "FILE", "the most that others than root may ask for (see the README)",
@@ -98,6 +105,7 @@ static const struct valued valued[] = {
 	  set_workspaces },
 	{ "max-sessions", "N", "how many sessions there may be at a time", set_max_sessions },
 	{ "pool", "N", "how many sandboxes are built ahead, up to 1000 (4)", set_pool },
+	{ "keeper", "yes|no", "whether sessions outlive a server that is killed (no)", set_keeper },
 };
 enum { VALUED = sizeof(valued) / sizeof(valued[0]) };
 
@@ -271,6 +279,28 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 	return take_names(options, argv + optind, argc - optind) ? OPTIONS_SERVE : OPTIONS_WRONG;
 }
 
+static bool make_absolute(char **path)
+{
+	char *here, *whole;
+	if (!*path || **path == '/')
+		return true;
+	here = getcwd(NULL, 0);
+	if (!here || asprintf(&whole, "%s/%s", here, *path) < 0) {
+		report("cannot use %s: %s", *path, strerror(errno));
+		free(here);
+		return false;
+	}
+	free(here);
+	free(*path);
+	*path = whole;
+	return true;
+}
+
+bool options_make_absolute(struct options *options)
+{
+	return make_absolute(&options->spool) && make_absolute(&options->workspaces);
+}
+
 void options_finish(struct options *options)
 {
 	free(options->mountpoint);
@@ -279,6 +309,8 @@ void options_finish(struct options *options)
 	free(options->spool);
 	free(options->workspaces);
 	free(options->dump);
+	free(options->defaults_text);
+	free(options->ceiling_text);
 	free(options->mount);
 	*options = (struct options){ 0 };
 }

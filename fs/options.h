@@ -14,13 +14,15 @@ enum options_result {
 
 struct options {
 	char *mountpoint;
-	char *defaults;        /* a file; NULL: none */
-	char *ceiling;         /* a file; NULL: none */
-	char *spool;           /* a directory; NULL: the library's choice */
-	char *workspaces;      /* a directory; NULL: the default */
-	char *dump;            /* for OPTIONS_DUMP: the name of a profile */
-	unsigned max_sessions; /* 0: no limit */
-	unsigned pool;         /* sandboxes built ahead */
+	char *defaults;                     /* a file; NULL: none */
+	char *ceiling;                      /* a file; NULL: none */
+	char *spool;                        /* a directory; NULL: the library's choice */
+	char *workspaces;                   /* a directory; NULL: the default */
+	char *dump;                         /* for OPTIONS_DUMP: the name of a profile */
+	char *defaults_text, *ceiling_text; /* what was read there; NULL */
+	unsigned max_sessions;              /* 0: no limit */
+	unsigned pool;                      /* sandboxes built ahead */
+	bool keeper;                        /* a process that outlives the server */
 	bool foreground;
 	bool trace;
 	char *mount; /* what else -o had, comma-separated, for libfuse to judge; NULL: nothing */
@@ -28,6 +30,8 @@ struct options {
 
 /* Fills `options`, which is to be finished whatever the result is. */
 enum options_result options_parse(struct options *options, int argc, char **argv);
+/* Of directories that have to be found from another, later; false: reported. */
+bool options_make_absolute(struct options *options);
 void options_finish(struct options *options);
 
 /* On standard output. */

@@ -8,6 +8,7 @@
 #include "dir.h"
 #include "files.h"
 #include "handle.h"
+#include "kept.h"
 #include "request.h"
 #include "server.h"
 
@@ -51,7 +52,22 @@ int question_look_up(struct dir *dir, const char *text, struct question **out)
 		link_append(&dir->questions, &question->link);
 	}
 	question->lookups++;
+	kept_question(dir, question);
 	*out = question;
+	return 0;
+}
+
+int question_restore(struct dir *dir, uint64_t index, uint64_t lookups, const char *text,
+		     size_t size)
+{
+	struct question *question = malloc(sizeof(*question) + size + 1);
+	if (!question)
+		return -ENOMEM;
+	question->index = index;
+	question->lookups = lookups;
+	memcpy(question->text, text, size);
+	question->text[size] = '\0';
+	link_append(&dir->questions, &question->link);
 	return 0;
 }
 
@@ -71,8 +87,11 @@ void question_forget(struct dir *dir, uint64_t index, uint64_t lookups)
 	if (!question)
 		return;
 	question->lookups -= lookups < question->lookups ? lookups : question->lookups;
-	if (question->lookups)
+	if (question->lookups) {
+		kept_question(dir, question);
 		return;
+	}
+	kept_no_question(dir, question);
 	link_remove(&question->link);
 	free(question);
 }
@@ -81,6 +100,7 @@ void questions_finish(struct dir *dir)
 {
 	while (!link_empty(&dir->questions)) {
 		struct question *question = link_owner(dir->questions.next, struct question, link);
+		kept_no_question(dir, question);
 		link_remove(&question->link);
 		free(question);
 	}
@@ -90,7 +110,10 @@ void questions_finish(struct dir *dir)
 
 static int open_question(struct handle *handle)
 {
-	return mimobox_wait_open(handle->dir->session, handle->question->text, &handle->wait);
+	handle->asked = strdup(handle->question->text);
+	if (!handle->asked)
+		return -ENOMEM;
+	return mimobox_wait_open(handle->dir->session, handle->asked, &handle->wait);
 }
 
 static ssize_t read_question(struct request *request)
@@ -103,6 +126,7 @@ static ssize_t read_question(struct request *request)
 		return 0; /* there is no answer */
 	if (error < 0)
 		return request->nonblock ? -EAGAIN : request_wait(request, MIMOBOX_OUTPUT);
+	kept_handle(handle);
 	int size = snprintf(handle->server->answer, SERVER_ANSWER_MAX, "%s %llu\n", reason,
 			    (unsigned long long)offset);
 	return file_give(request, handle->server->answer, (size_t)size);

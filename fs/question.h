@@ -26,6 +26,9 @@ extern const struct file question_file;
 
 /* One more look-up of a name. 0, -ENOENT: it asks nothing, or -ENOMEM. */
 int question_look_up(struct dir *dir, const char *text, struct question **out);
+/* One that the kernel knows already. 0 or -ENOMEM. */
+int question_restore(struct dir *dir, uint64_t index, uint64_t lookups, const char *text,
+		     size_t size);
 struct question *question_find(struct dir *dir, uint64_t index);
 void question_forget(struct dir *dir, uint64_t index, uint64_t lookups);
 void questions_finish(struct dir *dir);

@@ -15,21 +15,28 @@
 
 #include "dir.h"
 #include "handle.h"
+#include "kept.h"
 #include "server.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <keep.h>
 #include <stdlib.h>
 #include <string.h>
 
 static void answer(const struct request *request, ssize_t result)
 {
+	struct server *server = request->handle->server;
+	/* A read is done again, but for an error that is told but once. */
+	bool once = request->writes || result < 0;
+	kept_answer(server, once ? request->unique : 0, result);
 	if (result < 0)
 		fuse_reply_err(request->req, (int)-result);
 	else if (request->writes)
 		fuse_reply_write(request->req, (size_t)result);
 	else
 		fuse_reply_buf(request->req, request->answer, (size_t)result);
+	kept_answered(server, request->unique);
 }
 
 ssize_t request_wait(struct request *request, unsigned event)
@@ -64,6 +71,7 @@ static void patience_over(void *data)
 
 static void enlist(struct request *request)
 {
+	keep_request_end(request->handle->server->keep);
 	struct dir *dir = request->handle->dir;
 	if (request->event == REQUEST_AGAIN) {
 		link_append(&request->handle->server->ready, &request->link);
@@ -121,6 +129,15 @@ static void park(const struct request *request)
 
 void request_serve(struct request *request)
 {
+	const struct keep_request *progress = kept_progress(request->handle->server);
+	if (progress && progress->final) {
+		answer(request, progress->result);
+		return;
+	}
+	if (progress) {
+		request->done = (size_t)progress->result;
+		request->starting = progress->starting;
+	}
 	ssize_t result = request->work(request);
 	if (result == REQUEST_WAITS)
 		park(request);

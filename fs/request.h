@@ -23,6 +23,7 @@ struct handle;
 /* A read or a write that is being answered. */
 struct request {
 	fuse_req_t req;
+	uint64_t unique; /* the kernel's number, the same when it asks again */
 	struct handle *handle;
 	/*
 	 * Does the work: returns the bytes read (which are at `answer`) or taken, -errno, or what

@@ -12,14 +12,18 @@
  */
 #include "server.h"
 
+#include "again.h"
 #include "daemon.h"
 #include "dir.h"
 #include "handle.h"
+#include "kept.h"
+#include "mount.h"
 #include "request.h"
 
 #include <box.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <keep.h>
 #include <mimobox.h>
 #include <poll.h>
 #include <signal.h>
@@ -57,6 +61,7 @@ int server_init(struct server *server)
 void server_touch(struct server *server)
 {
 	clock_gettime(CLOCK_REALTIME, &server->changed);
+	kept_server(server);
 }
 
 int server_catch_signals(struct server *server)
@@ -96,6 +101,7 @@ void server_dir_ended(struct server *server, struct dir *dir)
 static void stop(struct server *server)
 {
 	server->stopping = true;
+	kept_server(server);
 	link_splice(&server->ready, &server->feed.parked);
 	loop_timer_init(&server->stop_timer, server->loop, stop_over, server);
 	if (loop_timer_arm(&server->stop_timer, STOP_PATIENCE) < 0)
@@ -142,31 +148,51 @@ static void on_miss(struct server *server, int error)
 		poll(NULL, 0, MISS_PAUSE_MS);
 }
 
-static void on_fuse(void *data, uint32_t events)
+/* False where there are no more, or will never be. */
+static bool take_requests(struct server *server)
 {
-	(void)events;
-	struct server *server = data;
 	for (int i = 0; i < REQUESTS_A_ROUND; i++) {
 		int size = fuse_session_receive_buf(server->fuse, &server->buffer);
 		if (size == -EINTR)
 			continue;
 		if (size == -EAGAIN)
-			return;
+			return false;
 		if (size == 0) { /* unmounted */
-			server->ended = true;
-			return;
+			server->ended = server->unmounted = true;
+			return false;
 		}
 		if (size < 0) {
 			on_miss(server, size);
-			return;
+			return false;
 		}
 		server->misses = 0;
+		again_look_at(server);
 		fuse_session_process_buf(server->fuse, &server->buffer);
 		if (!server->usable) { /* the first request is op_init(), or it has failed */
 			fail(server, -ECONNREFUSED);
-			return;
+			return false;
 		}
 	}
+	return true;
+}
+
+static void on_fuse(void *data, uint32_t events)
+{
+	(void)events;
+	(void)take_requests(data);
+}
+
+/* What was being answered goes first: before time, and what sandboxes say, can come in between. */
+static int take_up(struct server *server)
+{
+	int error = again_ask(server);
+	if (error < 0)
+		return error;
+	if (server->stop_again)
+		stop(server);
+	while (take_requests(server))
+		;
+	return 0;
 }
 
 static int add_sources(struct server *server)
@@ -197,13 +223,17 @@ static void retry_ready(struct server *server)
 int server_run(struct server *server, struct daemon *daemon)
 {
 	int error = add_sources(server);
+	if (error == 0 && keep_again(server->keep))
+		error = take_up(server);
 	while (error == 0 && !server->ended) {
 		error = mimobox_dispatch(server->box, link_empty(&server->ready) ? -1 : 0);
 		if (server->usable && !server->ended) {
 			error = daemon_ready(daemon);
+			again_arm(server);
 			notify_ready(&server->notify);
 		}
 		retry_ready(server);
+		kept_commit(server);
 		if (server->stopping && server->ending == 0 && link_empty(&server->handles))
 			server->ended = true;
 	}
@@ -240,6 +270,9 @@ void server_finish(struct server *server)
 	loop_timer_disarm(&server->stop_timer);
 	notify_finish(&server->notify);
 	if (server->fuse) {
+		/* Where the kernel asks while it unmounts, there must be nobody to wait for. */
+		keep_release(server->keep, KEPT_MOUNT);
+		keep_commit(server->keep);
 		unmounter_unmount(&server->unmounter, server->fuse);
 		fuse_session_unmount(server->fuse);
 		fuse_session_destroy(server->fuse);

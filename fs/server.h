@@ -27,17 +27,24 @@ struct mimobox;
  */
 enum { SERVER_ANSWER_MAX = 512 * 1024 };
 
+enum { HANDLE_CHAINS = 4096 };
+
 struct server {
+	struct keep *keep; /* NULL: nothing outlives this process */
 	struct mimobox *box;
 	struct loop *loop; /* the box's */
 	struct fuse_session *fuse;
 	struct fuse_buf buffer; /* that requests are read into */
+	uint64_t unique;        /* the kernel's number of the request at hand */
+	bool resent;            /* it was asked before, of a server that was killed */
 	struct loop_source *fuse_source, *signal_source;
 	struct unmounter unmounter;
 	int signal_fd;
 	char *answer;        /* SERVER_ANSWER_MAX bytes that answers are made in */
 	struct link dirs;    /* every struct dir */
 	struct link handles; /* every struct handle */
+	struct handle *handle_chains[HANDLE_CHAINS]; /* by their ids */
+	uint64_t last_handle;
 	struct feed feed;
 	struct link ready; /* parked requests that are to be tried again */
 
@@ -49,12 +56,18 @@ struct server {
 	struct timespec changed;
 	unsigned max_sessions; /* 0: no limit */
 
-	bool usable;     /* the kernel has our answer to its first request, or is about to */
-	bool stopping;   /* told to end */
-	bool ended;      /* to be taken down now */
-	int error;       /* why, where nobody wanted it; 0: somebody did */
-	unsigned misses; /* reads of requests that have failed in a row */
-	unsigned ending; /* sessions that the stop waits for */
+	bool usable;      /* the kernel has our answer to its first request, or is about to */
+	bool stopping;    /* told to end */
+	bool stop_again;  /* the one before was */
+	bool armed;       /* the keeper may start another in its place */
+	bool resends;     /* the kernel asks again what was not answered */
+	bool initialized; /* op_init() was here */
+	bool unmounted;   /* by somebody else */
+	const char *path; /* of the mount; borrowed */
+	bool ended;       /* to be taken down now */
+	int error;        /* why, where nobody wanted it; 0: somebody did */
+	unsigned misses;  /* reads of requests that have failed in a row */
+	unsigned ending;  /* sessions that the stop waits for */
 	struct loop_timer stop_timer;
 	struct notify notify;
 };

@@ -66,6 +66,7 @@ struct mimobox_options {
 	const char *ceiling;      /* what others than root may ask for; NULL: anything */
 	unsigned max_sessions;    /* 0: no limit but the machine's */
 	unsigned pool;            /* sandboxes that are built ahead; 0: none */
+	struct keep *keep;        /* of this project's own daemon (core/keep.h); NULL */
 	mimobox_notify_fn notify; /* NULL: nobody is told */
 	void *data;
 };
@@ -104,6 +105,14 @@ int mimobox_create(const struct mimobox_options *options, struct mimobox **out, 
  * run sessions, else the errno of what failed and one line in `why`. Blocks for 5 s at most.
  */
 int mimobox_probe(struct mimobox *box, char *why, size_t why_size);
+
+/*
+ * With `keep`, where another process has left sessions: they are there from mimobox_create() on,
+ * and go on with this. Until then the caller may take references to them, removed ones included.
+ */
+void mimobox_resume(struct mimobox *box);
+/* With `keep`: all that has changed is kept from here on. Else it does nothing. */
+void mimobox_commit(struct mimobox *box);
 
 /*
  * Ends every session (as mimobox_session_remove() does, all at once), waits for them, and frees

@@ -281,6 +281,27 @@ void fixture_pool_filled(void)
 	cr_assert(await(pool_is_full, NULL, 15000), "the pool has not been filled");
 }
 
+pid_t fixture_server(void)
+{
+	pid_t daemon = fixture.daemon;
+	char list[4096] = "", *rest = NULL;
+	FILE *file = fopen(text("/proc/%d/task/%d/children", daemon, daemon), "re");
+
+	if (!file)
+		return 0;
+	if (!fgets(list, sizeof(list), file))
+		list[0] = '\0';
+	fclose(file);
+	/* Its helpers and sandboxes have names of their own. */
+	for (char *word = strtok_r(list, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+		char *name = process_fact((pid_t)atoi(word), "Name");
+
+		if (name && strcmp(name, "mimoboxfs") == 0)
+			return (pid_t)atoi(word);
+	}
+	return 0;
+}
+
 unsigned fixture_descriptors(void)
 {
 	DIR *dir = opendir(text("/proc/%d/fd", fixture.daemon));

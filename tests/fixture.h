@@ -56,6 +56,11 @@ bool fixture_mounted(void);
 unsigned fixture_pool(void);
 /* Waits until they are there. */
 void fixture_pool_filled(void);
+/*
+ * With --keeper, the process that serves: a child of the daemon's, and another when it was killed.
+ * 0: none now.
+ */
+pid_t fixture_server(void);
 /* Descriptors that the daemon has open; some are for sandboxes that are built ahead. */
 unsigned fixture_descriptors(void);
 /* A mount namespace of the test's own: what it mounts is seen by nobody else, and goes with it. */

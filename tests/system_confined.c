@@ -114,6 +114,25 @@ Test(confined, by_root)
 	check_all(true);
 }
 
+/* Nor has the server that goes on in the place of one that was killed. */
+Test(confined, under_a_keeper)
+{
+	pid_t before;
+
+	fixture_daemon_ended(SIGTERM);
+	fixture_daemon((const char *const[]){ "--keeper", "yes", NULL });
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert_str_eq(sh(work), "3\n");
+		check(&server, fixture_server(), true);
+		for (unsigned j = 0; j + 1 < HELPERS; j++)
+			check(&helpers[j], child(helpers[j].name), true);
+		before = fixture_server();
+		cr_assert_eq(kill(before, SIGKILL), 0);
+		cr_assert(await(process_gone, &before, 5000));
+		cr_assert(await(is_there, "mimoboxfs", 10000));
+	}
+}
+
 static bool is_removed(const void *path)
 {
 	return access(path, F_OK) < 0 && errno == ENOENT;

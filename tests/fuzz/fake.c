@@ -69,9 +69,10 @@ static void ask(struct helper *helper, helper_fn fn, void *data, int result, int
 	CHECK(loop_timer_arm(&helper->timer, 0) == 0);
 }
 
-int forker_create(const struct helper_kind *const kinds[], unsigned count, struct forker **out)
+int forker_create(const struct helper_kind *const kinds[], unsigned count, bool siblings,
+		  struct forker **out)
 {
-	(void)kinds, (void)count;
+	(void)kinds, (void)count, (void)siblings;
 	*out = NULL;
 	return 0;
 }
@@ -115,10 +116,17 @@ int helper_ask(struct helper *helper, const void *message, const int *descriptor
 
 /* Control groups: there are any number, and they hold nothing. */
 
-int cgroups_create(struct cgroups **out)
+int cgroups_create(pid_t owner, struct cgroups **out)
 {
+	(void)owner;
 	*out = malloc(1);
 	return *out ? 0 : -ENOMEM;
+}
+
+int cgroups_clear(struct cgroups *cgroups, bool (*wanted)(void *data, uint64_t id), void *data)
+{
+	(void)cgroups, (void)wanted, (void)data;
+	return 0;
 }
 
 void cgroups_destroy(struct cgroups *cgroups)
@@ -379,6 +387,11 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 		return 0;
 	CHECK(read(sandbox->start, &rings, sizeof(rings)) == sizeof(rings) || errno == EAGAIN);
 	return -EAGAIN;
+}
+
+void sandbox_received(const struct sandbox *sandbox)
+{
+	(void)sandbox;
 }
 
 int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int signal)

@@ -73,7 +73,7 @@ static void check_notify(const char *socket, const char *usec, const char *pid)
 	setenv("WATCHDOG_USEC", usec, 1);
 	if (*pid)
 		setenv("WATCHDOG_PID", pid, 1);
-	notify_init(&notify, loop, "/somewhere");
+	notify_init(&notify, loop, "/somewhere", getpid());
 	CHECK(!getenv("NOTIFY_SOCKET") && !getenv("WATCHDOG_USEC") && !getenv("WATCHDOG_PID"));
 	char *end;
 	if (notify.period && *usec) {

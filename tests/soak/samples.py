@@ -66,6 +66,14 @@ def part(values, share):
     return round(1e6 * values[min(len(values) - 1, int(share * len(values)))]) if values else ''
 
 
+def name_of(pid):
+    try:
+        with open(f'/proc/{pid}/comm', encoding='ascii') as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ''
+
+
 def sample(soak):
     """One row."""
     pid, directory = soak.mount.pid, soak.mount.directory
@@ -73,15 +81,18 @@ def sample(soak):
     starts, soak.starts = soak.starts, []
     everyone = descendants(pid)
     space = link(f'/proc/{pid}/ns/pid')
-    helpers = [one for one in mounts.children(pid) if link(f'/proc/{one}/ns/pid') == space]
+    own = [one for one in everyone if link(f'/proc/{one}/ns/pid') == space]
+    daemon = [pid] + [one for one in own if name_of(one) == 'mimoboxfs']  # the keeper, its server
+    helpers = [one for one in own if one not in daemon]
     spaces = {link(f'/proc/{one}/ns/mnt') for one in everyone} - {link(f'/proc/{pid}/ns/mnt'), None}
     with open('/proc/sys/kernel/pty/nr', encoding='ascii') as file:
         terminals = int(file.read())
     return {
         'seconds': round(soak.seconds(), 1),
-        'rss_kib': kib(pid, 'status', 'VmRSS'), 'pss_kib': kib(pid, 'smaps_rollup', 'Pss'),
+        'rss_kib': sum(kib(one, 'status', 'VmRSS') for one in daemon),
+        'pss_kib': sum(kib(one, 'smaps_rollup', 'Pss') for one in daemon),
         'helpers_pss_kib': sum(kib(one, 'smaps_rollup', 'Pss') for one in helpers),
-        'descriptors': count(f'/proc/{pid}/fd'),
+        'descriptors': sum(count(f'/proc/{one}/fd') for one in daemon),
         'helper_descriptors': sum(count(f'/proc/{one}/fd') for one in helpers),
         'threads': count(f'/proc/{pid}/task') + sum(count(f'/proc/{one}/task') for one in helpers),
         'processes': len(everyone),

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A log, in memory that all processes of the keeper's have at one address. A record that is put is
+ * written behind its end; a commit is one store, of where the end is now. The newest record of a
+ * key counts. When most of it is of the past, what counts is copied to the other of two regions,
+ * and one more store says which is read from now on.
+ *
+ * A process is killed between two instructions, and its stores are in order: nothing here has to
+ * be made safe against a machine that stops.
+ */
+#include "keep_arena.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { FIRST_SLOTS = 1024, SLACK = 2 << 20, REMOVE_FROM = 4 << 20 };
+
+struct record {
+	uint32_t kind, part;
+	uint64_t id;
+	uint32_t size;
+	uint32_t dropped;
+	char data[];
+};
+
+static size_t length_of(size_t size)
+{
+	return sizeof(struct record) + ((size + 7) & ~(size_t)7);
+}
+
+static struct record *record_at(const struct keep *keep, uint64_t offset)
+{
+	return (struct record *)(keep->regions[keep->active] + offset);
+}
+
+/* The index */
+
+static size_t hash(uint32_t kind, uint64_t id, uint32_t part)
+{
+	uint64_t mixed = (id * UINT64_C(0x9e3779b97f4a7c15)) ^ ((uint64_t)kind << 32 | part);
+	mixed *= UINT64_C(0xff51afd7ed558ccd);
+	return (size_t)(mixed ^ mixed >> 32);
+}
+
+/* Where it is, or where it is to be put. */
+static struct keep_slot *find(const struct keep *keep, uint32_t kind, uint64_t id, uint32_t part)
+{
+	for (size_t at = hash(kind, id, part);; at++) {
+		struct keep_slot *slot = &keep->slots[at & (keep->slot_count - 1)];
+		if (slot->kind == 0 || (slot->kind == kind && slot->id == id && slot->part == part))
+			return slot;
+	}
+}
+
+static int make_slots(struct keep *keep, size_t count)
+{
+	struct keep_slot *old = keep->slots;
+	size_t old_count = keep->slot_count;
+	struct keep_slot *slots = calloc(count, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	keep->slots = slots;
+	keep->slot_count = count;
+	keep->slots_used = 0;
+	for (size_t i = 0; i < old_count; i++)
+		if (old[i].kind && old[i].offset) {
+			*find(keep, old[i].kind, old[i].id, old[i].part) = old[i];
+			keep->slots_used++;
+		}
+	free(old);
+	return 0;
+}
+
+static void note(struct keep *keep, uint64_t offset)
+{
+	const struct record *record = record_at(keep, offset);
+	if (2 * (keep->slots_used + 1) > keep->slot_count &&
+	    make_slots(keep, keep->slot_count * (4 * keep->live > keep->slot_count ? 2 : 1)) < 0)
+		abort(); /* with a keeper, that is no more than to begin anew */
+	struct keep_slot *slot = find(keep, record->kind, record->id, record->part);
+	if (slot->kind == 0) {
+		*slot = (struct keep_slot){ record->id, 0, record->kind, record->part };
+		keep->slots_used++;
+	}
+	if (slot->offset) {
+		keep->live--;
+		keep->live_bytes -= length_of(record_at(keep, slot->offset)->size);
+	}
+	slot->offset = record->dropped ? 0 : offset;
+	if (slot->offset) {
+		keep->live++;
+		keep->live_bytes += length_of(record->size);
+	}
+}
+
+/* Records */
+
+static void add(struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part,
+		const void *data, size_t size, bool dropped)
+{
+	if (keep->next + length_of(size) > keep->region_size)
+		abort();
+	struct record *record = record_at(keep, keep->next);
+	*record = (struct record){ kind, part, id, (uint32_t)size, dropped };
+	if (size)
+		memcpy(record->data, data, size);
+	note(keep, keep->next);
+	keep->next += length_of(size);
+}
+
+const void *keep_get(const struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part,
+		     size_t *size)
+{
+	if (!keep)
+		return NULL;
+	const struct keep_slot *slot = find(keep, kind, id, part);
+	if (slot->kind == 0 || slot->offset == 0)
+		return NULL;
+	const struct record *record = record_at(keep, slot->offset);
+	if (size)
+		*size = record->size;
+	return record->data;
+}
+
+void keep_put(struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part, const void *data,
+	      size_t size)
+{
+	size_t before;
+	const void *is = keep_get(keep, kind, id, part, &before);
+	if (keep && !(is && before == size && (size == 0 || memcmp(is, data, size) == 0)))
+		add(keep, kind, id, part, data, size, false);
+}
+
+void keep_drop(struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part)
+{
+	if (keep_get(keep, kind, id, part, NULL))
+		add(keep, kind, id, part, NULL, 0, true);
+}
+
+static void compact(struct keep *keep)
+{
+	struct keep_head *head = keep->head;
+	uint32_t other = 1 - keep->active;
+	char *to = keep->regions[other];
+	uint64_t next = KEEP_LOG_START;
+	for (size_t i = 0; i < keep->slot_count; i++) {
+		struct keep_slot *slot = &keep->slots[i];
+		if (!slot->kind || !slot->offset)
+			continue;
+		size_t length = length_of(record_at(keep, slot->offset)->size);
+		memcpy(to + next, record_at(keep, slot->offset), length);
+		slot->offset = next;
+		next += length;
+	}
+	atomic_store_explicit(&head->tail[other], next, memory_order_release);
+	atomic_store_explicit(&head->active, other, memory_order_release);
+	if (keep->next > REMOVE_FROM)
+		madvise(keep->regions[keep->active] + REMOVE_FROM,
+			(keep->next - REMOVE_FROM + 4095) & ~UINT64_C(4095), MADV_REMOVE);
+	keep->active = other;
+	keep->next = next;
+}
+
+void keep_commit(struct keep *keep)
+{
+	if (!keep)
+		return;
+	struct keep_head *head = keep->head;
+	if (keep->next != atomic_load_explicit(&head->tail[keep->active], memory_order_relaxed))
+		atomic_store_explicit(&head->tail[keep->active], keep->next, memory_order_release);
+	keep_blocks_commit(keep);
+	keep_releases_commit(keep);
+	if (keep->next > SLACK + 3 * keep->live_bytes || keep->next > keep->region_size / 2)
+		compact(keep);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct keep_record *one = a, *other = b;
+	if (one->id != other->id)
+		return one->id < other->id ? -1 : 1;
+	return one->part < other->part ? -1 : one->part > other->part;
+}
+
+int keep_list(const struct keep *keep, enum keep_kind kind, struct keep_record **out, size_t *count)
+{
+	*out = NULL;
+	*count = 0;
+	if (!keep || keep->live == 0)
+		return 0;
+	struct keep_record *all = calloc(keep->live, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < keep->slot_count; i++) {
+		const struct keep_slot *slot = &keep->slots[i];
+		if (slot->kind != kind || !slot->offset)
+			continue;
+		const struct record *record = record_at(keep, slot->offset);
+		all[(*count)++] = (struct keep_record){ record->id, record->part, record->data,
+							record->size };
+	}
+	qsort(all, *count, sizeof(*all), by_id);
+	*out = all;
+	return 0;
+}
+
+/* The whole */
+
+/* As much of addresses as there is to be had; memory is what is written to. */
+static char *map(size_t *size)
+{
+	for (*size = (size_t)1 << 36; *size >= (size_t)1 << 28; *size /= 2) {
+		void *at = mmap(NULL, *size, PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (at != MAP_FAILED)
+			return at;
+	}
+	return NULL;
+}
+
+static int make_stage(volatile struct keep_stage *stage)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	/* Many small pieces take a page each; with fewer, it takes more turns. */
+	(void)fcntl(ends[0], F_SETPIPE_SZ, 1 << 18);
+	stage->pipe[0] = ends[0];
+	stage->pipe[1] = ends[1];
+	return 0;
+}
+
+int keep_create(struct keep **out)
+{
+	struct keep *keep = calloc(1, sizeof(*keep));
+	size_t size;
+	char *base = keep ? map(&size) : NULL;
+	if (!base) {
+		free(keep);
+		return -ENOMEM;
+	}
+	keep->head = (struct keep_head *)base;
+	keep->size = size;
+	keep->owner = getpid();
+	keep->socket = -1;
+	keep->region_size = size / 8;
+	keep->regions[0] = base + size / 8;
+	keep->regions[1] = base + size / 4;
+	keep->blocks_start = keep->blocks_end = size / 2;
+	keep->head->version = KEEP_VERSION;
+	atomic_store(&keep->head->tail[0], KEEP_LOG_START);
+	atomic_store(&keep->head->tail[1], KEEP_LOG_START);
+	keep->head->out.pipe[0] = keep->head->in.pipe[0] = -1;
+	int error = make_stage(&keep->head->out);
+	if (error == 0)
+		error = make_stage(&keep->head->in);
+	if (error < 0)
+		keep_destroy(keep);
+	else
+		*out = keep;
+	return error;
+}
+
+void keep_destroy(struct keep *keep)
+{
+	if (!keep)
+		return;
+	for (int i = 0; i < 2; i++) {
+		if (keep->head->out.pipe[0] >= 0)
+			close(keep->head->out.pipe[i]);
+		if (keep->head->in.pipe[0] >= 0)
+			close(keep->head->in.pipe[i]);
+	}
+	munmap(keep->head, keep->size);
+	keep_store_finish(keep);
+	free(keep->freed);
+	free(keep->releases);
+	for (int i = 0; i < KEEP_CLASSES; i++)
+		free(keep->free[i].places);
+	free(keep->claimed);
+	free(keep->slots);
+	if (keep->socket >= 0)
+		close(keep->socket);
+	free(keep);
+}
+
+int keep_enter(struct keep *keep, int socket, bool again)
+{
+	/* What this process forks has nothing of anybody's in its memory. */
+	if (madvise(keep->head, keep->size, MADV_DONTFORK) < 0)
+		return -errno;
+	keep->socket = socket;
+	keep->again = again;
+	keep->active = atomic_load(&keep->head->active);
+	keep->next = KEEP_LOG_START;
+	int error = make_slots(keep, FIRST_SLOTS);
+	uint64_t end = atomic_load(&keep->head->tail[keep->active]);
+	while (error == 0 && keep->next < end) {
+		note(keep, keep->next);
+		keep->next += length_of(record_at(keep, keep->next)->size);
+	}
+	return error;
+}
+
+bool keep_again(const struct keep *keep)
+{
+	return keep && keep->again;
+}
+
+pid_t keep_owner(const struct keep *keep)
+{
+	return keep ? keep->owner : getpid();
+}
+
+volatile struct keep_stage *keep_stage_out(struct keep *keep)
+{
+	return keep ? &keep->head->out : NULL;
+}
+
+volatile struct keep_stage *keep_stage_in(struct keep *keep)
+{
+	return keep ? &keep->head->in : NULL;
+}
+
+static void clear(volatile struct keep_stage *stage)
+{
+	char rest[4096];
+	while (read(stage->pipe[0], rest, sizeof(rest)) > 0)
+		;
+	stage->state = KEEP_NOTHING;
+}
+
+void keep_stage_clear(struct keep *keep)
+{
+	clear(&keep->head->out);
+	clear(&keep->head->in);
+}
+
+void keep_making(struct keep *keep, const char *path)
+{
+	if (keep && strlen(path) < sizeof(keep->head->making))
+		strcpy(keep->head->making, path);
+}
+
+const char *keep_made(const struct keep *keep)
+{
+	return keep ? keep->head->making : "";
+}
+
+/* Requests */
+
+void keep_request_begin(struct keep *keep, uint64_t unique, size_t before, size_t after)
+{
+	if (keep)
+		keep->request = (struct keep_now){ unique, before, after };
+}
+
+void keep_request_end(struct keep *keep)
+{
+	if (keep)
+		keep->request.unique = 0;
+}
+
+uint64_t keep_request_key(const struct keep *keep)
+{
+	/* The kernel's numbers are even; a request has less than 2^20 lines. */
+	return keep && keep->request.unique ? keep->request.unique << 20 | keep->request.before : 0;
+}
+
+static void tell(struct keep *keep, const struct keep_request *request)
+{
+	if (keep && keep->request.unique)
+		keep_put(keep, KEEP_REQUEST, keep->request.unique, 0, request, sizeof(*request));
+}
+
+void keep_request_done(struct keep *keep)
+{
+	if (keep)
+		tell(keep, &(struct keep_request){ .result = (int64_t)keep->request.after });
+}
+
+void keep_request_starts(struct keep *keep)
+{
+	if (keep)
+		tell(keep, &(struct keep_request){ .result = (int64_t)keep->request.before,
+						   .starting = 1 });
+}
+
+void keep_request_took(struct keep *keep, ssize_t count)
+{
+	tell(keep, &(struct keep_request){ .result = count, .final = 1 });
+}

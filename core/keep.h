@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What outlives a process that is killed: a keeper (fs/keeper.c) forks it, and when it is killed
+ * the next, which goes on with what is kept here. Where there is no keeper, every `struct keep *`
+ * is NULL, and all of this does nothing.
+ *
+ * Records: the state of things, each under a key, in memory that the keeper shares. What is put is
+ * kept from keep_commit() on, all at once: a process that is killed leaves either what was before,
+ * or all that was put together. So an effect, and the answer that tells of it, are committed
+ * together, before anybody can see either.
+ *
+ * Blocks: memory of the same kind, for bytes that records say the place and the size of.
+ *
+ * Descriptors: the keeper has a copy of each that is stored, until it is released. Both are a
+ * message, which nobody waits for.
+ */
+#ifndef KEEP_H
+#define KEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct keep;
+
+/* Layout of the records: another number is another program's. */
+enum { KEEP_VERSION = 1 };
+
+enum keep_kind {
+	KEEP_BOX = 1, /* core's */
+	KEEP_DEFAULTS,
+	KEEP_SESSION,
+	KEEP_STREAMS,
+	KEEP_CONFIG,
+	KEEP_WORKSPACE,
+	KEEP_JOURNAL,
+	KEEP_TIMELINE,
+	KEEP_REMOVAL,
+	KEEP_REQUEST,
+	KEEP_SERVER = 64, /* the filesystem's */
+	KEEP_MOUNT,
+	KEEP_INIT,
+	KEEP_DIR,
+	KEEP_QUESTION,
+	KEEP_HANDLE,
+	KEEP_TEXT,
+	KEEP_CARRY,
+	KEEP_CAST,
+	KEEP_FEED,
+};
+
+struct keep_record {
+	uint64_t id;
+	uint32_t part;
+	const void *data; /* valid until the next commit */
+	size_t size;
+};
+
+/* In the keeper, before it forks the first. 0 or -errno. */
+int keep_create(struct keep **out);
+void keep_destroy(struct keep *keep);
+
+/*
+ * In the process that was forked: `socket` leads to the keeper. `again`: another has been killed,
+ * and what it has left is to be gone on with. What is kept is not in the memory of processes that
+ * this one forks. 0 or -errno.
+ */
+int keep_enter(struct keep *keep, int socket, bool again);
+bool keep_again(const struct keep *keep);
+/* The keeper's process; this one where there is none. */
+pid_t keep_owner(const struct keep *keep);
+
+/* Nothing is kept that is as it was. Where memory is short, the process ends. */
+void keep_put(struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part, const void *data,
+	      size_t size);
+void keep_drop(struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part);
+void keep_commit(struct keep *keep);
+/* NULL: there is none. */
+const void *keep_get(const struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part,
+		     size_t *size);
+/* Those of a kind, by id and part; *out is the caller's to free. 0 or -ENOMEM. */
+int keep_list(const struct keep *keep, enum keep_kind kind, struct keep_record **out,
+	      size_t *count);
+
+/* Of 4 KiB to 1 MiB, a power of two; without a keeper, malloc(3)'s. NULL: no memory. */
+enum { KEEP_BLOCK_MIN = 4096, KEEP_BLOCK_MAX = 1 << 20 };
+void *keep_block(struct keep *keep, size_t size);
+/* It is given to others only after the next commit. NULL is fine. */
+void keep_block_free(struct keep *keep, void *block, size_t size);
+/* How a record tells of it; 0: NULL. */
+uint64_t keep_block_place(const struct keep *keep, const void *block);
+/* What a record told of is in use. */
+void *keep_block_claim(struct keep *keep, uint64_t place, size_t size);
+
+/* Has the keeper have copies as well. 0 or -errno. */
+int keep_store(struct keep *keep, uint64_t id, const uint32_t *parts, const int *descriptors,
+	       unsigned count);
+/* The keeper closes all of them, or one: after the next commit. */
+void keep_release(struct keep *keep, uint64_t id);
+void keep_release_part(struct keep *keep, uint64_t id, uint32_t part);
+/* The caller's own; -1: there is none (any more). */
+int keep_take(struct keep *keep, uint64_t id, uint32_t part);
+/* When all was taken up: closes what nobody took, and frees the blocks that nobody claimed. */
+void keep_settle(struct keep *keep);
+
+/*
+ * A client's request that is being worked on, so that its effect and how far it came are kept
+ * together; it may be asked again by those who have not heard the answer.
+ */
+struct keep_request {
+	int64_t result;    /* bytes of it that have taken effect; or -errno */
+	uint32_t starting; /* it waits for a start */
+	uint32_t final;    /* the result is the answer */
+};
+/* From here on: `before` of its bytes had taken effect, and with what is done now `after`. */
+void keep_request_begin(struct keep *keep, uint64_t unique, size_t before, size_t after);
+void keep_request_end(struct keep *keep);
+/* A number for what is being done: the same when it is done again. 0: nobody has asked for it. */
+uint64_t keep_request_key(const struct keep *keep);
+/* Core's word, before it commits: what was asked for is done; is a start; took so many bytes. */
+void keep_request_done(struct keep *keep);
+void keep_request_starts(struct keep *keep);
+void keep_request_took(struct keep *keep, ssize_t count);
+
+/*
+ * Bytes on their way between a terminal and memory are in a pipe of the keeper's, and what this
+ * says of them is enough to tell where they are.
+ */
+enum keep_stage_state { KEEP_NOTHING, KEEP_FILLING, KEEP_EMPTYING };
+struct keep_stage {
+	uint32_t state;
+	uint32_t part;
+	uint64_t id;
+	uint64_t size;   /* KEEP_EMPTYING: what was in the pipe */
+	uint64_t before; /* a count of the session's that tells whether it was committed since */
+	int pipe[2];     /* the keeper's own numbers, the same in all that it forks */
+};
+/* Volatile: what is read there by another, later, is what was written last. NULL: no keeper. */
+volatile struct keep_stage *keep_stage_out(struct keep *keep);
+volatile struct keep_stage *keep_stage_in(struct keep *keep);
+
+/* What is still on its way is nobody's. */
+void keep_stage_clear(struct keep *keep);
+
+/* The path of a directory that is about to be made, before anything else tells of it. */
+void keep_making(struct keep *keep, const char *path);
+const char *keep_made(const struct keep *keep);
+
+/* For the keeper */
+
+/*
+ * Armed: there is enough to go on with, should this process be killed. Ready: whoever started the
+ * keeper may go on.
+ */
+enum keep_message { KEEP_ARMED = 1, KEEP_READY };
+int keep_tell(struct keep *keep, enum keep_message message);
+
+/*
+ * In the keeper: takes what is to be stored or released off the socket, up to the next of these
+ * messages, which it returns; 0 at the end of the socket, -EAGAIN where there is no more now.
+ */
+int keep_hear(struct keep *keep, int socket);
+
+#endif

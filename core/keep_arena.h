@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of keep share; the interface is keep.h. */
+#ifndef KEEP_ARENA_H
+#define KEEP_ARENA_H
+
+#include "keep.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+
+enum { KEEP_LOG_START = 64, KEEP_CLASSES = 9 };
+
+struct keep_slot {
+	uint64_t id;
+	uint64_t offset; /* of the newest record; 0: it was dropped */
+	uint32_t kind;   /* 0: free */
+	uint32_t part;
+};
+
+struct keep_head {
+	uint32_t version;
+	_Atomic uint32_t active;
+	_Atomic uint64_t tail[2];
+	struct keep_stage out, in;
+	char making[PATH_MAX];
+};
+
+struct keep_places {
+	uint64_t *places;
+	size_t count, room;
+};
+
+struct keep_range {
+	uint64_t place;
+	size_t size;
+};
+
+/* A descriptor that the keeper has. */
+struct keep_stored {
+	uint64_t id;
+	uint32_t part;
+	int fd;
+	uint32_t next; /* of the same chain, + 1 */
+};
+
+struct keep_release {
+	uint64_t id;
+	uint32_t part;
+	bool all;
+};
+
+struct keep_now {
+	uint64_t unique; /* 0: none */
+	size_t before, after;
+};
+
+struct keep {
+	struct keep_head *head;
+	size_t size;
+	pid_t owner;
+	int socket;
+	bool again;
+	struct keep_now request;
+
+	char *regions[2];
+	size_t region_size;
+	uint32_t active;
+	uint64_t next; /* where the next record goes */
+	struct keep_slot *slots;
+	size_t slot_count, slots_used, live, live_bytes;
+
+	uint64_t blocks_start, blocks_end;
+	struct keep_places free[KEEP_CLASSES];
+	struct keep_range *freed; /* since the last commit */
+	size_t freed_count, freed_room;
+	struct keep_range *claimed; /* until keep_settle() */
+	size_t claimed_count, claimed_room;
+
+	struct keep_release *releases; /* since the last commit */
+	size_t release_count, release_room;
+	struct keep_stored *stored; /* fd -1: taken */
+	size_t stored_count, stored_room;
+	uint32_t *chains;
+	size_t chain_count;
+};
+
+void keep_releases_commit(struct keep *keep);
+void keep_blocks_commit(struct keep *keep);
+/* Room for one more in a growing array of elements of that size. */
+bool keep_make_room(void **array, size_t *room, size_t count, size_t size);
+void keep_blocks_settle(struct keep *keep);
+void keep_store_finish(struct keep *keep);
+
+#endif

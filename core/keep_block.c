@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocks: each of a power of two; those that are free are known in this process alone. */
+#include "keep_arena.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/* What of a class may be free and still hold memory. */
+enum { IDLE_BYTES = 2 << 20 };
+
+static unsigned class_of(size_t size)
+{
+	unsigned class = 0;
+	while (((size_t)KEEP_BLOCK_MIN << class) < size)
+		class ++;
+	assert(class < KEEP_CLASSES);
+	return class;
+}
+
+bool keep_make_room(void **array, size_t *room, size_t count, size_t size)
+{
+	if (count < *room)
+		return true;
+	size_t more = *room ? 2 * *room : 64;
+	void *grown = reallocarray(*array, more, size);
+	if (!grown)
+		return false;
+	*array = grown;
+	*room = more;
+	return true;
+}
+
+void *keep_block(struct keep *keep, size_t size)
+{
+	if (!keep)
+		return malloc(size);
+	unsigned class = class_of(size);
+	struct keep_places *free_ones = &keep->free[class];
+	if (free_ones->count)
+		return (char *)keep->head + free_ones->places[--free_ones->count];
+	size = (size_t)KEEP_BLOCK_MIN << class;
+	if (keep->blocks_end + size > keep->size)
+		return NULL;
+	keep->blocks_end += size;
+	return (char *)keep->head + keep->blocks_end - size;
+}
+
+void keep_block_free(struct keep *keep, void *block, size_t size)
+{
+	if (!keep) {
+		free(block);
+		return;
+	}
+	/* Without memory to remember it, it is out of use until the next begins. */
+	if (block && keep_make_room((void **)&keep->freed, &keep->freed_room, keep->freed_count,
+				    sizeof(*keep->freed)))
+		keep->freed[keep->freed_count++] =
+			(struct keep_range){ keep_block_place(keep, block), size };
+}
+
+void keep_blocks_commit(struct keep *keep)
+{
+	for (size_t i = 0; i < keep->freed_count; i++) {
+		unsigned class = class_of(keep->freed[i].size);
+		struct keep_places *to = &keep->free[class];
+		size_t size = (size_t)KEEP_BLOCK_MIN << class;
+		if (to->count * size >= IDLE_BYTES)
+			madvise((char *)keep->head + keep->freed[i].place, size, MADV_REMOVE);
+		if (keep_make_room((void **)&to->places, &to->room, to->count, sizeof(*to->places)))
+			to->places[to->count++] = keep->freed[i].place;
+	}
+	keep->freed_count = 0;
+}
+
+uint64_t keep_block_place(const struct keep *keep, const void *block)
+{
+	return keep && block ? (uint64_t)((const char *)block - (const char *)keep->head) : 0;
+}
+
+void *keep_block_claim(struct keep *keep, uint64_t place, size_t size)
+{
+	if (!keep || place == 0)
+		return NULL;
+	if (!keep_make_room((void **)&keep->claimed, &keep->claimed_room, keep->claimed_count,
+			    sizeof(*keep->claimed)))
+		abort(); /* it would be given to another */
+	size = (size_t)KEEP_BLOCK_MIN << class_of(size);
+	keep->claimed[keep->claimed_count++] = (struct keep_range){ place, size };
+	if (place + size > keep->blocks_end)
+		keep->blocks_end = place + size;
+	return (char *)keep->head + place;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct keep_range *one = a, *other = b;
+	return one->place < other->place ? -1 : one->place > other->place;
+}
+
+/* What lies between those in use holds no memory; its addresses are not used again. */
+void keep_blocks_settle(struct keep *keep)
+{
+	uint64_t at = keep->blocks_start;
+	if (keep->claimed_count)
+		qsort(keep->claimed, keep->claimed_count, sizeof(*keep->claimed), by_place);
+	for (size_t i = 0; i < keep->claimed_count; i++) {
+		if (keep->claimed[i].place > at)
+			madvise((char *)keep->head + at, keep->claimed[i].place - at, MADV_REMOVE);
+		at = keep->claimed[i].place + keep->claimed[i].size;
+	}
+	madvise((char *)keep->head + at, keep->size - at, MADV_REMOVE);
+	free(keep->claimed);
+	keep->claimed = NULL;
+	keep->claimed_count = keep->claimed_room = 0;
+}

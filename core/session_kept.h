@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The records of a set and its sessions, as session_keep.c puts and session_resume.c reads them. */
+#ifndef SESSION_KEPT_H
+#define SESSION_KEPT_H
+
+#include "session.h"
+
+enum { KEPT_MARKS = 64 }; /* of a timeline, in a record */
+
+/* Part 0 of KEEP_BOX; part 1 is box->stats.latencies. */
+struct kept_box {
+	uint64_t last_id, last_group;
+	uid_t last_identity;
+	uint64_t starts, failed_starts, pool_hits, pool_misses, bytes_in, bytes_out;
+};
+
+struct kept_session {
+	char name[SESSION_NAME_MAX + 1];
+	uid_t uid, run_uid;
+	gid_t gid, run_gid;
+	bool removed, exec_seen, status_told, gone, has_cgroup, live, accounted, kept;
+	bool favoured, sealed_timeline;
+	int state, start_result, reason, status, landlock_abi;
+	unsigned kill_stage;
+	char failure[256];
+	struct timespec created, changed, started, ended;
+	uint64_t start_begun, begun;
+	uint64_t held[TOTALS];
+	uint16_t rows, cols;
+	uint16_t first_rows, first_cols; /* of the timeline */
+	uint64_t first_mark, marks;
+	pid_t init, pid;
+	struct sandbox_shape shape;
+	struct cgroup_limits limits;
+	uint64_t group;
+	struct cgroup_usage usage;
+	uint64_t timeout_due, kill_due; /* on the loop's clock; 0: not armed */
+};
+
+/* A stream's; KEEP_STREAMS by its index. */
+struct kept_stream {
+	uint64_t start, end, punched, retain, last_output;
+	uint64_t held, held_size, held_room; /* a block */
+	bool has_spool, ended, open;
+	int overflow;
+	struct modes modes;
+};
+
+/* KEEP_STREAMS, behind those; as many `ends` as there are. */
+struct kept_typing {
+	uint64_t data, room, head, size; /* a block */
+	uint64_t passed, steps;
+	struct line typed, taken;
+	uint64_t end_count, end_left;
+	bool open;
+	uint64_t ends[INPUT_ENDS_MAX];
+};
+
+#endif

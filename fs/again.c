@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "again.h"
+
+#include "handle.h"
+#include "kept.h"
+#include "server.h"
+
+#include <errno.h>
+#include <keep.h>
+#include <linux/fuse.h>
+#include <malloc.h>
+#include <mimobox.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Of Linux 6.9; older headers do without. */
+enum { NOTIFY_RESEND = 7 };
+#define HAS_RESEND (UINT32_C(1) << 7) /* of flags2 */
+#define RESENT (UINT64_C(1) << 63)
+
+static const struct fuse_in_header *request_of(const struct server *server)
+{
+	return server->buffer.mem;
+}
+
+void again_look_at(struct server *server)
+{
+	server->unique = request_of(server)->unique & ~RESENT;
+	server->resent = request_of(server)->unique & RESENT;
+}
+
+/*
+ * A request that is lost half read, for want of a page of memory to put it in, is one that the
+ * kernel answers itself, with an error.
+ */
+static void have_memory(void *memory, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)memory;
+	uintptr_t end = (start + size + page - 1) & ~(page - 1);
+	start &= ~(page - 1);
+	(void)madvise((void *)start, end - start, MADV_POPULATE_WRITE);
+}
+
+void again_keep_first(struct server *server)
+{
+	const struct fuse_in_header *header = request_of(server);
+	const struct fuse_init_in *init = (const void *)(header + 1);
+	if (!server->keep || keep_again(server->keep))
+		return;
+	server->resends = header->len >= sizeof(*header) + sizeof(*init) &&
+			  (init->flags & FUSE_INIT_EXT) && (init->flags2 & HAS_RESEND);
+	keep_put(server->keep, KEEP_INIT, 0, 0, header, header->len);
+}
+
+void again_arm(struct server *server)
+{
+	if (!server->keep || server->armed)
+		return;
+	server->armed = true;
+	have_memory(server->buffer.mem, malloc_usable_size(server->buffer.mem));
+	if (keep_again(server->keep))
+		return;
+	int fd = fuse_session_fd(server->fuse);
+	keep_put(server->keep, KEEP_MOUNT, 0, 0, server->path, strlen(server->path));
+	kept_server(server);
+	kept_commit(server);
+	if (server->resends &&
+	    keep_store(server->keep, KEPT_MOUNT, &(uint32_t){ KEPT_FUSE }, &fd, 1) == 0)
+		(void)keep_tell(server->keep, KEEP_ARMED);
+	(void)keep_tell(server->keep, KEEP_READY);
+}
+
+/* Taking up */
+
+static ssize_t swallow_or_write(int fd, struct iovec *parts, int count, void *userdata)
+{
+	const struct server *server = userdata;
+	ssize_t size = 0;
+	if (server->usable)
+		return writev(fd, parts, count);
+	for (int i = 0; i < count; i++)
+		size += (ssize_t)parts[i].iov_len;
+	return size;
+}
+
+static ssize_t read_request(int fd, void *to, size_t size, void *userdata)
+{
+	struct server *server = userdata;
+	if (!server->armed)
+		have_memory(to, size);
+	return read(fd, to, size);
+}
+
+int again_adopt(struct server *server, int fuse_fd)
+{
+	static const struct fuse_custom_io io = { .writev = swallow_or_write,
+						  .read = read_request };
+	size_t size;
+	const void *kept = keep_get(server->keep, KEEP_INIT, 0, 0, &size);
+	void *first = kept ? malloc(size) : NULL;
+	if (fuse_fd < 0 || !first)
+		return fuse_fd < 0 ? -EBADF : -ENOMEM;
+	memcpy(first, kept, size);
+	int error = fuse_session_custom_io(server->fuse, &io, fuse_fd) == 0 ? 0 : -EIO;
+	if (error == 0)
+		fuse_session_process_buf(server->fuse,
+					 &(struct fuse_buf){ .mem = first, .size = size });
+	free(first);
+	server->usable = error == 0 && server->initialized;
+	return error == 0 && !server->usable ? -EPROTO : error;
+}
+
+static int notify(struct server *server, int code, const void *data, size_t size)
+{
+	struct fuse_out_header header = { .len = (uint32_t)(sizeof(header) + size), .error = code };
+	struct iovec parts[] = { { &header, sizeof(header) }, { (void *)data, size } };
+	ssize_t done = writev(fuse_session_fd(server->fuse), parts, size ? 2 : 1);
+	return done < 0 ? -errno : 0;
+}
+
+int again_ask(struct server *server)
+{
+	/* What happened meanwhile, nobody was told of. */
+	for (struct link *link = server->handles.next; link != &server->handles;
+	     link = link->next) {
+		struct handle *handle = link_owner(link, struct handle, link);
+		if (handle->polled)
+			handle_wake(handle);
+	}
+	return notify(server, NOTIFY_RESEND, NULL, 0);
+}
+
+uint64_t again_poll_number(const struct server *server)
+{
+	const struct fuse_poll_in *poll = (const void *)(request_of(server) + 1);
+	return poll->kh;
+}
+
+int again_notify_poll(struct server *server, uint64_t number)
+{
+	struct fuse_notify_poll_wakeup_out out = { .kh = number };
+	return notify(server, FUSE_NOTIFY_POLL, &out, sizeof(out));
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a server goes on in the place of one that was killed, on the same mount.
+ *
+ * The kernel goes on with the connection for as long as somebody holds its descriptor. It had
+ * agreed on its terms with the first server, whose first request is therefore kept, and given to
+ * libfuse once more, with nobody hearing the answer. Asked to (FUSE_NOTIFY_RESEND, Linux 6.9), it
+ * then sends again what was not answered, each under its number with one bit more. What had been
+ * done of that is known by its number (kept.h).
+ */
+#ifndef AGAIN_H
+#define AGAIN_H
+
+#include <stdint.h>
+
+struct server;
+
+/* Before each request is processed. */
+void again_look_at(struct server *server);
+/* At the first request: keeps it. */
+void again_keep_first(struct server *server);
+/* From here on another may go on; and whoever waits for the mount may use it. Idempotent. */
+void again_arm(struct server *server);
+
+/* Makes a FUSE session of the mount's descriptor, which is taken over. 0 or -errno. */
+int again_adopt(struct server *server, int fuse_fd);
+/* Has the kernel ask again, and everybody look again who polls. 0 or -errno. */
+int again_ask(struct server *server);
+
+/* Of the poll request at hand: the kernel's number for whom to tell. */
+uint64_t again_poll_number(const struct server *server);
+/* As fuse_lowlevel_notify_poll(). */
+int again_notify_poll(struct server *server, uint64_t number);
+
+#endif

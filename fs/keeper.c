@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include "keeper.h"
+
+#include "daemon.h"
+#include "options.h"
+#include "report.h"
+
+#include <errno.h>
+#include <keep.h>
+#include <loop.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * A server that dies again and again, of what it takes up, say, is given up: so many deaths are
+ * forgiven, and one more for each time that passes.
+ */
+enum { DEATHS_MAX = 16 };
+#define DEATH_FORGIVEN_NS UINT64_C(2000000000)
+
+struct keeper {
+	struct keep *keep;
+	struct daemon *daemon;
+	keeper_serve_fn serve;
+	const struct options *options;
+	int signal_fd, socket;
+	pid_t server;
+	bool armed;    /* what is kept is enough for another */
+	bool stopping; /* told to end */
+	bool child;    /* this is the server */
+	bool failed;   /* it ends for want of something */
+	int deaths;
+	uint64_t forgiven; /* until when */
+};
+
+static int catch_signals(struct keeper *keeper)
+{
+	static const int caught[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP };
+	sigset_t signals;
+	sigemptyset(&signals);
+	for (size_t i = 0; i < sizeof(caught) / sizeof(*caught); i++)
+		sigaddset(&signals, caught[i]);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+		return -errno;
+	keeper->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return keeper->signal_fd < 0 ? -errno : 0;
+}
+
+/* 0 in the keeper; in the server keeper->child is set, and this is its exit status. */
+static int fork_server(struct keeper *keeper, bool again)
+{
+	int ends[2];
+	sigset_t child;
+	pid_t self = getpid();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	keeper->server = fork();
+	if (keeper->server < 0) {
+		int error = -errno;
+		close(ends[0]);
+		close(ends[1]);
+		return error;
+	}
+	if (keeper->server > 0) {
+		close(ends[1]);
+		keeper->socket = ends[0];
+		return 0;
+	}
+	keeper->child = true;
+	close(ends[0]);
+	close(keeper->signal_fd);
+	daemon_forget(keeper->daemon);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != self || keep_enter(keeper->keep, ends[1], again) < 0)
+		return 1;
+	/* Those that tell it to end wait until it can hear them (server_catch_signals()). */
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_UNBLOCK, &child, NULL);
+	return keeper->serve(keeper->options, keeper->daemon, keeper->keep);
+}
+
+/* Whoever waits for the mount must hear of it, or of the end. */
+static void get_ready(struct keeper *keeper)
+{
+	int error = daemon_ready(keeper->daemon);
+	if (error == 0)
+		return;
+	report("cannot tell that the mount is usable: %s", strerror(-error));
+	keeper->failed = keeper->stopping = true;
+	if (keeper->server > 0)
+		kill(keeper->server, SIGTERM);
+}
+
+static void hear(struct keeper *keeper)
+{
+	int message;
+	while ((message = keep_hear(keeper->keep, keeper->socket)) > 0) {
+		keeper->armed |= message == KEEP_ARMED;
+		if (message == KEEP_READY)
+			get_ready(keeper);
+	}
+	if (message == 0 || message != -EAGAIN) { /* SIGCHLD comes */
+		close(keeper->socket);
+		keeper->socket = -1;
+	}
+}
+
+static bool may_go_on(struct keeper *keeper)
+{
+	uint64_t now = loop_now();
+	while (keeper->deaths && keeper->forgiven < now) {
+		keeper->deaths--;
+		keeper->forgiven += DEATH_FORGIVEN_NS;
+	}
+	if (keeper->deaths == 0)
+		keeper->forgiven = now + DEATH_FORGIVEN_NS;
+	return keeper->armed && ++keeper->deaths <= DEATHS_MAX;
+}
+
+/* The server's end. True when it is that of all; *status is then the exit status. */
+static bool on_death(struct keeper *keeper, int how, int *status)
+{
+	/* What it had sent is there; it is not waited for those that have its socket still. */
+	if (keeper->socket >= 0)
+		hear(keeper);
+	if (keeper->socket >= 0)
+		close(keeper->socket);
+	keeper->socket = -1;
+	keeper->server = 0;
+	*status = WIFEXITED(how) && !keeper->failed ? WEXITSTATUS(how) : 1;
+	if (WIFEXITED(how))
+		return true;
+	if (!may_go_on(keeper)) {
+		report("the server was killed by signal %d", WTERMSIG(how));
+		return true;
+	}
+	int result = fork_server(keeper, true);
+	if (keeper->child) {
+		*status = result;
+		return true;
+	}
+	if (result < 0)
+		report("cannot start another server: %s", strerror(-result));
+	else if (keeper->stopping)
+		kill(keeper->server, SIGTERM);
+	return result < 0;
+}
+
+static bool reap(struct keeper *keeper, int *status)
+{
+	pid_t pid;
+	int how;
+	while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
+		if (pid == keeper->server && on_death(keeper, how, status))
+			return true;
+	return false;
+}
+
+static bool on_signals(struct keeper *keeper, int *status)
+{
+	struct signalfd_siginfo info;
+	bool child = false;
+	while (read(keeper->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		child |= info.ssi_signo == SIGCHLD;
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		keeper->stopping = true;
+		if (keeper->server > 0)
+			kill(keeper->server, SIGTERM);
+	}
+	return child && reap(keeper, status);
+}
+
+static int supervise(struct keeper *keeper)
+{
+	int status = 0;
+	for (;;) {
+		struct pollfd events[] = { { .fd = keeper->signal_fd, .events = POLLIN },
+					   { .fd = keeper->socket, .events = POLLIN } };
+		if (poll(events, 2, -1) < 0 && errno != EINTR)
+			return 1;
+		if (keeper->socket >= 0 && events[1].revents)
+			hear(keeper);
+		if (events[0].revents && on_signals(keeper, &status))
+			return status;
+	}
+}
+
+int keeper_run(const struct options *options, struct daemon *daemon, keeper_serve_fn serve)
+{
+	struct keeper keeper = {
+		.daemon = daemon, .serve = serve, .options = options, .signal_fd = -1, .socket = -1
+	};
+	int status = 1;
+	/* Of what the server leaves, sandboxes apart: programs that remove its directories. */
+	int error = prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
+	if (error == 0)
+		error = keep_create(&keeper.keep);
+	if (error == 0)
+		error = catch_signals(&keeper);
+	if (error == 0)
+		error = fork_server(&keeper, false);
+	if (keeper.child)
+		status = error;
+	else if (error < 0)
+		report("cannot start the server: %s", strerror(-error));
+	else
+		status = supervise(&keeper);
+	if (keeper.signal_fd >= 0 && !keeper.child)
+		close(keeper.signal_fd);
+	if (keeper.socket >= 0)
+		close(keeper.socket);
+	keep_destroy(keeper.keep);
+	return status;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "kept.h"
+
+#include "kept_records.h"
+#include "question.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void kept_server(struct server *server)
+{
+	struct kept_server kept;
+	memset(&kept, 0, sizeof(kept));
+	kept.uid = server->uid;
+	kept.gid = server->gid;
+	kept.mode = server->mode;
+	kept.changed = server->changed;
+	kept.stopping = server->stopping;
+	kept.last_handle = server->last_handle;
+	keep_put(server->keep, KEEP_SERVER, 0, 0, &kept, sizeof(kept));
+}
+
+static uint64_t id_of(const struct dir *dir)
+{
+	return mimobox_session_id(dir->session);
+}
+
+void kept_dir(struct dir *dir)
+{
+	struct kept_dir kept;
+	memset(&kept, 0, sizeof(kept));
+	kept.mode = dir->mode;
+	kept.input_full = dir->input_full;
+	kept.next_question = dir->next_question;
+	keep_put(dir->server->keep, KEEP_DIR, id_of(dir), 0, &kept, sizeof(kept));
+}
+
+void kept_no_dir(const struct dir *dir)
+{
+	keep_drop(dir->server->keep, KEEP_DIR, id_of(dir), 0);
+}
+
+void kept_question(struct dir *dir, const struct question *question)
+{
+	size_t size = sizeof(question->lookups) + strlen(question->text);
+	char *data = dir->server->keep ? malloc(size) : NULL;
+	if (!data)
+		return;
+	memcpy(data, &question->lookups, sizeof(question->lookups));
+	memcpy(data + sizeof(question->lookups), question->text, strlen(question->text));
+	keep_put(dir->server->keep, KEEP_QUESTION, id_of(dir), (uint32_t)question->index, data,
+		 size);
+	free(data);
+	kept_dir(dir);
+}
+
+void kept_no_question(const struct dir *dir, const struct question *question)
+{
+	keep_drop(dir->server->keep, KEEP_QUESTION, id_of(dir), (uint32_t)question->index);
+}
+
+static uint32_t row_of(const struct handle *handle)
+{
+	if (handle->file == &question_file)
+		return KEPT_QUESTION_ROW;
+	return (uint32_t)(handle->file - (handle->dir ? session_files : root_files));
+}
+
+void kept_handle(const struct handle *handle)
+{
+	struct keep *keep = handle->server->keep;
+	struct kept_handle kept;
+	if (!keep)
+		return;
+	memset(&kept, 0, sizeof(kept));
+	kept.session = handle->dir ? id_of(handle->dir) : 0;
+	kept.row = row_of(handle);
+	kept.opener = handle->opener;
+	kept.next = handle->next;
+	kept.base = handle->base;
+	kept.stale = handle->stale;
+	kept.polled = handle->polled;
+	kept.poll = handle->poll_number;
+	kept.text_size = handle->text.size;
+	kept.has_text = handle->text.data != NULL;
+	if (handle->reader)
+		mimobox_reader_state(handle->reader, &kept.reader);
+	if (handle->wait)
+		mimobox_wait_state(handle->wait, &kept.wait);
+	keep_put(keep, KEEP_HANDLE, handle->id, 0, &kept, sizeof(kept));
+	if (handle->asked)
+		keep_put(keep, KEEP_HANDLE, handle->id, 1, handle->asked, strlen(handle->asked));
+}
+
+void kept_text(const struct handle *handle)
+{
+	keep_put(handle->server->keep, KEEP_TEXT, handle->id, 0, handle->text.data,
+		 handle->text.size);
+	kept_handle(handle);
+}
+
+void kept_carry(const struct handle *handle)
+{
+	if (handle->carry.size)
+		keep_put(handle->server->keep, KEEP_CARRY, handle->id, 0, handle->carry.data,
+			 handle->carry.size);
+	else
+		keep_drop(handle->server->keep, KEEP_CARRY, handle->id, 0);
+}
+
+void kept_cast(const struct handle *handle)
+{
+	if (!handle->server->keep)
+		return;
+	size_t size = mimobox_cast_state(handle->cast, NULL);
+	void *state = malloc(size);
+	if (!state)
+		return;
+	mimobox_cast_state(handle->cast, state);
+	keep_put(handle->server->keep, KEEP_CAST, handle->id, 0, state, size);
+	free(state);
+}
+
+/* In pieces of absolute offsets, so that a line costs no more than one of them. */
+static void put_piece(const struct handle *handle, uint64_t number)
+{
+	struct {
+		uint64_t from;
+		char data[KEPT_PIECE];
+	} piece;
+	uint64_t end = handle->base + handle->text.size, to = (number + 1) * KEPT_PIECE;
+	piece.from = number * KEPT_PIECE > handle->base ? number * KEPT_PIECE : handle->base;
+	to = to < end ? to : end;
+	if (to <= piece.from)
+		return;
+	memcpy(piece.data, handle->text.data + (piece.from - handle->base), to - piece.from);
+	keep_put(handle->server->keep, KEEP_FEED, handle->id, (uint32_t)number, &piece,
+		 sizeof(piece.from) + (to - piece.from));
+}
+
+void kept_feed(struct handle *handle, uint64_t from)
+{
+	uint64_t first = handle->base / KEPT_PIECE;
+	if (!handle->server->keep)
+		return;
+	for (uint64_t number = from / KEPT_PIECE;
+	     number * KEPT_PIECE < handle->base + handle->text.size; number++)
+		put_piece(handle, number);
+	for (; handle->first_piece < first; handle->first_piece++)
+		keep_drop(handle->server->keep, KEEP_FEED, handle->id,
+			  (uint32_t)handle->first_piece);
+	handle->last_piece = (handle->base + handle->text.size) / KEPT_PIECE;
+	kept_handle(handle);
+}
+
+void kept_feed_anew(struct handle *handle)
+{
+	if (!handle->server->keep)
+		return;
+	for (; handle->first_piece <= handle->last_piece; handle->first_piece++)
+		keep_drop(handle->server->keep, KEEP_FEED, handle->id,
+			  (uint32_t)handle->first_piece);
+	handle->first_piece = handle->base / KEPT_PIECE;
+	kept_feed(handle, handle->base);
+}
+
+void kept_no_handle(const struct handle *handle)
+{
+	static const enum keep_kind kinds[] = { KEEP_TEXT, KEEP_CARRY, KEEP_CAST };
+	struct keep *keep = handle->server->keep;
+	for (uint32_t part = 0; part < 2; part++)
+		keep_drop(keep, KEEP_HANDLE, handle->id, part);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		keep_drop(keep, kinds[i], handle->id, 0);
+	for (uint64_t piece = handle->first_piece; keep && piece <= handle->last_piece; piece++)
+		keep_drop(keep, KEEP_FEED, handle->id, (uint32_t)piece);
+}
+
+/* Requests */
+
+void kept_commit(struct server *server)
+{
+	if (server->keep)
+		mimobox_commit(server->box);
+}
+
+void kept_answer(struct server *server, uint64_t unique, ssize_t result)
+{
+	const struct keep_request request = { .result = result, .final = 1 };
+	if (unique)
+		keep_put(server->keep, KEEP_REQUEST, unique, 0, &request, sizeof(request));
+	keep_request_end(server->keep);
+	kept_commit(server);
+}
+
+void kept_answered(struct server *server, uint64_t unique)
+{
+	keep_drop(server->keep, KEEP_REQUEST, unique, 0);
+}
+
+const struct keep_request *kept_progress(const struct server *server)
+{
+	return server->resent ? keep_get(server->keep, KEEP_REQUEST, server->unique, 0, NULL)
+			      : NULL;
+}

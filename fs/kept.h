@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the filesystem keeps (keep.h) for a server that goes on in this one's place: directories,
+ * questions, open files, and how far the requests came that are being answered. Where there is no
+ * keeper, nothing is done.
+ */
+#ifndef KEPT_H
+#define KEPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct dir;
+struct handle;
+struct keep_request;
+struct question;
+struct server;
+
+/* The descriptors of the mount, under a number of their own. */
+#define KEPT_MOUNT UINT64_MAX
+enum { KEPT_FUSE, KEPT_UNMOUNTER };
+
+/* Something of it has changed. */
+void kept_server(struct server *server);
+void kept_dir(struct dir *dir);
+void kept_question(struct dir *dir, const struct question *question);
+void kept_handle(const struct handle *handle);
+void kept_text(const struct handle *handle);  /* its `text`, but that of `events` */
+void kept_carry(const struct handle *handle); /* its `carry` */
+void kept_cast(const struct handle *handle);
+/* Of `events`: there is more from this offset on. */
+void kept_feed(struct handle *handle, uint64_t from);
+/* Its offsets have changed. */
+void kept_feed_anew(struct handle *handle);
+
+/* It is no more. */
+void kept_no_dir(const struct dir *dir);
+void kept_no_question(const struct dir *dir, const struct question *question);
+void kept_no_handle(const struct handle *handle);
+
+/*
+ * Before an answer: it is `result`, should it be asked for again, and all that has changed is kept
+ * from here on. 0 for `unique`: nobody asks again.
+ */
+void kept_answer(struct server *server, uint64_t unique, ssize_t result);
+/* After it: it was heard. */
+void kept_answered(struct server *server, uint64_t unique);
+/* Nothing is answered. */
+void kept_commit(struct server *server);
+/* How far the request at hand came when it was worked on before; NULL: it was not. */
+const struct keep_request *kept_progress(const struct server *server);
+
+/* Makes everything as it was; the box is there. 0 or -errno. */
+int kept_restore(struct server *server);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The filesystem's records, as kept.c puts and kept_restore.c reads them. */
+#ifndef KEPT_RECORDS_H
+#define KEPT_RECORDS_H
+
+#include "dir.h"
+#include "files.h"
+#include "handle.h"
+#include "server.h"
+
+#include <keep.h>
+#include <mimobox.h>
+#include <resume.h>
+#include <time.h>
+
+enum { KEPT_PIECE = 4096, KEPT_QUESTION_ROW = 255 };
+
+struct kept_server {
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+	bool stopping;
+	struct timespec changed;
+	uint64_t last_handle;
+};
+
+struct kept_dir {
+	mode_t mode;
+	bool input_full;
+	uint64_t next_question;
+};
+
+struct kept_handle {
+	uint64_t session; /* 0: a file of the root */
+	uint32_t row;     /* in its table */
+	uid_t opener;
+	uint64_t next, base;
+	bool stale, polled, has_text;
+	uint64_t poll, text_size;
+	struct reader_state reader;
+	struct wait_state wait;
+};
+
+#endif

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server is killed while it is in use, again and again, and nobody sees any of it: each byte is
+ * read once, each word is typed once, each status is right, and no call fails.
+ *
+ * Sessions print streams that are known; clients, each a process, check all that they get. What
+ * they find wrong fails the test by their exit status, and they have said what it was.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fixture.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+enum { SESSIONS = 20, RESTART_MS = 10000 };
+#else
+enum { SESSIONS = 100, RESTART_MS = 5000 };
+#endif
+enum { KILLS = 10, ECHOES = 4, WORKERS_MAX = 160 };
+
+/* A client that has to give up says why. */
+#define NEED(condition, ...)                                               \
+	do {                                                               \
+		if (!(condition)) {                                        \
+			fprintf(stderr, "%d: %s: ", __LINE__, #condition); \
+			fprintf(stderr, __VA_ARGS__);                      \
+			fprintf(stderr, "\n");                             \
+			exit(1);                                           \
+		}                                                          \
+	} while (0)
+
+/* Set when the last server was killed: clients come to their end. */
+static volatile bool *over;
+
+static pid_t workers[WORKERS_MAX];
+static unsigned worker_count;
+
+static void work(int (*function)(const void *), const void *data)
+{
+	cr_assert_lt(worker_count, (unsigned)WORKERS_MAX);
+	workers[worker_count++] = spawn_function(function, data);
+}
+
+static void all_have_ended(void)
+{
+	for (unsigned i = 0; i < worker_count; i++) {
+		int status = -1;
+
+		cr_assert(ended(workers[i], 60000, &status), "client %u hangs, in state %c", i,
+			  process_state(workers[i]));
+		cr_assert_eq(status, 0, "client %u: status %d", i, status);
+	}
+}
+
+static bool is_another(const void *before)
+{
+	pid_t server = fixture_server();
+
+	return server && server != *(const pid_t *)before && process_state(server) != 'Z';
+}
+
+static void kill_server(void)
+{
+	pid_t server = fixture_server();
+
+	cr_assert_neq(server, 0, "there is no server");
+	cr_assert_eq(kill(server, SIGKILL), 0);
+	cr_assert(await(is_another, &server, RESTART_MS), "there is no other server");
+}
+
+static unsigned random_ms(unsigned least, unsigned most)
+{
+	unsigned number = 0;
+
+	cr_assert_eq(getrandom(&number, sizeof(number), 0), (ssize_t)sizeof(number));
+	return least + number % (most - least);
+}
+
+static void kill_again_and_again(unsigned least, unsigned most)
+{
+	for (unsigned i = 0; i < KILLS; i++) {
+		pause_ms(random_ms(least, most));
+		kill_server();
+	}
+	pause_ms(least);
+	*over = true;
+}
+
+static void start_survival(void)
+{
+	fixture_prepare();
+	fixture_daemon((const char *const[]){ "--keeper", "yes", NULL });
+	over = mmap(NULL, sizeof(*over), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	cr_assert_neq((void *)over, MAP_FAILED);
+}
+
+TestSuite(survival, .init = start_survival, .fini = fixture_stop, .timeout = 200);
+
+/* Streams */
+
+struct printer {
+	unsigned number, words, piece;
+	bool polls; /* reads without blocking */
+	bool pipes;
+};
+
+static uint32_t next_word(uint32_t word)
+{
+	return (uint32_t)(((uint64_t)word * 69069 + 1) % 2147483648u);
+}
+
+static void start_printer(const struct printer *printer)
+{
+	session_start(text("p%u", printer->number),
+		      text("terminal %s\nmemory 64M\ncommand %s awk 'BEGIN{x=%u;for(i=1;i<=%u;i++){"
+			   "x=(x*69069+1)%%2147483648;printf \"%%08x\",x;"
+			   "if(i%%%u==0){fflush();system(\"sleep 0.05\")}}}'; exit %u\n",
+			   printer->pipes ? "no" : "yes", printer->pipes ? "" : "stty raw -echo;",
+			   printer->number, printer->words, printer->piece, printer->number % 256));
+}
+
+static ssize_t read_some(const struct printer *printer, int fd, char *data, size_t size)
+{
+	while (printer->polls) {
+		struct pollfd ready = { .fd = fd, .events = POLLIN };
+		ssize_t count = read(fd, data, size);
+
+		if (count >= 0 || errno != EAGAIN)
+			return count;
+		NEED(poll(&ready, 1, 60000) == 1, "printer %u: nothing comes", printer->number);
+	}
+	return read(fd, data, size);
+}
+
+static int read_stream(const void *data)
+{
+	const struct printer *printer = data;
+	int fd = open(at("p%u/output", printer->number),
+		      O_RDONLY | O_CLOEXEC | (printer->polls ? O_NONBLOCK : 0));
+	static char got[65536];
+	char expected[9];
+	uint32_t word = printer->number;
+	uint64_t at_byte = 0;
+	ssize_t count;
+
+	NEED(fd >= 0, "printer %u: %s", printer->number, strerror(errno));
+	while ((count = read_some(printer, fd, got, sizeof(got))) > 0)
+		for (ssize_t i = 0; i < count; i++, at_byte++) {
+			if (at_byte % 8 == 0) {
+				word = next_word(word);
+				snprintf(expected, sizeof(expected), "%08x", word);
+			}
+			NEED(got[i] == expected[at_byte % 8],
+			     "printer %u: byte %llu is '%c', not '%c'", printer->number,
+			     (unsigned long long)at_byte, got[i], expected[at_byte % 8]);
+		}
+	NEED(count == 0, "printer %u: %s", printer->number, strerror(errno));
+	NEED(at_byte == 8ull * printer->words, "printer %u: %llu bytes of %llu", printer->number,
+	     (unsigned long long)at_byte, 8ull * printer->words);
+	close(fd);
+	return 0;
+}
+
+static int read_status(const void *data)
+{
+	const struct printer *printer = data;
+	char told[16] = "";
+	int fd = open(at("p%u/exit", printer->number), O_RDONLY | O_CLOEXEC);
+
+	/* However long it takes. */
+	NEED(fd >= 0 && read(fd, told, sizeof(told) - 1) > 0, "printer %u: %s", printer->number,
+	     strerror(errno));
+	close(fd);
+	NEED(atoi(told) == (int)(printer->number % 256), "printer %u: %s", printer->number, told);
+	return 0;
+}
+
+Test(survival, streams_are_exact)
+{
+	static struct printer printers[SESSIONS];
+
+	for (unsigned i = 0; i < SESSIONS; i++) {
+		bool floods = i % 5 == 4;
+
+		printers[i] = (struct printer){ .number = i + 1,
+						.words = floods ? 200000 : 30000,
+						.piece = floods ? 20000 : 300,
+						.polls = i % 3 == 1,
+						.pipes = i % 7 == 6 };
+		start_printer(&printers[i]);
+		work(read_stream, &printers[i]);
+		if (i % 4 == 0)
+			work(read_status, &printers[i]);
+	}
+	kill_again_and_again(100, 700);
+	all_have_ended();
+	for (unsigned i = 0; i < SESSIONS; i++) {
+		cr_assert_eq(session_exit(text("p%u", i + 1)), (int)((i + 1) % 256));
+		cr_assert_eq(rmdir(at("p%u", i + 1)), 0);
+	}
+}
+
+/* Dialogues */
+
+/* What is typed is typed once; and what is asked for of output is answered. */
+static int talk(const void *data)
+{
+	const char *name = data;
+	unsigned count = 0;
+	const char *offset = "0";
+	char *whole;
+
+	session_start(name, "command stty -echo; echo ready; while read x; do echo \"<$x>\"; done; "
+			    "exit 5\n");
+	get(text("%s/wait/match@0:ready", name), NULL);
+	for (; !*over; count++) {
+		char *line = text("%u\n", count);
+		char *answer;
+		ssize_t done = put(text("%s/input", name), line);
+
+		NEED(done == (ssize_t)strlen(line), "%s: %zd", name, done);
+		answer = get(text("%s/wait/match@%s:<%u>", name, offset, count), NULL);
+		NEED(has(answer, "match "), "%s: %s", name, answer);
+		offset = text("%lu", strtoul(answer + strlen("match "), NULL, 10));
+	}
+	put_all(text("%s/ctl", name), "eof\n");
+	NEED(session_exit(name) == 5, "%s", name);
+	whole = plain(get(text("%s/output", name), NULL)) + strlen("ready\n");
+	for (unsigned i = 0; i < count; i++) {
+		char *expected = text("<%u>\n", i);
+
+		NEED(strncmp(whole, expected, strlen(expected)) == 0, "%s: %u of %u: %.20s", name,
+		     i, count, whole);
+		whole += strlen(expected);
+	}
+	NEED(*whole == '\0', "%s: more: %.20s", name, whole);
+	NEED(rmdir(at("%s", name)) == 0, "%s: %s", name, strerror(errno));
+	return 0;
+}
+
+/* A signal is one. */
+static int signal_it(const void *data)
+{
+	const char *name = data;
+	unsigned count = 0;
+	char *whole;
+
+	session_start(name, "command stty -echo; n=0; trap 'n=$((n+1)); echo \"[$n]\"' USR1; echo "
+			    "ready; while :; do read x; done\n");
+	get(text("%s/wait/match@0:ready", name), NULL);
+	while (!*over) {
+		put_all(text("%s/ctl", name), "signal USR1\n");
+		/* A shell that is about to read heeds the signal only when it has read. */
+		put_all(text("%s/input", name), "\n");
+		count++;
+		get(text("%s/wait/match@0:\\[%u\\]", name, count), NULL);
+	}
+	put_all(text("%s/ctl", name), "kill\n");
+	NEED(session_exit(name) == -SIGTERM, "%s", name);
+	whole = get(text("%s/output", name), NULL);
+	NEED(!has(whole, text("[%u]", count + 1)), "%s: one more than %u", name, count);
+	NEED(rmdir(at("%s", name)) == 0, "%s: %s", name, strerror(errno));
+	return 0;
+}
+
+/* Names come and go, with a program in them or without. */
+static int come_and_go(const void *data)
+{
+	const char *name = data;
+
+	while (!*over) {
+		int status;
+		char *output;
+
+		NEED(mkdir(at("%s", name), 0700) == 0, "%s: %s", name, strerror(errno));
+		NEED(mkdir(at("%s", name), 0700) < 0 && errno == EEXIST, "%s: %s", name,
+		     strerror(errno));
+		NEED(rmdir(at("%s", name)) == 0, "%s: %s", name, strerror(errno));
+		output = session_run(name,
+				     "command echo once >>/workspace/x; cat /workspace/x; exit 9\n",
+				     &status);
+		NEED(status == 9, "%s: status %d", name, status);
+		NEED(strcmp(output, "once\n") == 0, "%s: %s", name, output);
+		NEED(rmdir(at("%s", name)) == 0, "%s: %s", name, strerror(errno));
+	}
+	return 0;
+}
+
+/* A text that was begun is read to its end, as it was. */
+static int read_halves(const void *data)
+{
+	const char *name = data;
+
+	session_make(name);
+	for (unsigned i = 0; i < 40; i++)
+		put(text("%s/config", name), "nonsense\n");
+	while (!*over) {
+		static char both[65536];
+		char *expected = get(text("%s/log", name), NULL);
+		int fd = open(at("%s/log", name), O_RDONLY | O_CLOEXEC);
+		ssize_t first, more;
+		size_t size;
+
+		NEED(fd >= 0, "%s", strerror(errno));
+		first = read(fd, both, 100);
+		NEED(first == 100, "%zd: %s", first, strerror(errno));
+		put(text("%s/config", name), "nonsense\n"); /* it is longer now */
+		pause_ms(20);
+		size = (size_t)first;
+		while ((more = read(fd, both + size, sizeof(both) - size)) > 0)
+			size += (size_t)more;
+		NEED(more == 0, "%s", strerror(errno));
+		both[size] = '\0';
+		NEED(strcmp(both, expected) == 0, "the log is another: %zu bytes", size);
+		close(fd);
+		put_all(text("%s/config", name), "memory 100M\n");
+		NEED(strcmp(get_value(text("%s/config", name), "memory"), "100M") == 0, "memory");
+	}
+	NEED(rmdir(at("%s", name)) == 0, "%s", strerror(errno));
+	return 0;
+}
+
+/* `events`, whole: who is created is removed. */
+static int watch_events(const void *data)
+{
+	static char line[256];
+	FILE *events = fopen(at("events"), "re");
+	bool there = false;
+	unsigned count = 0;
+
+	(void)data;
+	NEED(events != NULL, "%s", strerror(errno));
+	setvbuf(events, NULL, _IONBF, 0);
+	session_make("e-begin");
+	while (fgets(line, sizeof(line), events)) {
+		if (has(line, " e-end created"))
+			break;
+		if (!has(line, " c0 "))
+			continue;
+		if (has(line, " created")) {
+			NEED(!there, "created twice: %s", line);
+			there = true;
+			count++;
+		} else if (has(line, " removed")) {
+			NEED(there, "removed twice: %s", line);
+			there = false;
+		}
+	}
+	NEED(!ferror(events) && !feof(events), "%s", strerror(errno));
+	NEED(count > 0 && !there, "%u times created", count);
+	fclose(events);
+	NEED(rmdir(at("e-begin")) == 0, "%s", strerror(errno));
+	return 0;
+}
+
+Test(survival, dialogues_are_exact)
+{
+	work(watch_events, NULL);
+	for (unsigned i = 0; i < ECHOES; i++)
+		work(talk, text("t%u", i));
+	work(signal_it, "s");
+	work(come_and_go, "c0");
+	work(come_and_go, "c1");
+	work(read_halves, "h");
+	kill_again_and_again(100, 700);
+	for (unsigned i = 1; i < worker_count; i++) {
+		int status = -1;
+
+		cr_assert(ended(workers[i], 60000, &status), "client %u hangs, in state %c", i,
+			  process_state(workers[i]));
+		cr_assert_eq(status, 0, "client %u: status %d", i, status);
+	}
+	session_make("e-end");
+	worker_count = 1;
+	all_have_ended();
+	cr_assert_eq(rmdir(at("e-end")), 0);
+}

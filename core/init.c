@@ -689,7 +689,7 @@ _Noreturn void init_run(const struct init_setup *setup, const struct spawn_reque
 	wait_for_spawner(ends->go);
 	take_place(ends);
 	finish_namespaces(ends->raise_loopback);
-	privileges_set_turns(PRIVILEGES_LONG_TURN);
+	privileges_set_turns(PRIVILEGES_SESSIONS_TURN);
 	bound_privileges();
 	prepare_for_two();
 	pid_t builder = start_builder(setup, request);

@@ -12,11 +12,13 @@ int privileges_limit(uint64_t open_files, uint64_t file_size);
 /*
  * How long, in ns, a process and all that is forked from it computes before it is another's turn
  * (sched_setattr(2)). With short ones it lets go as soon as somebody else's key has to be echoed.
- * Sessions have longer ones than a tick: with less, each overdraws its own so far that one that
- * somebody types at finds half of the others before it in the kernel's order (EEVDF: their
- * deadlines are missed). Where the kernel has none (before Linux 6.12) it is as it is.
+ * Sessions have those that the kernel gives everybody on a machine of many processors. With some
+ * that are much shorter than a tick, each overdraws its turns so far that one that somebody types
+ * at finds half of the others before it in the kernel's order (EEVDF: their deadlines are missed);
+ * with longer ones they wait long for a turn on a busy machine. Where the kernel has none (before
+ * Linux 6.12) it is as it is.
  */
-enum { PRIVILEGES_SHORT_TURN = 100000, PRIVILEGES_LONG_TURN = 10000000 };
+enum { PRIVILEGES_SHORT_TURN = 100000, PRIVILEGES_SESSIONS_TURN = 3000000 };
 void privileges_set_turns(uint64_t ns);
 
 /*

@@ -243,12 +243,12 @@ static bool drain_batch(struct stream *stream, bool final, bool all, size_t *tot
 static void take_turn(struct stream *stream, bool final, bool all)
 {
 	size_t total = 0;
-	while (drain_batch(stream, final, all, &total))
-		if (total >= TURN_BYTES) {
-			if (stream->source)
-				loop_again(stream->source);
-			break;
-		}
+	bool more = true;
+	while (more && total < TURN_BYTES)
+		more = drain_batch(stream, final, all, &total);
+	/* One that had nothing may have failed for want of memory: it is looked at again. */
+	if ((more || total == 0) && stream->source && !stream->paused)
+		loop_again(stream->source);
 }
 
 static void drain(struct stream *stream)

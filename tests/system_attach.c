@@ -103,6 +103,12 @@ static bool no_session(const void *data)
 
 #define ARGUMENTS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
+/* vim draws anew for a size, and drops what is typed in the meantime. */
+static void drawn(void)
+{
+	sh("cat $M/a/wait/idle:300ms");
+}
+
 Test(attach, vim)
 {
 	struct user one, two;
@@ -113,16 +119,19 @@ Test(attach, vim)
 	sh("cat $M/a/wait/match@0:New");
 	user_start(&one, ARGUMENTS("attach", "a"));
 	stream_until(&one.screen, "/file\" [New]"); /* shown without anything being printed */
+	drawn();
 	type(&one, "ione two\x1b");
 	stream_until(&one.screen, "two");
 	resize(&one, 40, 120);
 	stream_until(&one.screen, "one two"); /* drawn anew */
+	drawn();
 	type(&one, ":echo 'size' &lines &columns\r");
 	stream_until(&one.screen, "size 40 120");
 	/* a second one, smaller: its size is that of both */
 	user_start(&two, ARGUMENTS("attach", "a"));
 	stream_until(&two.screen, "one two");
 	stream_until(&two.screen, "size 40 120");
+	drawn();
 	type(&two, ":echo 'size' &lines &columns\r");
 	stream_until(&two.screen, "size 24 80");
 	stream_until(&one.screen, "size 24 80");

@@ -9,6 +9,7 @@
 #include "session.h"
 #include "spawner.h"
 #include "sweeper.h"
+#include "ticker.h"
 #include "units.h"
 #include "workspace.h"
 
@@ -429,13 +430,17 @@ static int create_helpers(struct mimobox *box)
 	spawner_kind(&box->spawner_kind, &box->spawner_state);
 	sweeper_kind(&box->sweeper_kind, box->cgroups);
 	remover_kind(&box->remover_kind, box->workspaces);
-	struct helper **const helpers[] = { &box->spawner, &box->sweeper, &box->remover };
-	int error = forker_create((const struct helper_kind *const[]){ &box->spawner_kind,
-								       &box->sweeper_kind,
-								       &box->remover_kind },
-				  3, box->keep != NULL, &box->forker);
-	for (unsigned i = 0; error == 0 && i < 3; i++)
+	ticker_kind(&box->ticker_kind);
+	struct helper **const helpers[] = { &box->spawner, &box->sweeper, &box->remover,
+					    &box->ticker };
+	enum { HELPERS = sizeof(helpers) / sizeof(helpers[0]) };
+	int error = forker_create(
+		(const struct helper_kind *const[]){ &box->spawner_kind, &box->sweeper_kind,
+						     &box->remover_kind, &box->ticker_kind },
+		HELPERS, box->keep != NULL, &box->forker);
+	for (unsigned i = 0; error == 0 && i < HELPERS; i++)
 		error = helper_create(box->loop, box->forker, i, helpers[i]);
+	box->attention.ticker = box->ticker;
 	return error;
 }
 
@@ -510,6 +515,7 @@ static void free_box(struct mimobox *box)
 	helper_destroy(box->spawner);
 	helper_destroy(box->sweeper);
 	helper_destroy(box->remover);
+	helper_destroy(box->ticker);
 	forker_destroy(box->forker);
 	cgroups_destroy(box->cgroups);
 	loop_destroy(box->loop);

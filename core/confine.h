@@ -13,6 +13,7 @@ enum confine_process {
 	CONFINE_SWEEPER,
 	CONFINE_REMOVER,
 	CONFINE_UNMOUNTER,
+	CONFINE_TICKER,
 };
 
 /*
@@ -24,9 +25,9 @@ enum confine_process {
 int confine_rights(enum confine_process process);
 
 /*
- * A filter of system calls (seccomp(2)), for the server, the sweeper, and root's unmounter: what is
- * not in the list gets EPERM, and is told to the kernel's audit log. After confine_rights(). 0 or
- * -errno, as seccomp_load(3).
+ * A filter of system calls (seccomp(2)), for the server, the sweeper, the ticker, and root's
+ * unmounter: what is not in the list gets EPERM, and is told to the kernel's audit log. It is that
+ * of all threads. After confine_rights(). 0 or -errno, as seccomp_load(3).
  */
 int confine_calls(enum confine_process process);
 

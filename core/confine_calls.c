@@ -23,7 +23,9 @@
 
 #define BIT(process) (1u << (process))
 #define SERVER BIT(CONFINE_SERVER)
-#define ALL (SERVER | BIT(CONFINE_SWEEPER) | BIT(CONFINE_UNMOUNTER))
+#define TICKER BIT(CONFINE_TICKER)
+#define FILES (SERVER | BIT(CONFINE_SWEEPER) | BIT(CONFINE_UNMOUNTER))
+#define ALL (FILES | TICKER)
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
@@ -45,9 +47,9 @@ static const struct {
 	  "munmap mremap brk madvise futex" },
 	{ "its end, and signals on the way there", ALL,
 	  "exit exit_group rt_sigreturn rt_sigprocmask rt_sigaction getpid gettid tgkill" },
-	{ "standard error, and files of /proc", ALL,
+	{ "standard error, and files of /proc", FILES,
 	  "read write writev open openat fstat newfstatat lseek fcntl" },
-	{ "groups and directories that are of no more use", ALL, "unlinkat rmdir getdents64" },
+	{ "groups and directories that are of no more use", FILES, "unlinkat rmdir getdents64" },
 	{ "the mount, at the end", BIT(CONFINE_UNMOUNTER), "umount2 statfs fstatfs geteuid" },
 
 	{ "bytes in and out of what is open: the filesystem, terminals, pipes, spools", SERVER,
@@ -55,8 +57,9 @@ static const struct {
 	  "splice" },
 	{ "waiting for it", SERVER,
 	  "poll ppoll epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "
-	  "timerfd_create timerfd_settime timerfd_gettime signalfd4 eventfd2 restart_syscall "
-	  "nanosleep clock_nanosleep" },
+	  "timerfd_create timerfd_settime timerfd_gettime signalfd4 eventfd2" },
+	{ "how much the machine has to do", TICKER, "pread64" },
+	{ "waiting for a moment", SERVER | TICKER, "nanosleep clock_nanosleep restart_syscall" },
 	{ "files by name: spools, workspaces, cgroups, what /proc says of a sandbox", SERVER,
 	  "stat lstat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat "
 	  "getcwd chdir mkdir mkdirat unlink rename renameat renameat2 umask" },
@@ -160,6 +163,8 @@ int confine_calls(enum confine_process process)
 		error = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (error == 0)
 		error = seccomp_attr_set(context, SCMP_FLTATR_CTL_LOG, 1);
+	if (error == 0)
+		error = seccomp_attr_set(context, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (error == 0)
 		error = add_groups(context, process);
 	if (error == 0)

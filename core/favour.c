@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "favour.h"
 
+#include "helper.h"
 #include "session.h"
 
 #define MOMENT_NS UINT64_C(50000000)
 #define USED_MAX_NS UINT64_C(25000000)
 #define WITHOUT_NS UINT64_C(500000000)
+#define TICK_NS UINT64_C(50000000)
 #define LATELY_NS UINT64_C(1000000000)
 #define HOLD_NS UINT64_C(1000000)
 /* Of the time in which somebody types all the time, a quarter is the floods'. */
@@ -47,9 +49,34 @@ bool attention_lately(const struct attention *attention)
 	return attention->typed && loop_now() - attention->typed < LATELY_NS;
 }
 
+static void tick(struct attention *attention);
+
+static void on_ticked(void *data, int result, const int *descriptors)
+{
+	struct attention *attention = data;
+	(void)descriptors;
+	attention->ticking = false;
+	uint64_t since = loop_now() - attention->typed;
+	if (result >= 0 && (since < TICK_NS || (result > 0 && attention_lately(attention))))
+		tick(attention);
+}
+
+/*
+ * Who types does so again, and the next key should not have to wait for that; but only a machine
+ * that has much to do is worth it. One that cannot be had now may be at the next key.
+ */
+static void tick(struct attention *attention)
+{
+	const uint64_t ns = TICK_NS;
+	attention->ticking = attention->ticker &&
+			     helper_ask(attention->ticker, &ns, NULL, 0, on_ticked, attention) == 0;
+}
+
 static void await(struct attention *attention, const struct mimobox_session *session, uint64_t now)
 {
 	attention->typed = now;
+	if (!attention->ticking)
+		tick(attention);
 	if (attention->awaited) {
 		attention->awaited = session;
 		return;

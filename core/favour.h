@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct helper;
 struct mimobox_session;
 
 struct favour {
@@ -30,6 +31,8 @@ struct favour {
 /* Of all sessions. */
 struct attention {
 	struct loop *loop;
+	struct helper *ticker; /* borrowed; NULL: none */
+	bool ticking;
 	struct loop_timer hold; /* the most that floods wait for an answer */
 	unsigned floods;
 	const struct mimobox_session *awaited; /* NULL: floods go on */

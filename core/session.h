@@ -119,9 +119,9 @@ struct mimobox {
 	struct sysfilters filters;
 	struct init_setup setup;
 	struct spawner spawner_state;
-	struct helper_kind spawner_kind, sweeper_kind, remover_kind;
+	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind;
 	struct forker *forker;
-	struct helper *spawner, *sweeper, *remover;
+	struct helper *spawner, *sweeper, *remover, *ticker;
 	struct pool *pool;
 	unsigned waiting; /* sandboxes of the pool's, until their ends */
 

@@ -382,7 +382,8 @@ EXPORT int prctl(int option, ...)
 	static const char *const names[] = {
 		[FAULT_FORKER] = "mimobox-forker",       [FAULT_SPAWNER] = "mimobox-spawner",
 		[FAULT_SWEEPER] = "mimobox-sweeper",     [FAULT_REMOVER] = "mimobox-remover",
-		[FAULT_UNMOUNTER] = "mimobox-unmounter", [FAULT_INIT] = "mimobox-init",
+		[FAULT_UNMOUNTER] = "mimobox-unmounter", [FAULT_TICKER] = "mimobox-ticker",
+		[FAULT_INIT] = "mimobox-init",
 	};
 	unsigned long more[4];
 	va_list list;

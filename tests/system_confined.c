@@ -30,7 +30,7 @@
 #define SPAWNER (CAP(SYS_ADMIN) | CAP(NET_ADMIN) | CAP(SETUID) | CAP(SETGID) | CAP(SYS_RESOURCE))
 #define REMOVER (CAP(DAC_OVERRIDE) | CAP(FOWNER))
 
-enum { HELPERS = 5 };
+enum { HELPERS = 6 };
 
 struct expected {
 	const char *name;
@@ -45,6 +45,7 @@ static const struct expected helpers[HELPERS] = {
 	{ "mimobox-spawner", SPAWNER, false, false },
 	{ "mimobox-sweeper", CAP(DAC_OVERRIDE), true, false },
 	{ "mimobox-remover", REMOVER, false, false },
+	{ "mimobox-ticker", 0, true, false },
 	{ "mimobox-unmount", CAP(SYS_ADMIN), true, true },
 };
 
@@ -95,6 +96,18 @@ static void check(const struct expected *expected, pid_t pid, bool root)
 			 expected->name);
 }
 
+/* The ticker has one for each processor. */
+static void check_threads(pid_t pid)
+{
+	const char *tasks = sh(text("ls /proc/%d/task", pid));
+
+	for (char *end; (pid = (pid_t)strtol(tasks, &end, 10)) > 0; tasks = end) {
+		cr_expect_eq(set_of(pid, "CapPrm") | set_of(pid, "CapBnd"), 0);
+		cr_expect_str_eq(process_fact(pid, "NoNewPrivs"), "1");
+		cr_expect_str_eq(process_fact(pid, "Seccomp"), "2");
+	}
+}
+
 static void check_all(bool root)
 {
 	check(&server, fixture.daemon, root);
@@ -112,6 +125,7 @@ Test(confined, by_root)
 {
 	cr_assert_str_eq(sh(work), "3\n");
 	check_all(true);
+	check_threads(child("mimobox-ticker"));
 }
 
 /* Nor has the server that goes on in the place of one that was killed. */
@@ -151,15 +165,16 @@ static const char *workspace_of(const char *name)
 Test(confined, the_next_is_as_the_one_before)
 {
 	static const char *const names[] = { "mimobox-spawner", "mimobox-sweeper",
-					     "mimobox-remover" };
+					     "mimobox-remover", "mimobox-ticker" };
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		pid_t pid = child(names[i]);
 
 		cr_assert_eq(kill(pid, SIGKILL), 0);
 		cr_assert(await(process_gone, &pid, 5000));
 	}
-	session_start("one", "command mkdir /workspace/d; touch /workspace/d/f; exit 3");
+	session_start("one", "command mkdir /workspace/d; touch /workspace/d/f; read x; exit 3");
+	put_all("one/input", "a\n");
 	cr_assert_eq(session_exit("one"), 3);
 	const char *workspace = workspace_of("one");
 	session_remove("one");

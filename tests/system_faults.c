@@ -18,8 +18,8 @@
 #include "process.h"
 #include "sweep.h"
 
-static const char *const roles[] = { "daemon",  "forker",    "spawner", "sweeper",
-				     "remover", "unmounter", "init",    "builder" };
+static const char *const roles[] = { "daemon",    "forker", "spawner", "sweeper", "remover",
+				     "unmounter", "ticker", "init",    "builder" };
 
 static unsigned number_of(const char *name, unsigned otherwise)
 {

@@ -221,6 +221,56 @@ Test(limits, who_is_typed_at_all_the_time_goes_first_all_the_time)
 	cr_assert_geq(seen, 100);
 }
 
+static pid_t ticker(void)
+{
+	return atoi(sh(text("pgrep -x -P %d mimobox-ticker", fixture.daemon)));
+}
+
+/* That of its threads which ticked least did so often. */
+static unsigned ticks(void)
+{
+	unsigned least = UINT_MAX;
+	const char *tasks = sh(text("ls /proc/%d/task", ticker()));
+
+	pid_t task;
+
+	for (char *end; (task = (pid_t)strtol(tasks, &end, 10)) > 0; tasks = end) {
+		unsigned count = (unsigned)atoi(process_fact(task, "voluntary_ctxt_switches"));
+
+		least = count < least ? count : least;
+	}
+	return least;
+}
+
+static bool has_ticked(const void *since)
+{
+	return ticks() >= *(const unsigned *)since + 20;
+}
+
+static bool is_at_rest(const void *data)
+{
+	unsigned before = ticks();
+
+	(void)data;
+	pause_ms(100);
+	return ticks() == before;
+}
+
+/* What has had its share waits for the next time that the scheduler looks. */
+Test(limits, the_scheduler_looks_again_while_somebody_types)
+{
+	unsigned before, processors = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+
+	session_start("a", "command stty -echo; exec cat > /dev/null\n");
+	cr_assert_eq((unsigned)atoi(process_fact(ticker(), "Threads")), processors);
+	for (unsigned i = 0; i < 3; i++) {
+		cr_assert(await(is_at_rest, NULL, 10000));
+		before = ticks();
+		put_all("a/input", "a\n");
+		cr_expect(await(has_ticked, &before, 5000), "%u, then %u", before, ticks());
+	}
+}
+
 /* Who computes is favoured for no longer than it takes to see that it does. */
 Test(limits, who_is_typed_at_goes_first_for_a_moment)
 {

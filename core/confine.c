@@ -36,6 +36,7 @@ static const struct {
 	{ CAP_DAC_OVERRIDE, BIT(CONFINE_REMOVER), "directories of others are emptied" },
 	{ CAP_FOWNER, BIT(CONFINE_REMOVER), "those with the sticky bit, too" },
 	{ CAP_SYS_ADMIN, BIT(CONFINE_UNMOUNTER), "umount2(2)" },
+	{ CAP_SYS_NICE, BIT(CONFINE_FORKER), "the ticker does not wait for its turn" },
 	{ CAP_SETPCAP, BIT(CONFINE_FORKER),
 	  "bounding sets and securebits of those that are forked" },
 };

@@ -7,7 +7,7 @@
 #define MOMENT_NS UINT64_C(50000000)
 #define USED_MAX_NS UINT64_C(25000000)
 #define WITHOUT_NS UINT64_C(500000000)
-#define TICK_NS UINT64_C(50000000)
+#define TICK_NS UINT64_C(10000000)
 #define LATELY_NS UINT64_C(1000000000)
 #define HOLD_NS UINT64_C(1000000)
 /* Of the time in which somebody types all the time, a quarter is the floods'. */

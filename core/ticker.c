@@ -13,9 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PERIOD_NS 300000
+#define PERIOD_NS 500000
 #define MOST_NS UINT64_C(1000000000)
 #define STACK_SIZE (256 * 1024)
+/* /proc/uptime has hundredths of a second. */
+#define LOOK_NS UINT64_C(50000000)
 #define IDLE 0.75
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -25,6 +27,9 @@ static uint64_t end;      /* ns, on the loop's clock */
 
 static int uptime = -1; /* -1: it is never known */
 static long processors;
+static uint64_t looked; /* ns: when there was */
+static double idle;     /* so much, in s */
+static bool busy;       /* before that */
 
 /* What all processors together have idled: seconds, proc_uptime(5). */
 static double idled(void)
@@ -36,6 +41,16 @@ static double idled(void)
 	text[size] = '\0';
 	const char *second = strchr(text, ' ');
 	return second ? strtod(second, NULL) : 0;
+}
+
+static void look(uint64_t now)
+{
+	if (now - looked < LOOK_NS)
+		return;
+	double before = idle;
+	idle = idled();
+	busy = (idle - before) * 1e9 < IDLE * (double)(now - looked) * (double)processors;
+	looked = now;
 }
 
 static void tick_until(uint64_t when)
@@ -76,14 +91,14 @@ static int tick(void *context, const void *message, const int *in, int *out, uns
 {
 	(void)context, (void)in, (void)out, (void)count;
 	const uint64_t *ns = message;
-	uint64_t for_ns = *ns < MOST_NS ? *ns : MOST_NS, when = loop_now() + for_ns;
-	double idle = idled();
+	uint64_t when = loop_now() + (*ns < MOST_NS ? *ns : MOST_NS);
 	pthread_mutex_lock(&lock);
 	end = when;
 	pthread_cond_broadcast(&begun);
 	pthread_mutex_unlock(&lock);
 	tick_until(when);
-	return (idled() - idle) * 1e9 < IDLE * (double)for_ns * (double)processors;
+	look(loop_now());
+	return busy;
 }
 
 /*
@@ -120,11 +135,14 @@ static void make_threads(void)
 static int begin(void *context)
 {
 	(void)context;
+	/* It would itself have to wait, where it has just had its share. */
+	(void)sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 1 });
 	int error = confine_rights(CONFINE_TICKER);
 	if (error < 0)
 		return error;
 	uptime = open("/proc/uptime", O_RDONLY | O_CLOEXEC);
 	processors = uptime < 0 ? 0 : sysconf(_SC_NPROCESSORS_ONLN);
+	look(loop_now());
 	make_threads();
 	return confine_calls(CONFINE_TICKER);
 }

@@ -6,7 +6,7 @@
  * go on that has just had its share; and it looks again at its clock's next tick, or when another
  * task wakes up. At 250 ticks a second a key, which has the client, the daemon, the kernel's worker
  * and the program run a few microseconds each, waits for up to 4 ms in any of these places, however
- * low the priority of what computes. This helper wakes up on each processor, three times in a
+ * low the priority of what computes. This helper wakes up on each processor, twice in a
  * millisecond, and does nothing else.
  */
 #ifndef TICKER_H
@@ -16,8 +16,8 @@
 
 /*
  * Fills in `kind`, for the forker. Asked with a uint64_t, it ticks for so many ns, a second at the
- * most, and answers whether the processors had something to do for a quarter of it and more: 1 or 0
- * (for much less than 50 ms that is a guess: /proc/uptime has hundredths of a second).
+ * most, and answers whether the processors have something to do for a quarter of the time and more,
+ * as far as that is known: 1 or 0. It is found out anew after 50 ms, when something is asked.
  */
 void ticker_kind(struct helper_kind *kind);
 

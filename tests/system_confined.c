@@ -41,7 +41,7 @@ struct expected {
 
 static const struct expected server = { "mimoboxfs", CAP(CHOWN), true, false };
 static const struct expected helpers[HELPERS] = {
-	{ "mimobox-forker", SPAWNER | REMOVER | CAP(SETPCAP), false, false },
+	{ "mimobox-forker", SPAWNER | REMOVER | CAP(SYS_NICE) | CAP(SETPCAP), false, false },
 	{ "mimobox-spawner", SPAWNER, false, false },
 	{ "mimobox-sweeper", CAP(DAC_OVERRIDE), true, false },
 	{ "mimobox-remover", REMOVER, false, false },

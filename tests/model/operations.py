@@ -380,7 +380,8 @@ class Operations(Checks):
             configs.take_text(trial, '\n'.join(lines))
             config = session.config
             if config['command'] is None and trial['argv'] == config['argv'] and \
-                    (trial['cwd'] == config['cwd']) and set(trial['ro']) <= set(config['ro']):
+                    trial['cwd'] in (configs.defaults()['cwd'], config['cwd']) and \
+                    set(trial['ro']) <= set(config['ro']):
                 return number
         return None
 

@@ -336,8 +336,8 @@ static int take_clone(struct mimobox_session *session, int result, const int *de
 	if (error == 0)
 		session_keep_sandbox(session);
 	if (error == 0 && session->start_result == -EINPROGRESS) {
-		favour_started(session);
 		sandbox_give(&session->sandbox, session->plan); /* or it has ended: on_end() */
+		favour_started(session);
 	}
 	return error;
 }

@@ -138,9 +138,10 @@ static int take_over(struct mimobox_session *session, int plan, struct start_rep
 	if (error == 0) {
 		session_keep_sandbox(session);
 		report->stage = STAGE_CLONE;
-		favour_started(session);
 		error = sandbox_give(sandbox, plan);
 	}
+	if (error == 0)
+		favour_started(session); /* while it wakes up */
 	close(plan);
 	if (error < 0) {
 		sandbox_abandon(sandbox);

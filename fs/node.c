@@ -28,6 +28,8 @@
 enum { BITS = 8, ROOT_FIRST_FILE = 2, QUESTION_BITS = 24 };
 #define QUESTION (UINT64_C(1) << 63)
 #define FOR_GOOD 1e9 /* seconds */
+/* From a look-up to the opening that it was for: for less the kernel asks again, and for a time. */
+#define FOR_NOW 5e-3
 
 const struct file *node_files(const struct node *directory)
 {
@@ -159,7 +161,9 @@ void node_attributes(struct server *server, const struct node *node, const struc
 
 double node_attributes_hold(const struct node *node)
 {
-	return node->file ? 0 : FOR_GOOD;
+	if (!node->file)
+		return FOR_GOOD;
+	return node->file->size || node->question ? 0 : FOR_NOW;
 }
 
 void node_entry(struct server *server, const struct node *node, struct fuse_entry_param *out)

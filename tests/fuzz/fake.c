@@ -36,12 +36,15 @@ static void drop(int *fd)
 	*fd = -1;
 }
 
-/* Helpers: the answer comes from the loop, and work is done at once. */
+/* Helpers: the answer comes from the loop, and work is done at once, but for the ticker's. */
 
 enum { ASKED = 64 };
 
+static const struct helper_kind *kinds[FORKER_KINDS_MAX];
+
 struct helper {
 	struct loop_timer timer;
+	bool ticks;
 	struct asked {
 		helper_fn fn;
 		void *data;
@@ -62,17 +65,19 @@ static void answer(void *data)
 			    (const int[]){ asked[i].descriptor, -1, -1 });
 }
 
-static void ask(struct helper *helper, helper_fn fn, void *data, int result, int descriptor)
+static void ask(struct helper *helper, helper_fn fn, void *data, int result, int descriptor,
+		uint64_t ns)
 {
 	CHECK(helper->count < ASKED);
 	helper->asked[helper->count++] = (struct asked){ fn, data, result, descriptor };
-	CHECK(loop_timer_arm(&helper->timer, 0) == 0);
+	CHECK(loop_timer_arm(&helper->timer, ns) == 0);
 }
 
-int forker_create(const struct helper_kind *const kinds[], unsigned count, bool siblings,
+int forker_create(const struct helper_kind *const of[], unsigned count, bool siblings,
 		  struct forker **out)
 {
-	(void)kinds, (void)count, (void)siblings;
+	(void)siblings;
+	memcpy(kinds, of, count * sizeof(*kinds));
 	*out = NULL;
 	return 0;
 }
@@ -84,9 +89,10 @@ void forker_destroy(struct forker *forker)
 
 int helper_create(struct loop *loop, struct forker *forker, unsigned which, struct helper **out)
 {
-	(void)forker, (void)which;
+	(void)forker;
 	*out = calloc(1, sizeof(**out));
 	CHECK(*out);
+	(*out)->ticks = strcmp(kinds[which]->title, "mimobox-ticker") == 0;
 	loop_timer_init(&(*out)->timer, loop, answer, *out);
 	return 0;
 }
@@ -109,8 +115,8 @@ void helper_give_up(struct helper *helper)
 int helper_ask(struct helper *helper, const void *message, const int *descriptors, unsigned count,
 	       helper_fn fn, void *data)
 {
-	(void)message, (void)descriptors, (void)count;
-	ask(helper, fn, data, 0, -1);
+	(void)descriptors, (void)count;
+	ask(helper, fn, data, 0, -1, helper->ticks ? *(const uint64_t *)message : 0);
 	return 0;
 }
 
@@ -348,7 +354,7 @@ int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *s
 	sandbox->start = make_bell();
 	sandbox->control = make_bell();
 	int error = fake->manner.clone_error;
-	ask(spawner, fn, data, error ? error : 50000, error ? -1 : make_bell());
+	ask(spawner, fn, data, error ? error : 50000, error ? -1 : make_bell(), 0);
 	return 0;
 }
 

@@ -59,6 +59,10 @@ int privileges_bound(const char **what)
 	*what = "core dumps";
 	if (limit(RLIMIT_CORE, 1) < 0)
 		return -errno;
+	/* The daemon's user may have them; a session's turn is the scheduler's affair. */
+	*what = "priorities";
+	if (limit(RLIMIT_RTPRIO, 0) < 0 || limit(RLIMIT_NICE, 0) < 0)
+		return -errno;
 	*what = "bounding set";
 	for (cap_value_t capability = 0; capability < cap_max_bits(); capability++)
 		if (cap_drop_bound(capability) < 0)

@@ -12,6 +12,15 @@
 
 TestSuite(privileges, .timeout = 30);
 
+/* This program's own, and the library's: not every root may raise a limit to have it lowered. */
+static struct rlimit set[RLIM_NLIMITS];
+
+int setrlimit(__rlimit_resource_t resource, const struct rlimit *limits)
+{
+	set[resource] = *limits;
+	return prlimit(0, resource, limits, NULL);
+}
+
 static const cap_value_t some[] = { CAP_CHOWN, CAP_NET_RAW, CAP_SYS_ADMIN };
 
 /* Three capabilities in every set that there is. */
@@ -44,17 +53,27 @@ static void check_none(void)
 	}
 }
 
+static void check_limit(__rlimit_resource_t resource, rlim_t value)
+{
+	struct rlimit limits;
+
+	CHECK(getrlimit(resource, &limits) == 0);
+	CHECK(limits.rlim_cur == value && limits.rlim_max == value);
+	CHECK(set[resource].rlim_cur == value && set[resource].rlim_max == value);
+}
+
 static void drop(const void *data)
 {
 	const unsigned locked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
 				SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
 				SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 	const char *what = "";
-	struct rlimit core;
 	cap_t none = cap_init();
 
 	(void)data;
 	have_all();
+	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
+		set[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
 	CHECK(privileges_bound(&what) == 0);
 	CHECK(privileges_drop(none) == 0);
@@ -62,7 +81,9 @@ static void drop(const void *data)
 	check_none();
 	CHECK(prctl(PR_GET_SECUREBITS) == (int)locked);
 	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
-	CHECK(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == 1 && core.rlim_max == 1);
+	check_limit(RLIMIT_CORE, 1);
+	check_limit(RLIMIT_RTPRIO, 0);
+	check_limit(RLIMIT_NICE, 0);
 	/* nor is there a way back */
 	CHECK_ERROR(cap_set_secbits(0), EPERM);
 	CHECK_ERROR(cap_set_ambient(CAP_CHOWN, CAP_SET), EPERM);

@@ -82,7 +82,7 @@ def sample(soak):
     everyone = descendants(pid)
     space = link(f'/proc/{pid}/ns/pid')
     own = [one for one in everyone if link(f'/proc/{one}/ns/pid') == space]
-    daemon = [pid] + [one for one in own if name_of(one) == 'mimoboxfs']  # the keeper, its server
+    daemon = [pid] + [one for one in own if name_of(one) == name_of(pid)]  # the keeper, its server
     helpers = [one for one in own if one not in daemon]
     spaces = {link(f'/proc/{one}/ns/mnt') for one in everyone} - {link(f'/proc/{pid}/ns/mnt'), None}
     with open('/proc/sys/kernel/pty/nr', encoding='ascii') as file:

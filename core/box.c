@@ -451,7 +451,7 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 	if (error == 0) {
 		attention_init(&box->attention, box->loop);
 		what = "cgroups";
-		error = cgroups_create(keep_owner(box->keep), &box->cgroups);
+		error = cgroups_create(box->keep, &box->cgroups);
 	}
 	/* Most sessions have this one: the spawner gets it by being forked after it. */
 	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
@@ -623,7 +623,7 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 static bool none_live(void *data)
 {
 	const struct mimobox *box = data;
-	return box->live == 0 && box->waiting == 0;
+	return box->live == 0 && box->waiting == 0 && !box->clearing;
 }
 
 static void on_all_removed(void *data, int result, const int *descriptors)

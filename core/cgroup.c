@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cgroup_backend.h"
 
+#include "keep.h"
 #include "units.h"
 
 #include <dirent.h>
@@ -16,6 +17,13 @@
 #include <unistd.h>
 
 enum { HIERARCHIES_MAX = 24 };
+
+/* For who goes on in this process's place; and the bases' descriptors, by a number of their own. */
+struct kept {
+	unsigned can;
+	int version; /* 0: there are none */
+};
+#define KEPT_BASES (UINT64_MAX - 1)
 
 static void id_name(uint64_t id, char name[32])
 {
@@ -206,24 +214,62 @@ void cgroup_base_remove(struct cgroups *cgroups, int index)
 	*base = (struct cgroup_base){ .fd = -1, .parent = -1 };
 }
 
-int cgroups_create(pid_t owner, struct cgroups **out)
+static int detect(struct cgroups *cgroups)
 {
-	struct cgroups *cgroups = calloc(1, sizeof(*cgroups));
 	struct cgroup_hierarchy *found = calloc(HIERARCHIES_MAX, sizeof(*found));
-	if (!cgroups || !found) {
-		free(cgroups);
-		free(found);
+	if (!found)
 		return -ENOMEM;
-	}
-	for (int i = 0; i < CGROUP_BASES; i++)
-		cgroups->bases[i] = (struct cgroup_base){ .fd = -1, .parent = -1 };
-	snprintf(cgroups->name, sizeof(cgroups->name), "mimobox-%d", (int)owner);
-	cgroups->owner = owner;
 	size_t count = find_hierarchies(cgroups, found);
 	if (!cgroup_v2_detect(cgroups, found, count))
 		cgroup_v1_detect(cgroups, found, count);
 	free(found);
-	int error = cgroups->error;
+	return cgroups->error;
+}
+
+/* What was found once is not looked for again: the answer could be another. */
+static int keep_found(const struct cgroups *cgroups)
+{
+	const struct kept kept = { .can = cgroups->can,
+				   .version = !cgroups->backend                ? 0
+					      : cgroups->backend == &cgroup_v1 ? 1
+									       : 2 };
+	int error = 0;
+	keep_put(cgroups->keep, KEEP_CGROUPS, 0, 0, &kept, sizeof(kept));
+	for (uint32_t i = 0; error == 0 && i < CGROUP_BASES; i++)
+		error = keep_store(
+			cgroups->keep, KEPT_BASES, (const uint32_t[]){ 2 * i, 2 * i + 1 },
+			(const int[]){ cgroups->bases[i].fd, cgroups->bases[i].parent }, 2);
+	return error;
+}
+
+static int take_found(struct cgroups *cgroups)
+{
+	const struct kept *kept = keep_get(cgroups->keep, KEEP_CGROUPS, 0, 0, NULL);
+	if (!kept)
+		return -ENOENT;
+	cgroups->can = kept->can;
+	cgroups->backend = kept->version == 1 ? &cgroup_v1 : kept->version == 2 ? &cgroup_v2 : NULL;
+	for (uint32_t i = 0; i < CGROUP_BASES; i++)
+		cgroups->bases[i] =
+			(struct cgroup_base){ .fd = keep_take(cgroups->keep, KEPT_BASES, 2 * i),
+					      .parent = keep_take(cgroups->keep, KEPT_BASES,
+								  2 * i + 1) };
+	return 0;
+}
+
+int cgroups_create(struct keep *keep, struct cgroups **out)
+{
+	struct cgroups *cgroups = calloc(1, sizeof(*cgroups));
+	if (!cgroups)
+		return -ENOMEM;
+	for (int i = 0; i < CGROUP_BASES; i++)
+		cgroups->bases[i] = (struct cgroup_base){ .fd = -1, .parent = -1 };
+	cgroups->keep = keep;
+	cgroups->owner = keep_owner(keep);
+	snprintf(cgroups->name, sizeof(cgroups->name), "mimobox-%d", (int)cgroups->owner);
+	int error = keep_again(keep) ? take_found(cgroups) : detect(cgroups);
+	if (error == 0 && !keep_again(keep))
+		error = keep_found(cgroups);
 	if (error < 0)
 		cgroups_destroy(cgroups);
 	else

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 struct cgroups; /* the daemon's groups */
+struct keep;
 
 enum { CGROUP_MEMORY = 1, CGROUP_PROCESSES = 2, CGROUP_CPU = 4 };
 
@@ -36,12 +37,12 @@ struct cgroup_usage {
 };
 
 /*
- * Finds what this process may use, makes the groups of `owner` (this process, or one that holds
- * them for it, and has made them already, perhaps), and removes those of daemons that are no
- * more. Always succeeds, save for -ENOMEM: a machine without usable groups can enforce nothing,
- * which cgroups_can() says.
+ * Finds what this process may use, makes the groups of the keeper's process, or of this one where
+ * `keep` is NULL, and removes those of daemons that are no more. Always succeeds, save for -ENOMEM:
+ * a machine without usable groups can enforce nothing, which cgroups_can() says. Whoever goes on in
+ * the place of another has the groups of that one.
  */
-int cgroups_create(pid_t owner, struct cgroups **out);
+int cgroups_create(struct keep *keep, struct cgroups **out);
 void cgroups_destroy(struct cgroups *cgroups);
 /*
  * Removes the groups that it made, with all below them: in a process that may do so. (The top of a

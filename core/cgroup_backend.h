@@ -29,6 +29,7 @@ struct cgroups {
 	struct cgroup_base bases[CGROUP_BASES]; /* indices are the backend's */
 	char name[32];                          /* mimobox-PID */
 	pid_t owner;                            /* that PID */
+	struct keep *keep;                      /* NULL: nobody goes on with them */
 };
 
 struct cgroup_backend {
@@ -42,6 +43,7 @@ struct cgroup_backend {
 /* Each returns true where it can enforce something, its bases made; false leaves nothing. */
 bool cgroup_v1_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count);
 bool cgroup_v2_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count);
+extern const struct cgroup_backend cgroup_v1, cgroup_v2;
 
 /* v1 uses this one too, for cgroup.kill and cpu.stat. */
 const struct cgroup_hierarchy *cgroup_find_v2(const struct cgroup_hierarchy *found, size_t count);

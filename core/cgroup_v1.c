@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MEMORY, PIDS, CPU, CPUACCT, UNIFIED };
 enum { CPU_PERIOD_US = 100000 };
@@ -79,7 +78,7 @@ static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *
 	};
 }
 
-static const struct cgroup_backend backend = { limit, usage, cpu_time, CPU };
+const struct cgroup_backend cgroup_v1 = { limit, usage, cpu_time, CPU };
 
 static bool has(const char *list, const char *name)
 {
@@ -115,12 +114,9 @@ bool cgroup_v1_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *fo
 		cgroups->can |= CGROUP_CPU;
 	if (cgroups->can == 0)
 		return false;
-	cgroups->backend = &backend;
-	/*
-	 * Only one of the two is needed for the time used. Whoever goes on with what another has
-	 * made makes no other: the next would not know of it.
-	 */
-	if (!make(cgroups, UNIFIED, cgroup_find_v2(found, count)) && cgroups->owner == getpid() &&
+	cgroups->backend = &cgroup_v1;
+	/* Only one of the two is needed for the time used. */
+	if (!make(cgroups, UNIFIED, cgroup_find_v2(found, count)) &&
 	    (!cpu || !has(cpu->controllers, "cpuacct")))
 		make(cgroups, CPUACCT, find(found, count, "cpuacct"));
 	return true;

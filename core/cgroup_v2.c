@@ -74,7 +74,7 @@ static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *
 	};
 }
 
-static const struct cgroup_backend backend = { limit, usage, cpu_time, BASE };
+const struct cgroup_backend cgroup_v2 = { limit, usage, cpu_time, BASE };
 
 static int write_in(struct cgroups *cgroups, const char *directory, const char *file,
 		    const char *text)
@@ -118,7 +118,7 @@ static bool use(struct cgroups *cgroups, const char *above)
 		cgroup_base_remove(cgroups, BASE);
 		return false;
 	}
-	cgroups->backend = &backend;
+	cgroups->backend = &cgroup_v2;
 	return true;
 }
 
@@ -133,15 +133,6 @@ static int move_to(struct cgroups *cgroups, const char *group)
 		error = write_in(cgroups, group, "cgroup.procs", text);
 	}
 	return error;
-}
-
-/* Whoever takes up what another has made finds itself in the leaf. */
-static void leave_leaf(const struct cgroups *cgroups, char *own)
-{
-	size_t length = strlen(own);
-	if (cgroups->owner != getpid() && length > strlen(LEAF) &&
-	    strcmp(own + length - strlen(LEAF), LEAF) == 0)
-		own[length - strlen(LEAF)] = '\0';
 }
 
 /* `own`, with the daemon out of the way in a leaf; it goes back where that does not help. */
@@ -167,10 +158,7 @@ bool cgroup_v2_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *fo
 	const struct cgroup_hierarchy *unified = cgroup_find_v2(found, count);
 	if (!unified)
 		return false;
-	char own[CGROUP_ROOT_MAX];
-	snprintf(own, sizeof(own), "%s", unified->own);
-	leave_leaf(cgroups, own);
-	if (use(cgroups, own) || use_delegated(cgroups, own))
+	if (use(cgroups, unified->own) || use_delegated(cgroups, unified->own))
 		return true;
 	return geteuid() == 0 && use(cgroups, unified->mount);
 }

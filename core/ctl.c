@@ -19,9 +19,15 @@ static int refuse(struct mimobox_session *session, int error, const char *verb, 
 static int tell(struct mimobox_session *session, const char *verb, enum control_verb control,
 		int number)
 {
+	/* Heard already, it may have been the end. */
+	bool said = keep_request_said(session->box->keep);
 	if (session->state != MIMOBOX_RUNNING)
-		return refuse(session, -ESRCH, verb, "nothing runs");
+		return said ? 0 : refuse(session, -ESRCH, verb, "nothing runs");
+	keep_request_says(session->box->keep);
+	mimobox_commit(session->box);
 	int error = session_say(session, control, number);
+	if (error == -ESRCH && said)
+		return 0;
 	return error < 0 ? refuse(session, error, verb, strerror(-error)) : 0;
 }
 

@@ -98,6 +98,7 @@ static void calm_down(void)
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL); /* those that libraries had ignored, too */
 	umask(022);                      /* the daemon's own is no business of the command's */
+	setsid();                        /* nor are we of the spawner's process group */
 	init_title("mimobox-init");
 }
 
@@ -246,7 +247,8 @@ static void open_pipes(int outer[3])
  */
 static void lead_session(const struct sandbox_shape *shape)
 {
-	if (setsid() < 0 || (shape->terminal && ioctl(0, TIOCSCTTY, 0) < 0))
+	if ((shape->ends_with_command && setsid() < 0) ||
+	    (shape->terminal && ioctl(0, TIOCSCTTY, 0) < 0))
 		fail(STAGE_TERMINAL, -errno, "controlling terminal");
 }
 

@@ -295,7 +295,7 @@ int keep_enter(struct keep *keep, int socket, bool again)
 	if (madvise(keep->head, keep->size, MADV_DONTFORK) < 0)
 		return -errno;
 	keep->socket = socket;
-	keep->again = again;
+	keep->again = keep->claiming = again;
 	keep->active = atomic_load(&keep->head->active);
 	keep->next = KEEP_LOG_START;
 	int error = make_slots(keep, FIRST_SLOTS);
@@ -389,6 +389,22 @@ void keep_request_starts(struct keep *keep)
 	if (keep)
 		tell(keep, &(struct keep_request){ .result = (int64_t)keep->request.before,
 						   .starting = 1 });
+}
+
+void keep_request_says(struct keep *keep)
+{
+	if (keep)
+		tell(keep,
+		     &(struct keep_request){ .result = (int64_t)keep->request.before, .says = 1 });
+}
+
+bool keep_request_said(const struct keep *keep)
+{
+	const struct keep_request *is =
+		keep && keep->request.unique
+			? keep_get(keep, KEEP_REQUEST, keep->request.unique, 0, NULL)
+			: NULL;
+	return is && is->says && is->result == (int64_t)keep->request.before;
 }
 
 void keep_request_took(struct keep *keep, ssize_t count)

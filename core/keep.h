@@ -38,6 +38,7 @@ enum keep_kind {
 	KEEP_TIMELINE,
 	KEEP_REMOVAL,
 	KEEP_REQUEST,
+	KEEP_CGROUPS,
 	KEEP_SERVER = 64, /* the filesystem's */
 	KEEP_MOUNT,
 	KEEP_INIT,
@@ -111,6 +112,7 @@ void keep_settle(struct keep *keep);
 struct keep_request {
 	int64_t result;    /* bytes of it that have taken effect; or -errno */
 	uint32_t starting; /* it waits for a start */
+	uint32_t says;     /* a word to a sandbox, which may have heard it */
 	uint32_t final;    /* the result is the answer */
 };
 /* From here on: `before` of its bytes had taken effect, and with what is done now `after`. */
@@ -118,9 +120,15 @@ void keep_request_begin(struct keep *keep, uint64_t unique, size_t before, size_
 void keep_request_end(struct keep *keep);
 /* A number for what is being done: the same when it is done again. 0: nobody has asked for it. */
 uint64_t keep_request_key(const struct keep *keep);
-/* Core's word, before it commits: what was asked for is done; is a start; took so many bytes. */
+/* Whether keep_request_says() was committed for it by another. */
+bool keep_request_said(const struct keep *keep);
+/*
+ * Core's word, before it commits: what was asked for is done; is a start; is a word that is about
+ * to be said; took so many bytes.
+ */
 void keep_request_done(struct keep *keep);
 void keep_request_starts(struct keep *keep);
+void keep_request_says(struct keep *keep);
 void keep_request_took(struct keep *keep, ssize_t count);
 
 /*
@@ -150,8 +158,8 @@ const char *keep_made(const struct keep *keep);
 /* For the keeper */
 
 /*
- * Armed: there is enough to go on with, should this process be killed. Ready: whoever started the
- * keeper may go on.
+ * Armed: it serves, and there is enough to go on with, should it be killed. Ready: whoever started
+ * the keeper may go on.
  */
 enum keep_message { KEEP_ARMED = 1, KEEP_READY };
 int keep_tell(struct keep *keep, enum keep_message message);
@@ -161,5 +169,8 @@ int keep_tell(struct keep *keep, enum keep_message message);
  * messages, which it returns; 0 at the end of the socket, -EAGAIN where there is no more now.
  */
 int keep_hear(struct keep *keep, int socket);
+
+/* In the keeper: closes what is stored under it. */
+void keep_discard(struct keep *keep, uint64_t id);
 
 #endif

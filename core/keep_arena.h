@@ -28,6 +28,7 @@ struct keep_head {
 
 struct keep_places {
 	uint64_t *places;
+	size_t held; /* the first so many hold memory */
 	size_t count, room;
 };
 
@@ -72,10 +73,12 @@ struct keep {
 
 	uint64_t blocks_start, blocks_end;
 	struct keep_places free[KEEP_CLASSES];
+	size_t idle; /* bytes of those that hold memory */
 	struct keep_range *freed; /* since the last commit */
 	size_t freed_count, freed_room;
 	struct keep_range *claimed; /* until keep_settle() */
 	size_t claimed_count, claimed_room;
+	bool claiming;
 
 	struct keep_release *releases; /* since the last commit */
 	size_t release_count, release_room;

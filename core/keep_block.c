@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* What of a class may be free and still hold memory. */
+/* What of all may be free and still hold memory. */
 enum { IDLE_BYTES = 2 << 20 };
 
 static unsigned class_of(size_t size)
@@ -32,17 +32,46 @@ bool keep_make_room(void **array, size_t *room, size_t count, size_t size)
 	return true;
 }
 
+/* Those that hold memory are in front. */
+static void put_back(struct keep *keep, struct keep_places *to, uint64_t place, size_t size)
+{
+	bool holds = keep->idle + size <= IDLE_BYTES;
+	if (!holds)
+		madvise((char *)keep->head + place, size, MADV_REMOVE);
+	/* Without memory to remember it, it is out of use until the next begins. */
+	if (!keep_make_room((void **)&to->places, &to->room, to->count, sizeof(*to->places)))
+		return;
+	to->places[to->count++] = place;
+	if (!holds)
+		return;
+	to->places[to->count - 1] = to->places[to->held];
+	to->places[to->held++] = place;
+	keep->idle += size;
+}
+
+static uint64_t take_back(struct keep *keep, struct keep_places *from, size_t size)
+{
+	if (from->held == 0)
+		return from->places[--from->count];
+	uint64_t place = from->places[--from->held];
+	from->places[from->held] = from->places[--from->count];
+	keep->idle -= size;
+	return place;
+}
+
 void *keep_block(struct keep *keep, size_t size)
 {
 	if (!keep)
 		return malloc(size);
 	unsigned class = class_of(size);
 	struct keep_places *free_ones = &keep->free[class];
-	if (free_ones->count)
-		return (char *)keep->head + free_ones->places[--free_ones->count];
 	size = (size_t)KEEP_BLOCK_MIN << class;
+	if (free_ones->count)
+		return (char *)keep->head + take_back(keep, free_ones, size);
 	if (keep->blocks_end + size > keep->size)
 		return NULL;
+	if (keep->claiming)
+		return keep_block_claim(keep, keep->blocks_end, size);
 	keep->blocks_end += size;
 	return (char *)keep->head + keep->blocks_end - size;
 }
@@ -64,12 +93,8 @@ void keep_blocks_commit(struct keep *keep)
 {
 	for (size_t i = 0; i < keep->freed_count; i++) {
 		unsigned class = class_of(keep->freed[i].size);
-		struct keep_places *to = &keep->free[class];
-		size_t size = (size_t)KEEP_BLOCK_MIN << class;
-		if (to->count * size >= IDLE_BYTES)
-			madvise((char *)keep->head + keep->freed[i].place, size, MADV_REMOVE);
-		if (keep_make_room((void **)&to->places, &to->room, to->count, sizeof(*to->places)))
-			to->places[to->count++] = keep->freed[i].place;
+		put_back(keep, &keep->free[class], keep->freed[i].place,
+			 (size_t)KEEP_BLOCK_MIN << class);
 	}
 	keep->freed_count = 0;
 }
@@ -114,4 +139,5 @@ void keep_blocks_settle(struct keep *keep)
 	free(keep->claimed);
 	keep->claimed = NULL;
 	keep->claimed_count = keep->claimed_room = 0;
+	keep->claiming = false;
 }

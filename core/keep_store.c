@@ -233,6 +233,11 @@ int keep_hear(struct keep *keep, int socket)
 	}
 }
 
+void keep_discard(struct keep *keep, uint64_t id)
+{
+	take_out_all(keep, id, NULL);
+}
+
 /* Taking up */
 
 int keep_take(struct keep *keep, uint64_t id, uint32_t part)

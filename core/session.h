@@ -106,6 +106,7 @@ struct mimobox {
 	struct mimobox_session *dirty; /* what has changed since it was put there last */
 	struct loop_timer clear_timer; /* of groups that another has left */
 	uint64_t left_groups;          /* those have numbers up to this */
+	bool clearing;                 /* there may be some still */
 	mimobox_notify_fn notify;
 	void *data;
 	char *spool_dir;
@@ -163,6 +164,8 @@ static inline uint64_t session_keep_spool_id(const struct mimobox_session *sessi
 
 /* session_keep.c: something of it has changed, or is about to. */
 void session_touch(struct mimobox_session *session);
+/* Whether it is known where the stream's next bytes are put. */
+bool session_keeps_room(const struct stream *stream);
 /* Its sandbox is known from here on to whoever goes on in this process's place. */
 void session_keep_sandbox(struct mimobox_session *session);
 /* Nothing of it is kept any more. */

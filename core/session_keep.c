@@ -107,6 +107,16 @@ static void put_stream(struct mimobox_session *session, uint32_t part)
 	spool->saved = spool->start;
 }
 
+bool session_keeps_room(const struct stream *stream)
+{
+	const struct mimobox_session *session = stream->session;
+	const struct spool *spool = &stream->output.spool;
+	const struct kept_stream *kept = keep_get(session->box->keep, KEEP_STREAMS, session->id,
+						  (uint32_t)(stream - session->streams), NULL);
+	return kept && kept->held == keep_block_place(session->box->keep, spool->held) &&
+	       kept->held_size == spool->held_size;
+}
+
 static void put_typing(const struct mimobox_session *session)
 {
 	struct kept_typing kept;

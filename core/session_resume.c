@@ -295,11 +295,14 @@ static bool take_descriptors(struct mimobox_session *session)
 	return sandbox->pidfd >= 0 && sandbox->control >= 0;
 }
 
-static void close_descriptor(int *fd)
+/* Also where that was not said any more: a pipe comes to its end only when all have closed it. */
+static void close_end(struct mimobox_session *session, uint32_t part)
 {
+	int *fd = &session->sandbox.ends[part - SESSION_IN];
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+	keep_release_part(session->box->keep, session_keep_sandbox_id(session), part);
 }
 
 /* Those that had been closed stay so. */
@@ -314,15 +317,15 @@ static void resume_streams(struct mimobox_session *session)
 		get_whole(session, KEEP_STREAMS, STREAMS, offsetof(struct kept_typing, ends));
 	bool in_open = typing && typing->open, out_open = out && out->open;
 	if (session->config.terminal && !out_open) {
-		close_descriptor(&ends[0]);
 		ends[1] = -1;
+		close_end(session, SESSION_IN);
 	} else if (!session->config.terminal) {
 		if (!in_open)
-			close_descriptor(&ends[0]);
+			close_end(session, SESSION_IN);
 		if (!out_open)
-			close_descriptor(&ends[1]);
+			close_end(session, SESSION_OUT);
 		if (!error || !error->open)
-			close_descriptor(&ends[2]);
+			close_end(session, SESSION_ERROR);
 	}
 	streams_resume(session, ends);
 	ends[0] = ends[1] = ends[2] = -1;
@@ -405,8 +408,8 @@ static bool is_wanted(void *data, uint64_t id)
 static void clear_groups(void *data)
 {
 	struct mimobox *box = data;
-	if (cgroups_clear(box->cgroups, is_wanted, box) == -EBUSY)
-		loop_timer_arm(&box->clear_timer, CLEAR_RETRY_NS);
+	box->clearing = cgroups_clear(box->cgroups, is_wanted, box) == -EBUSY &&
+			loop_timer_arm(&box->clear_timer, CLEAR_RETRY_NS) == 0;
 }
 
 /* A directory that was being made, for whom is not recorded. */
@@ -432,6 +435,29 @@ static void clear_workspaces(struct mimobox *box)
 	free(records);
 }
 
+static void resume_by_id(struct mimobox *box, uint64_t id)
+{
+	struct mimobox_session *session = mimobox_session_by_id(box, id);
+	if (!session)
+		return;
+	resume_session(session);
+	mimobox_session_unref(session); /* restore_session()'s */
+}
+
+/*
+ * Bytes that were on their way are those of one session, which has them before any other has use
+ * for that way; and where there is no such session any more, nobody has them.
+ */
+static uint64_t resume_staged(struct mimobox *box)
+{
+	volatile struct keep_stage *out = keep_stage_out(box->keep), *in = keep_stage_in(box->keep);
+	uint64_t id = out->state != KEEP_NOTHING ? out->id : in->state != KEEP_NOTHING ? in->id : 0;
+	if (id)
+		resume_by_id(box, id);
+	keep_stage_clear(box->keep);
+	return id;
+}
+
 void mimobox_resume(struct mimobox *box)
 {
 	if (!keep_again(box->keep))
@@ -446,18 +472,13 @@ void mimobox_resume(struct mimobox *box)
 	for (size_t i = 0; ids && i < count; i++)
 		ids[i] = records[i].id;
 	free(records);
-	for (size_t i = 0; ids && i < count; i++) {
-		struct mimobox_session *session = mimobox_session_by_id(box, ids[i]);
-		if (!session)
-			continue;
-		resume_session(session);
-		mimobox_session_unref(session); /* restore_session()'s */
-	}
+	uint64_t first = ids ? resume_staged(box) : 0;
+	for (size_t i = 0; ids && i < count; i++)
+		if (ids[i] != first)
+			resume_by_id(box, ids[i]);
 	free(ids);
-	/* In case that another had them on their way for a session that is no more. */
-	keep_stage_clear(box->keep);
 	loop_timer_init(&box->clear_timer, box->loop, clear_groups, box);
-	loop_timer_arm(&box->clear_timer, 0);
+	box->clearing = loop_timer_arm(&box->clear_timer, 0) == 0;
 	mimobox_commit(box);
 	keep_settle(box->keep);
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+enum { APART_TRIES = 1000 };
 
 /* Networks */
 
@@ -148,6 +151,18 @@ static int admit(struct spawner *spawner, const struct spawn_request *request, p
 	return error;
 }
 
+/*
+ * It is of no process group of ours before it is told of: what becomes of ours when the server is
+ * killed (a keeper ends it) is not to befall a session.
+ */
+static void wait_until_apart(pid_t pid, int pidfd)
+{
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+	for (int tries = 0; tries < APART_TRIES && getsid(pid) != pid; tries++)
+		if (poll(&end, 1, 1) != 0)
+			break;
+}
+
 static int clone_init(void *context, const void *message, const int *in, int *out, unsigned *count)
 {
 	struct spawner *spawner = context;
@@ -182,6 +197,7 @@ static int clone_init(void *context, const void *message, const int *in, int *ou
 		if (admit(spawner, request, (pid_t)pid, in[0]) == 0) {
 			out[*count] = open_proc((pid_t)pid, "ns/mnt", O_RDONLY);
 			*count += out[*count] >= 0;
+			wait_until_apart((pid_t)pid, pidfd);
 			error = write(go[1], "", 1) < 0 ? -errno : 0;
 		}
 	}

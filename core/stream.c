@@ -90,10 +90,9 @@ static void drained_staged(struct stream *stream, size_t size)
 
 /* There is another place for what comes, or what was there was written away: that is known first.
  */
-static void keep_room(struct stream *stream, const struct spool *before)
+static void keep_room(struct stream *stream)
 {
-	const struct spool *spool = &stream->output.spool;
-	if (!spool->keep || (spool->held == before->held && spool->held_size == before->held_size))
+	if (!stream->output.spool.keep || session_keeps_room(stream))
 		return;
 	session_touch(stream->session);
 	mimobox_commit(stream->session->box);
@@ -211,9 +210,8 @@ static bool drain_batch(struct stream *stream, bool final, bool all, size_t *tot
 		pause_stream(stream, true);
 		return false;
 	}
-	struct spool before = stream->output.spool;
 	int error = spool_room(&stream->output.spool, final, &at, &room);
-	keep_room(stream, &before);
+	keep_room(stream);
 	if (error < 0) {
 		disk_is_full(stream, error);
 		return false;
@@ -475,11 +473,15 @@ static void resume_staged(struct stream *stream, volatile struct keep_stage *sta
 	if (had + (size_t)left == 0 || spool_room(spool, true, &at, &room) < 0 ||
 	    room < had + (size_t)left)
 		return;
-	/* `had` bytes are there already. */
+	/* `had` bytes are there already. In case that this process is killed, too: */
+	stage->size = had + (size_t)left;
+	stage->state = KEEP_EMPTYING;
 	if (left && read(stage->pipe[0], at + had, (size_t)left) != left)
 		return;
 	note_time(stream);
 	output_commit(&stream->output, had + (size_t)left);
+	stream->session->last_output = loop_now();
+	stream->session->box->stats.bytes_out += had + (size_t)left;
 }
 
 void streams_resume(struct mimobox_session *session, const int ends[3])

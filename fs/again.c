@@ -28,8 +28,12 @@ static const struct fuse_in_header *request_of(const struct server *server)
 
 void again_look_at(struct server *server)
 {
-	server->unique = request_of(server)->unique & ~RESENT;
-	server->resent = request_of(server)->unique & RESENT;
+	const struct fuse_in_header *request = request_of(server);
+	server->unique = request->unique & ~RESENT;
+	server->resent = request->unique & RESENT;
+	/* What is asked again comes first, but for these. */
+	server->fresh |= !server->resent && request->opcode != FUSE_INTERRUPT &&
+			 request->opcode != FUSE_FORGET && request->opcode != FUSE_BATCH_FORGET;
 }
 
 /*
@@ -61,8 +65,10 @@ void again_arm(struct server *server)
 		return;
 	server->armed = true;
 	have_memory(server->buffer.mem, malloc_usable_size(server->buffer.mem));
-	if (keep_again(server->keep))
+	if (keep_again(server->keep)) {
+		(void)keep_tell(server->keep, KEEP_ARMED);
 		return;
+	}
 	int fd = fuse_session_fd(server->fuse);
 	keep_put(server->keep, KEEP_MOUNT, 0, 0, server->path, strlen(server->path));
 	kept_server(server);

@@ -45,9 +45,21 @@ static int wait_for_child(int pipe_fd, pid_t child)
 	return 1;
 }
 
+/* Whatever is opened later has numbers of its own: daemon_ready() takes those up to 2. */
+static void have_standard_descriptors(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 bool daemon_begin(struct daemon *daemon, bool foreground, int *status)
 {
 	*daemon = (struct daemon){ .tell = -1 };
+	have_standard_descriptors();
 	if (foreground)
 		return true;
 	int ends[2];

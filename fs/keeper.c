@@ -2,6 +2,7 @@
 #include "keeper.h"
 
 #include "daemon.h"
+#include "kept.h"
 #include "options.h"
 #include "report.h"
 
@@ -20,10 +21,14 @@
 
 /*
  * A server that dies again and again, of what it takes up, say, is given up: so many deaths are
- * forgiven, and one more for each time that passes.
+ * forgiven, and one more for each time that it has served. Behind a few, there is a pause before
+ * the next: what is wanting may be had again by then.
  */
-enum { DEATHS_MAX = 16 };
-#define DEATH_FORGIVEN_NS UINT64_C(2000000000)
+enum { DEATHS_MAX = 16, DEATHS_AT_ONCE = 4, PAUSE_MS = 20 };
+#define DEATH_FORGIVEN_NS UINT64_C(250000000)
+
+/* What a server has started ends with it; it is waited for so long. */
+enum { FOLLOWERS_MS = 1000 };
 
 struct keeper {
 	struct keep *keep;
@@ -36,8 +41,10 @@ struct keeper {
 	bool stopping; /* told to end */
 	bool child;    /* this is the server */
 	bool failed;   /* it ends for want of something */
+	bool last;     /* it is given up */
 	int deaths;
-	uint64_t forgiven; /* until when */
+	uint64_t serves; /* since when; 0: it does not yet */
+	uint64_t served; /* ns that no death was forgiven for */
 };
 
 static int catch_signals(struct keeper *keeper)
@@ -75,6 +82,7 @@ static int fork_server(struct keeper *keeper, bool again)
 	}
 	keeper->child = true;
 	close(ends[0]);
+	setpgid(0, 0); /* with its helpers, and without sandboxes: see end_followers() */
 	close(keeper->signal_fd);
 	daemon_forget(keeper->daemon);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -103,7 +111,10 @@ static void hear(struct keeper *keeper)
 {
 	int message;
 	while ((message = keep_hear(keeper->keep, keeper->socket)) > 0) {
-		keeper->armed |= message == KEEP_ARMED;
+		if (message == KEEP_ARMED) {
+			keeper->armed = true;
+			keeper->serves = loop_now();
+		}
 		if (message == KEEP_READY)
 			get_ready(keeper);
 	}
@@ -113,16 +124,41 @@ static void hear(struct keeper *keeper)
 	}
 }
 
+/*
+ * The helpers of a server that is dead, so that nothing is still being done for it when the next
+ * begins. They are children of this process, and of the server's process group. The unmounter is
+ * not: it goes when the next serves, or has the mount to take away when there is none.
+ */
+static void end_followers(pid_t server)
+{
+	uint64_t end = loop_now() + FOLLOWERS_MS * UINT64_C(1000000);
+	kill(-server, SIGKILL);
+	while (waitpid(-server, NULL, WNOHANG) >= 0 && loop_now() < end)
+		poll(NULL, 0, 1);
+}
+
 static bool may_go_on(struct keeper *keeper)
 {
-	uint64_t now = loop_now();
-	while (keeper->deaths && keeper->forgiven < now) {
-		keeper->deaths--;
-		keeper->forgiven += DEATH_FORGIVEN_NS;
-	}
+	if (keeper->serves)
+		keeper->served += loop_now() - keeper->serves;
+	keeper->serves = 0;
+	for (; keeper->deaths && keeper->served >= DEATH_FORGIVEN_NS; keeper->deaths--)
+		keeper->served -= DEATH_FORGIVEN_NS;
 	if (keeper->deaths == 0)
-		keeper->forgiven = now + DEATH_FORGIVEN_NS;
+		keeper->served = 0;
 	return keeper->armed && ++keeper->deaths <= DEATHS_MAX;
+}
+
+/* 0, or what is the matter: then there will be none. */
+static int fork_another(struct keeper *keeper)
+{
+	int result;
+	do {
+		if (keeper->deaths > DEATHS_AT_ONCE)
+			poll(NULL, 0, (keeper->deaths - DEATHS_AT_ONCE) * PAUSE_MS);
+		result = fork_server(keeper, true);
+	} while (!keeper->child && result < 0 && may_go_on(keeper));
+	return result;
 }
 
 /* The server's end. True when it is that of all; *status is then the exit status. */
@@ -134,15 +170,21 @@ static bool on_death(struct keeper *keeper, int how, int *status)
 	if (keeper->socket >= 0)
 		close(keeper->socket);
 	keeper->socket = -1;
+	pid_t dead = keeper->server;
 	keeper->server = 0;
 	*status = WIFEXITED(how) && !keeper->failed ? WEXITSTATUS(how) : 1;
-	if (WIFEXITED(how))
+	if (WIFEXITED(how) || keeper->last)
 		return true;
+	end_followers(dead);
 	if (!may_go_on(keeper)) {
 		report("the server was killed by signal %d", WTERMSIG(how));
-		return true;
+		if (!keeper->armed)
+			return true;
+		/* One more ends what there is: nobody is served any more. */
+		keeper->last = keeper->failed = true;
+		keep_discard(keeper->keep, KEPT_MOUNT);
 	}
-	int result = fork_server(keeper, true);
+	int result = fork_another(keeper);
 	if (keeper->child) {
 		*status = result;
 		return true;

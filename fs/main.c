@@ -137,15 +137,18 @@ static int take_over(struct server *server, struct mount *mount, const struct op
 {
 	size_t size;
 	const char *path = keep_get(server->keep, KEEP_MOUNT, 0, 0, &size);
+	int fuse_fd = keep_take(server->keep, KEPT_MOUNT, KEPT_FUSE);
 	mount->path = path ? strndup(path, size) : NULL;
 	int error = mount->path ? unmounter_begin(&server->unmounter, mount->path) : -ENOMEM;
 	server->path = mount->path;
-	if (error == 0)
-		error = again_adopt(server, keep_take(server->keep, KEPT_MOUNT, KEPT_FUSE));
+	/* That one had come to its end, and let go of the mount: the rest of that is to be done. */
+	server->ended = fuse_fd < 0;
+	if (error == 0 && !server->ended)
+		error = again_adopt(server, fuse_fd);
 	int status = error == 0 ? make_box(server, mount, options) : 0;
 	if (status)
 		return status;
-	if (error == 0)
+	if (error == 0 && !server->ended)
 		error = kept_restore(server);
 	if (error == 0)
 		error = server_catch_signals(server);
@@ -212,7 +215,13 @@ static int serve(const struct options *options, struct daemon *daemon, struct ke
 	if (status == 0) {
 		notify_init(&server.notify, server.loop, mount.path, keep_owner(keep));
 		error = confine();
-		if (error == 0 && (error = server_run(&server, daemon)) < 0)
+		status = error < 0;
+	}
+	if (status && keep_again(keep))
+		kill(getpid(), SIGKILL); /* the next may have what is wanting */
+	if (status == 0 && !server.ended) {
+		error = server_run(&server, daemon);
+		if (error < 0)
 			report("cannot serve the mount: %s", strerror(-error));
 		status = error < 0;
 	}

@@ -242,11 +242,24 @@ static int clear_dead_mounts(const char *path)
 	return 0;
 }
 
+/* That one, and none that somebody has put there since. */
+static void detach_opened(int fd, const char *path)
+{
+	char name[32];
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (umount2(name, MNT_DETACH) < 0 && geteuid() != 0)
+		run_fusermount(path);
+}
+
 void mount_detach_dead(const char *path)
 {
 	struct statfs answer;
-	if (is_ours(path) && statfs(path, &answer) < 0 && errno == ENOTCONN)
-		mount_detach(path);
+	int fd = is_ours(path) ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	/* Who waits for an answer when the connection is cut gets the other of these. */
+	if (fd >= 0 && fstatfs(fd, &answer) < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
+		detach_opened(fd, path);
+	if (fd >= 0)
+		close(fd);
 }
 
 int mount_check_machine(struct mount *mount, const char *mountpoint)

@@ -190,7 +190,7 @@ static int take_up(struct server *server)
 		return error;
 	if (server->stop_again)
 		stop(server);
-	while (take_requests(server))
+	while (!server->fresh && take_requests(server))
 		;
 	return 0;
 }

@@ -37,6 +37,7 @@ struct server {
 	struct fuse_buf buffer; /* that requests are read into */
 	uint64_t unique;        /* the kernel's number of the request at hand */
 	bool resent;            /* it was asked before, of a server that was killed */
+	bool fresh;             /* there was one that was not: all of those were at hand */
 	struct loop_source *fuse_source, *signal_source;
 	struct unmounter unmounter;
 	int signal_fd;

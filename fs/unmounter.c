@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +30,7 @@ static void prepare(int socket)
 	sigset_t all;
 	sigfillset(&all); /* Ctrl-C is for the server, whose end is ours */
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0); /* nor does it end with the server: see end_followers() */
 	init_title("mimobox-unmounter");
 	int null = open("/dev/null", O_RDWR);
 	int kept = fcntl(socket, F_DUPFD_CLOEXEC, SOCKET);
@@ -57,8 +56,11 @@ _Noreturn static void serve(const char *path, int socket)
 	/* Short of memory, say, it may do the next time. */
 	for (unsigned misses = 0; misses < MISSES_MAX;) {
 		ssize_t size = message_receive(SOCKET, &what, sizeof(what), descriptors, NULL, 0);
-		if (size == 0)
+		if (size == 0) {
+			/* Nobody is left, or there will be another who answers. */
+			mount_detach_dead(path);
 			break;
+		}
 		if (size != sizeof(what)) {
 			misses++;
 			continue;

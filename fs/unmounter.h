@@ -2,7 +2,8 @@
 /*
  * The process that unmounts at the end, which the server may not do: a copy of it from before
  * anything was mounted, that knows the mount point and is told no more than one number. Root's has
- * the right to, and nothing else; a user's runs fusermount3.
+ * the right to, and nothing else; a user's runs fusermount3. When the server is killed, and no
+ * other takes its place, it takes the dead mount away, and goes.
  */
 #ifndef UNMOUNTER_H
 #define UNMOUNTER_H

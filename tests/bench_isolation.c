@@ -356,7 +356,7 @@ static void prepare(void)
 
 	need(geteuid() == 0, "run as root");
 	root_layout_init(&bench.layout);
-	need(cgroups_create(getpid(), &bench.cgroups) == 0, "cgroups");
+	need(cgroups_create(NULL, &bench.cgroups) == 0, "cgroups");
 	need(sysfilter_build(&options, &bench.filter, why, sizeof(why)) == 0, why);
 	need(config_init(&bench.config) == 0, "config");
 	need(plan_init(&bench.plan, &bench.config, &bench.layout, NULL, 0) == 0, "plan");

@@ -56,7 +56,7 @@ struct range {
 static struct fault_plan *plan;
 static struct range program, self;
 static uint32_t role;
-static bool inside;
+static bool inside, dying;
 
 /* Sites */
 
@@ -156,6 +156,29 @@ static void record(const struct fault_site *site)
 	plan->full = true;
 }
 
+static void die(void)
+{
+	raise(SIGKILL);
+}
+
+static void reach(void)
+{
+	plan->hits++;
+	plan->target = plan->then;
+	plan->then = 0;
+	memcpy(plan->call, plan->then_call, sizeof(plan->call));
+	if (plan->death == FAULT_DIES_BEFORE)
+		die();
+	dying = true;
+}
+
+/* After a call. */
+static void survive(void)
+{
+	if (dying)
+		die();
+}
+
 /* Whether this call is to fail; then errno is `error`. */
 static bool fails(const char *call, int error)
 {
@@ -170,7 +193,9 @@ static bool fails(const char *call, int error)
 	site.error = error;
 	if (plan->record && site.depth)
 		record(&site);
-	if (site.key == plan->target)
+	if (site.key == plan->target && plan->death)
+		reach();
+	else if (site.key == plan->target)
 		now = plan->hits++ == 0 || plan->always;
 	inside = false;
 	errno = now ? error : saved;
@@ -189,7 +214,9 @@ static bool fails(const char *call, int error)
 		NEXT(name);                                     \
 		if (fails(#name, error))                        \
 			return failure;                         \
-		return next arguments;                          \
+		type result = next arguments;                   \
+		survive();                                      \
+		return result;                                  \
 	}
 
 /* With one more argument, which not every call has. */
@@ -204,7 +231,9 @@ static bool fails(const char *call, int error)
 		va_end(list);                               \
 		if (fails(#name, error))                    \
 			return -1;                          \
-		return next arguments;                      \
+		int result = next arguments;                \
+		survive();                                  \
+		return result;                              \
 	}
 
 /* Files */
@@ -231,11 +260,15 @@ WRAP(ssize_t, pwrite64, ENOSPC, -1, (int fd, const void *data, size_t size, off_
      (fd, data, size, offset))
 WRAP(int, fallocate64, EOPNOTSUPP, -1, (int fd, int mode, off_t offset, off_t length),
      (fd, mode, offset, length))
+WRAP(int, madvise, ENOMEM, -1, (void *at, size_t size, int advice), (at, size, advice))
 WRAP(int, memfd_create, EMFILE, -1, (const char *name, unsigned flags), (name, flags))
 WRAP(int, mkostemp64, EMFILE, -1, (char *path, int flags), (path, flags))
 WRAP(char *, mkdtemp, ENOSPC, NULL, (char *path), (path))
 WRAP(int, mkdir, ENOSPC, -1, (const char *path, mode_t mode), (path, mode))
 WRAP(int, mkdirat, ENOSPC, -1, (int fd, const char *path, mode_t mode), (fd, path, mode))
+WRAP(int, renameat2, ENOSPC, -1,
+     (int from, const char *from_path, int to, const char *to_path, unsigned flags),
+     (from, from_path, to, to_path, flags))
 WRAP(int, rmdir, EBUSY, -1, (const char *path), (path))
 WRAP(int, unlinkat, EBUSY, -1, (int fd, const char *path, int flags), (fd, path, flags))
 WRAP(int, symlinkat, ENOSPC, -1, (const char *to, int fd, const char *path), (to, fd, path))
@@ -272,8 +305,14 @@ EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 		errno = ENOMEM;
 		return -1;
 	}
-	return next(fd, parts, count);
+	ssize_t result = next(fd, parts, count);
+	survive();
+	return result;
 }
+
+WRAP(ssize_t, splice, ENOMEM, -1,
+     (int from, off_t *from_offset, int to, off_t *to_offset, size_t size, unsigned flags),
+     (from, from_offset, to, to_offset, size, flags))
 
 /* Sockets, events */
 
@@ -359,9 +398,13 @@ EXPORT pid_t fork(void)
 	if (fails("fork", EAGAIN))
 		return -1;
 	pid_t pid = next();
-	if (pid == 0 && plan && plan->daemon == getppid() && !forked)
-		plan->daemon = getpid(); /* it goes on in the background */
-	forked = true;                   /* libfuse may do so, too */
+	if (pid == 0 && plan && plan->daemon == getppid()) {
+		if (forked) /* or something that libfuse executes */
+			role = FAULT_SERVER;
+		else /* it goes on in the background */
+			plan->daemon = getpid();
+	}
+	forked = true;
 	return pid;
 }
 
@@ -373,6 +416,7 @@ EXPORT pid_t _Fork(void)
 	pid_t pid = next();
 	if (pid == 0 && role == FAULT_INIT)
 		role = FAULT_BUILDER;
+	survive();
 	return pid;
 }
 
@@ -446,6 +490,7 @@ EXPORT long syscall(long number, ...)
 	if (fails(name, error))
 		return -1;
 	long result = next(number, more[0], more[1], more[2], more[3], more[4], more[5]);
+	survive();
 	/* The forker's say themselves who they are. */
 	if (number == SYS_clone3 && result == 0 && role != FAULT_FORKER)
 		role = role == FAULT_INIT ? FAULT_BUILDER : FAULT_INIT;

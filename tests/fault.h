@@ -23,8 +23,12 @@ enum fault_role {
 	FAULT_UNMOUNTER,
 	FAULT_TICKER,
 	FAULT_INIT,
-	FAULT_BUILDER
+	FAULT_BUILDER,
+	FAULT_SERVER /* of a keeper's; that is then the daemon */
 };
+
+/* What becomes of the server at the first call from a site. */
+enum fault_death { FAULT_LIVES, FAULT_DIES_BEFORE, FAULT_DIES_AFTER };
 
 struct fault_site {
 	_Atomic uint64_t key; /* 0: free */
@@ -43,6 +47,10 @@ struct fault_plan {
 	char call[FAULT_CALL_MAX]; /* of the target: to tell most others apart at once */
 	bool always;
 	_Atomic uint32_t hits;
+	/* Instead of that, the server is killed there; and the next at `then`, if that is not 0. */
+	uint32_t death;
+	uint64_t then;
+	char then_call[FAULT_CALL_MAX];
 	/* The process that serves, or is about to. */
 	_Atomic int32_t daemon;
 	/* Allocations of the daemon that are not yet freed. */

@@ -30,6 +30,7 @@
 
 #define GUARDIAN_SECONDS 240 /* longer than any test may take */
 #define STOP_MS 15000
+#define FOLLOW_MS 2000 /* for what ends when the daemon has ended */
 
 struct fixture fixture;
 
@@ -281,25 +282,32 @@ void fixture_pool_filled(void)
 	cr_assert(await(pool_is_full, NULL, 15000), "the pool has not been filled");
 }
 
-pid_t fixture_server(void)
+pid_t fixture_child(pid_t parent, const char *name)
 {
-	pid_t daemon = fixture.daemon;
 	char list[4096] = "", *rest = NULL;
-	FILE *file = fopen(text("/proc/%d/task/%d/children", daemon, daemon), "re");
+	FILE *file = fopen(text("/proc/%d/task/%d/children", parent, parent), "re");
 
 	if (!file)
 		return 0;
 	if (!fgets(list, sizeof(list), file))
 		list[0] = '\0';
 	fclose(file);
-	/* Its helpers and sandboxes have names of their own. */
 	for (char *word = strtok_r(list, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-		char *name = process_fact((pid_t)atoi(word), "Name");
+		char *is = process_fact((pid_t)atoi(word), "Name");
 
-		if (name && strcmp(name, "mimoboxfs") == 0)
+		if (is && strncmp(is, name, 15) == 0) /* the kernel has no more of it */
 			return (pid_t)atoi(word);
 	}
 	return 0;
+}
+
+/* Its helpers and sandboxes have names of their own. */
+pid_t fixture_server(void)
+{
+	pid_t pid = fixture_child(fixture.daemon, "mimoboxfs");
+
+	/* It leads a process group; the keeper's own at its end, which looks for leaks, does not. */
+	return pid && getpgid(pid) == pid ? pid : 0;
 }
 
 unsigned fixture_descriptors(void)
@@ -324,7 +332,7 @@ static void no_process_left(void)
 	for (unsigned i = 0; i < count && i < 64; i++) {
 		if (is_ours(pids[i]))
 			continue;
-		if (process_state(pids[i]) == 'Z') { /* ended with the daemon, ours to reap */
+		if (await(process_gone, &pids[i], FOLLOW_MS)) { /* ours to reap */
 			waitpid(pids[i], NULL, WNOHANG);
 			continue;
 		}

@@ -61,6 +61,8 @@ void fixture_pool_filled(void);
  * 0: none now.
  */
 pid_t fixture_server(void);
+/* A child of `parent` of that name; 0: none now. */
+pid_t fixture_child(pid_t parent, const char *name);
 /* Descriptors that the daemon has open; some are for sandboxes that are built ahead. */
 unsigned fixture_descriptors(void);
 /* A mount namespace of the test's own: what it mounts is seen by nobody else, and goes with it. */

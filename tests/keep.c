@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -175,11 +176,13 @@ static void find_blocks(void)
 	size_t size;
 	const uint64_t *place = keep_get(kept, KEEP_DIR, 1, 0, &size);
 	const char *one = keep_block_claim(kept, *place, 5000);
+	char *new = keep_block(kept, 5000); /* taken in use while it is taken up */
 	bool right = true;
 
+	memset(new, 'v', 5000);
 	keep_settle(kept);
 	for (int i = 0; i < 5000; i++)
-		right = right && one[i] == 'x';
+		right = right && one[i] == 'x' && new[i] == 'v';
 	for (int i = 0; i < 100; i++) {
 		char *more = keep_block(kept, 8192);
 
@@ -194,6 +197,59 @@ Test(keep, blocks_are_in_use_for_as_long_as_a_record_says_so)
 {
 	in_one_that_is_killed(use_blocks, false);
 	in_one_that_is_killed(find_blocks, true);
+	was_right();
+}
+
+static size_t shared_kib(void)
+{
+	char line[256];
+	size_t kib = 0;
+	FILE *status = fopen("/proc/self/status", "re");
+
+	while (status && fgets(line, sizeof(line), status))
+		(void)sscanf(line, "RssShmem: %zu kB", &kib);
+	if (status)
+		fclose(status);
+	return kib;
+}
+
+enum { PLENTY = 4 << 20 };
+
+/* As many bytes in blocks of each size; each says whose it is, and is nobody else's. */
+static bool have_many(char **blocks, size_t size)
+{
+	bool right = true;
+	unsigned count = PLENTY / (unsigned)size;
+
+	for (unsigned i = 0; i < count; i++) {
+		blocks[i] = keep_block(kept, size);
+		memset(blocks[i], 'x', size);
+		memcpy(blocks[i], &i, sizeof(i));
+	}
+	for (unsigned i = 0; i < count; i++)
+		right = right && memcmp(blocks[i], &i, sizeof(i)) == 0;
+	for (unsigned i = 0; i < count; i++)
+		keep_block_free(kept, blocks[i], size);
+	keep_commit(kept);
+	return right;
+}
+
+static void use_many_blocks(void)
+{
+	char **blocks = calloc(PLENTY / KEEP_BLOCK_MIN, sizeof(*blocks));
+	bool right = true;
+	size_t before = shared_kib();
+
+	for (int round = 0; round < 2; round++)
+		for (size_t size = KEEP_BLOCK_MIN; size <= KEEP_BLOCK_MAX; size *= 2)
+			right = right && have_many(blocks, size);
+	answer(right && before && shared_kib() < before + 3 * 1024);
+	free(blocks);
+}
+
+Test(keep, blocks_that_are_free_hold_little_memory)
+{
+	in_one_that_is_killed(use_many_blocks, false);
 	was_right();
 }
 

@@ -396,12 +396,13 @@ Test(client, ls_and_rm)
 	cr_assert_eq(with_client("$C rm over-and-out").status, 0);
 }
 
-/* A daemon that dies under it. */
+/* A daemon that dies under it, and nobody takes the dead mount away. */
 Test(client, daemon_dies)
 {
 	pid_t pid = start("sleep 60"), daemon = fixture.daemon;
 	int status;
 
+	kill(fixture_child(daemon, "mimobox-unmounter"), SIGKILL);
 	fixture.daemon = 0;
 	fixture.crashed = true;
 	kill(daemon, SIGKILL);

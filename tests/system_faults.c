@@ -19,7 +19,7 @@
 #include "sweep.h"
 
 static const char *const roles[] = { "daemon",    "forker", "spawner", "sweeper", "remover",
-				     "unmounter", "ticker", "init",    "builder" };
+				     "unmounter", "ticker", "init",    "builder", "server" };
 
 static unsigned number_of(const char *name, unsigned otherwise)
 {

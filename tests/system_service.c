@@ -67,12 +67,17 @@ static void assert_told_ready(int manager)
 }
 
 /* As a unit does it: in the foreground, WATCHDOG_PID its own after `set`. */
-static void start_service(const char *set)
+static void start_service_with(const char *set, const char *options)
 {
 	setenv("FS", mimoboxfs(), 1);
-	sh(text("sh -c '%s exec \"$FS\" -f --spool %s --workspaces %s $M' >/dev/null 2>&1 &", set,
-		fixture.spool, fixture.workspaces));
+	sh(text("sh -c '%s exec \"$FS\" -f %s --spool %s --workspaces %s $M' >/dev/null 2>&1 &",
+		set, options, fixture.spool, fixture.workspaces));
 	fixture_adopt();
+}
+
+static void start_service(const char *set)
+{
+	start_service_with(set, "");
 }
 
 Test(service, ready_when_the_mount_is_usable)
@@ -89,6 +94,27 @@ Test(service, ready_when_the_mount_is_usable)
 	assert_told(manager, "STOPPING=1\nSTATUS=Ending 1 session");
 	cr_assert_eq(told_within(manager, 0), NULL);
 	close(manager);
+}
+
+/* It is the server that tells, and beats, and so does the next. */
+Test(service, with_a_keeper)
+{
+	int manager = manager_listen(text("%s/notify", fixture.dir));
+	char *told;
+
+	start_service_with("export WATCHDOG_USEC=400000 WATCHDOG_PID=$$;", "--keeper yes");
+	assert_told_ready(manager);
+	assert_told(manager, "WATCHDOG=1");
+	assert_told(manager, "WATCHDOG=1");
+	cr_assert_eq(kill(fixture_server(), SIGKILL), 0);
+	do {
+		told = told_within(manager, SECONDS * 1000);
+		cr_assert(told && (has(told, "READY=1") || has(told, "WATCHDOG=1")));
+	} while (!has(told, "READY=1"));
+	assert_told(manager, "WATCHDOG=1");
+	assert_told(manager, "WATCHDOG=1");
+	close(manager);
+	fixture_daemon_ended(SIGTERM);
 }
 
 /* An end that somebody's umount(8) brings about is told by the exit alone. */

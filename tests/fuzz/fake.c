@@ -122,9 +122,9 @@ int helper_ask(struct helper *helper, const void *message, const int *descriptor
 
 /* Control groups: there are any number, and they hold nothing. */
 
-int cgroups_create(pid_t owner, struct cgroups **out)
+int cgroups_create(struct keep *keep, struct cgroups **out)
 {
-	(void)owner;
+	(void)keep;
 	*out = malloc(1);
 	return *out ? 0 : -ENOMEM;
 }

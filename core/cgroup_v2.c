@@ -28,10 +28,11 @@ static int limit_memory(struct cgroups *cgroups, const char *id, uint64_t bytes,
 	snprintf(text, sizeof(text), "%" PRIu64, bytes);
 	int error = cgroup_write(cgroups, BASE, id, *what = "memory.max",
 				 bytes == UNITS_NONE ? "max" : text);
+	if (error < 0)
+		return error;
 	/* v2 counts swap apart: none at all keeps the sum within the limit. */
-	if (error == 0)
-		error = cgroup_write(cgroups, BASE, id, *what = "memory.swap.max",
-				     bytes == UNITS_NONE ? "max" : "0");
+	error = cgroup_write(cgroups, BASE, id, *what = "memory.swap.max",
+			     bytes == UNITS_NONE ? "max" : "0");
 	return error == -ENOENT ? 0 : error; /* a kernel without swap */
 }
 

@@ -76,6 +76,9 @@ static void drop(const void *data)
 		set[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
 	CHECK(privileges_bound(&what) == 0);
+	/* by itself, not only because the permitted set, which it is a part of, is emptied */
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(cap_get_ambient(some[i]) == 0 && cap_get_bound(some[i]) == 0);
 	CHECK(privileges_drop(none) == 0);
 	cap_free(none);
 	check_none();

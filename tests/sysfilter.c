@@ -235,6 +235,35 @@ Test(sysfilter, some_calls_are_never_allowed)
 		"ioperm",
 		"modify_ldt",
 		"openat2",
+		"process_mrelease",
+		"move_pages",
+		"migrate_pages",
+		"memfd_secret",
+		"vhangup",
+		"statmount",
+		"listmount",
+		"lsm_get_self_attr",
+		"lsm_set_self_attr",
+		"lsm_list_modules",
+		"file_getattr",
+		"file_setattr",
+		"uselib",
+		"_sysctl",
+		"create_module",
+		"get_kernel_syms",
+		"query_module",
+		"nfsservctl",
+		"getpmsg",
+		"putpmsg",
+		"afs_syscall",
+		"tuxcall",
+		"security",
+		"set_thread_area",
+		"get_thread_area",
+		"lookup_dcookie",
+		"epoll_ctl_old",
+		"epoll_wait_old",
+		"vserver",
 	};
 
 	for (size_t i = 0; i < COUNT(never); i++)
@@ -243,6 +272,64 @@ Test(sysfilter, some_calls_are_never_allowed)
 
 			cr_assert(is == ERROR(EPERM) || is == ERROR(ENOSYS), "%s: 0x%x", never[i],
 				  is);
+		}
+}
+
+/* Nor are these without compat, whatever a group's verdict comes to be. */
+Test(sysfilter, some_calls_take_compat)
+{
+	static const char *const compat[] = {
+		"shmget",
+		"shmat",
+		"shmdt",
+		"shmctl",
+		"semget",
+		"semop",
+		"semtimedop",
+		"semctl",
+		"msgget",
+		"msgsnd",
+		"msgrcv",
+		"msgctl",
+		"mq_open",
+		"mq_unlink",
+		"mq_timedsend",
+		"mq_timedreceive",
+		"mq_notify",
+		"mq_getsetattr",
+		"io_setup",
+		"io_destroy",
+		"io_submit",
+		"io_cancel",
+		"io_getevents",
+		"io_pgetevents",
+		"mbind",
+		"get_mempolicy",
+		"set_mempolicy",
+		"set_mempolicy_home_node",
+		"sched_setscheduler",
+		"sched_setparam",
+		"sched_setattr",
+		"ioprio_set",
+		"setuid",
+		"setgid",
+		"setfsuid",
+		"setfsgid",
+		"setgroups",
+		"capset",
+		"remap_file_pages",
+		"ustat",
+		"sysfs",
+		"name_to_handle_at",
+	};
+
+	for (size_t i = 0; i < COUNT(compat); i++)
+		for (int p = 0; p < SYSFILTER_PROFILES; p++) {
+			uint32_t is = answer_to((enum sysfilter_profile)p, compat[i], 0, 0, 0, 0);
+			uint32_t want = p == SYSFILTER_COMPAT ? ALLOW : ERROR(EPERM);
+
+			/* an architecture may lack it */
+			cr_assert(is == want || is == ERROR(ENOSYS), "%s: 0x%x", compat[i], is);
 		}
 }
 

@@ -182,6 +182,48 @@ Test(escape, no_way_out_of_any_profile)
 	}
 }
 
+/*
+ * Without a path of its own a sandbox has all of its layers before it is known whose it is, and by
+ * another way. The program is in its workspace then.
+ */
+static void attack_sealed(const struct lures *lures, const char *name, const char *more)
+{
+	const char *workspace = at("%s/workspace", name);
+	int status;
+	char *output;
+
+	act_as(lures->owner);
+	session_make(name);
+	put_all(text("%s/config", name),
+		text("tmp-size 8M\n%senv HOSTILE_SUID=/workspace/suid\n%s\n"
+		     "command stty -opost; exec /workspace/hostile\n",
+		     lures_environment(lures, "env ", true), more));
+	act_as(ROOT);
+	sh(text("cd %s/ && cp %s/hostile %s/suid . && chmod 755 hostile && chmod 4755 suid",
+		workspace, lures->directory, lures->directory));
+	put_all(text("%s/ctl", name), "start\n");
+	status = session_exit(name);
+	output = plain(get(text("%s/output", name), NULL));
+	cr_expect_eq(status, 0, "%s: status %d", more, status);
+	assert_contained(output, "", text("sealed, user %u, %s", lures->owner, more));
+	lures_unchanged(lures);
+	session_remove(name);
+}
+
+Test(escape, no_way_out_of_a_sealed_one)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct lures lures;
+
+		lures_lay(&lures, users[i]);
+		list_probes(&lures);
+		for (unsigned p = 0; p < 3; p++)
+			attack_sealed(&lures, "a", text("seccomp %s", profiles[p]));
+		attack_sealed(&lures, "a", "ends last-process");
+		process_finish();
+	}
+}
+
 /* The host's network is there; one port is reached, and nothing else of it. */
 Test(escape, network_tcp)
 {

@@ -83,6 +83,16 @@ static bool no_group(pid_t pid)
 	return groups && groups[strspn(groups, " ")] == '\0';
 }
 
+/* There is no other id in there, and no other outside that it could become. */
+static void one_id(const char *map)
+{
+	unsigned long inside, count;
+
+	cr_expect(sscanf(map, "%lu %*u %lu", &inside, &count) == 2 && inside == 1000 && count == 1,
+		  "%s", map);
+	cr_expect_eq(strchr(map, '\n'), strrchr(map, '\n'), "%s", map);
+}
+
 static void assert_ids(const char *name, unsigned long low, unsigned long high)
 {
 	pid_t pids[64];
@@ -95,6 +105,8 @@ static void assert_ids(const char *name, unsigned long low, unsigned long high)
 		cr_expect(no_group(pids[i]), "%d: groups %s", pids[i],
 			  process_fact(pids[i], "Groups"));
 		cr_expect_str_eq(outside_read(text("/proc/%d/setgroups", pids[i])), "deny\n");
+		one_id(outside_read(text("/proc/%d/uid_map", pids[i])));
+		one_id(outside_read(text("/proc/%d/gid_map", pids[i])));
 	}
 }
 
@@ -116,6 +128,28 @@ Test(identity, of_a_users_session_is_the_users)
 	start_waiting(BOB, "b", "");
 	assert_ids("a", ANN, ANN);
 	assert_ids("b", BOB, BOB);
+}
+
+/* What was made ahead for somebody is for nobody else, sealed or not. */
+Test(identity, of_one_made_ahead_is_its_owners)
+{
+	static const uid_t users[] = { ANN, ANN, BOB, ROOT, ROOT, ROOT, BOB, ANN };
+	static const char *const configs[] = { "", "network tcp 80" };
+
+	for (unsigned i = 0; i < 16; i++) {
+		uid_t user = users[i % 8];
+
+		fixture_pool_filled();
+		start_waiting(user, "a", configs[i / 8]);
+		assert_ids("a", user == ROOT ? OWN_IDS + 1 : user,
+			   user == ROOT ? 2 * OWN_IDS : user);
+		cr_expect_str_eq(sh("stat -Lc %u $M/a/workspace; sed -n 's/^uid //p' $M/a/status"),
+				 text("%s\n%s\n", get_value("a/status", "uid"),
+				      get_value("a/status", "uid")));
+		put_all("a/ctl", "kill\n");
+		session_exit("a");
+		session_remove("a");
+	}
 }
 
 /* A daemon with groups gives none of them away. */
@@ -252,6 +286,38 @@ Test(inherited, what_the_daemon_had_open_stays_behind)
 	cr_expect(has(output, "0 1 2 3 ") && has(output, "No such file"), "%s", output);
 }
 
+/* Not even into a process that executes nothing: those that serve the daemon, and what waits. */
+Test(inherited, what_the_daemon_had_open_is_in_no_helper)
+{
+	unsigned count = 0;
+	char *line, *rest, *list = NULL;
+
+	sh(text("exec 8</ 9</etc/shadow; exec %s --pool 2 --workspaces %s --spool %s $M",
+		mimoboxfs(), fixture.workspaces, fixture.spool));
+	fixture_adopt();
+	setenv("POOL", "2", 1);
+	/* one that waits may make way for another at any time */
+	for (unsigned tries = 0; tries < 20 && count < 9; tries++) {
+		pause_ms(20);
+		fixture_pool_filled();
+		list = sh(text("for p in $(pgrep -P %d); do echo $p; pgrep -P $p || :; done",
+			       fixture.daemon));
+		count = 0;
+		for (const char *at = list; (at = strchr(at, '\n')); at++)
+			count++;
+	}
+	cr_expect_eq(count, 9, "%u", count);
+	rest = list;
+	while ((line = strsep(&rest, "\n")) && *line) {
+		char *open = sh(text("ls -l /proc/%s/fd || :", line));
+
+		cr_expect(!has(open, "-> /etc/shadow") && !has(open, " 8 -> /\n"), "%s: %s",
+			  process_fact(atoi(line), "Name"), open);
+	}
+	/* the control: the daemon has what it was given */
+	cr_expect(has(sh(text("ls -l /proc/%d/fd", fixture.daemon)), "-> /etc/shadow"));
+}
+
 static const char look_at_init[] =
 	"command stat -c '%u' /proc/1 /proc/1/maps /proc/self/maps;"
 	"for f in maps environ auxv; do cat /proc/1/$f >/dev/null 2>&1 && echo read $f; done;"
@@ -338,6 +404,22 @@ Test(own_identity, of_all_processes_is_the_users)
 	}
 }
 
+/* What is left of the one before would be taken for the next. */
+static bool no_remains(const void *unused)
+{
+	pid_t pids[64];
+	unsigned count = children(pids, 64);
+
+	(void)unused;
+	for (unsigned i = 0; i < count && i < 64; i++) {
+		const char *name = process_fact(pids[i], "Name");
+
+		if (name && !strncmp(name, "mimobox", 7) && !process_gone(&pids[i]))
+			return false;
+	}
+	return true;
+}
+
 /* A daemon that is killed takes its sandboxes with it: also one whose init cannot hear of it. */
 Test(identity, a_stopped_init_dies_with_the_daemon)
 {
@@ -354,8 +436,143 @@ Test(identity, a_stopped_init_dies_with_the_daemon)
 	fixture.daemon = 0;
 	fixture.crashed = true;
 	cr_assert(ended(daemon, 20000, NULL));
+	cr_expect(await(no_remains, NULL, 20000));
 	/* a new daemon removes what it left of cgroups */
 	fixture_daemon(NULL);
+}
+
+static bool all_gone(const void *data)
+{
+	const pid_t *pids = data;
+
+	while (*pids)
+		if (!process_gone(pids++))
+			return false;
+	return true;
+}
+
+/* What is stopped cannot hear of its end, and has to end as well. */
+static void kill_daemon(const pid_t *stopped)
+{
+	pid_t daemon = fixture.daemon;
+
+	cr_assert_eq(kill(daemon, SIGKILL), 0);
+	cr_expect(await(all_gone, stopped, 20000));
+	for (; *stopped; stopped++)
+		if (!process_gone(stopped)) {
+			cr_expect(false, "left: %s", process_fact(*stopped, "Name"));
+			kill(*stopped, SIGKILL);
+		}
+	fixture.daemon = 0;
+	fixture.crashed = true;
+	cr_assert(ended(daemon, 20000, NULL));
+	cr_expect(await(no_remains, NULL, 20000));
+	cr_expect(!fixture_mounted()); /* by the unmounter */
+	fixture_daemon(NULL);          /* removes what it left of cgroups */
+}
+
+/* Nor do its helpers stay, one of which makes sandboxes: also where they cannot hear of it. */
+Test(identity, stopped_helpers_die_with_the_daemon)
+{
+	pid_t pids[64] = { 0 };
+	char *line,
+		*rest = sh(text("pgrep -P %d '^mimobox-(forker|spawner|sweeper|remover|ticker)'",
+				fixture.daemon));
+	unsigned count = 0;
+
+	while ((line = strsep(&rest, "\n")) && *line)
+		pids[count++] = atoi(line);
+	cr_assert_eq(count, 5, "%u helpers", count);
+	for (unsigned i = 0; i < count; i++) {
+		cr_assert_eq(kill(pids[i], SIGSTOP), 0);
+		cr_assert(await(process_stopped, &pids[i], 20000));
+	}
+	kill_daemon(pids);
+}
+
+static unsigned counter(const char *key)
+{
+	return (unsigned)atoi(get_value("stats", key));
+}
+
+/* Nor what was made ahead: one that is told of its paths later waits before it is a sandbox. */
+Test(inherited, what_waits_dies_with_the_daemon)
+{
+	static const char config[] = "network tcp 80\ncommand exit 0\n";
+	pid_t pids[64] = { 0 };
+	unsigned count = 0, hits;
+	char *line, *rest;
+	int status;
+
+	setenv("POOL", "2", 1);
+	fixture_daemon(NULL);
+	hits = counter("pool-hits");
+	for (unsigned i = 0; i < 50 && counter("pool-hits") == hits; i++) {
+		session_run("a", config, &status);
+		session_remove("a");
+		fixture_pool_filled();
+	}
+	cr_assert_gt(counter("pool-hits"), hits);
+	fixture_pool_filled();
+	rest = sh(text("pgrep -P %d mimobox-init", fixture.daemon));
+	while ((line = strsep(&rest, "\n")) && *line)
+		pids[count++] = atoi(line);
+	cr_assert_geq(count, 2);
+	for (unsigned i = 0; i < count; i++) {
+		cr_assert_eq(kill(pids[i], SIGSTOP), 0);
+		cr_assert(await(process_stopped, &pids[i], 20000) || process_gone(&pids[i]));
+	}
+	kill_daemon(pids);
+}
+
+/* The OOM killer takes of a sandbox as of any process, whatever is said of the daemon. */
+Test(inherited, the_oom_score_of_the_daemon_stays_behind)
+{
+	static const char *const configs[] = { "", "network tcp 80", "ends last-process" };
+	pid_t pids[64];
+
+	sh(text("echo 321 > /proc/self/oom_score_adj; exec %s --workspaces %s --spool %s $M",
+		mimoboxfs(), fixture.workspaces, fixture.spool));
+	fixture_adopt();
+	/* the control */
+	cr_assert_str_eq(outside_read(text("/proc/%d/oom_score_adj", fixture.daemon)), "321\n");
+	for (unsigned i = 0; i < 3; i++) {
+		char *name = text("s%u", i);
+		unsigned count;
+
+		start_waiting(ROOT, name, configs[i]);
+		count = inmates(session_pid(name), pids);
+		cr_assert_geq(count, 3);
+		for (unsigned j = 0; j < count; j++)
+			cr_expect_str_eq(outside_read(text("/proc/%d/oom_score_adj", pids[j])),
+					 "0\n", "%s: %s", configs[i],
+					 process_fact(pids[j], "Name"));
+	}
+}
+
+/* What is in its group ends with it, in no namespace of its too: where init does not obey. */
+Test(identity, what_is_in_the_group_is_killed)
+{
+	pid_t init, guest;
+	char *group;
+
+	start_waiting(ROOT, "a", "kill-grace 0ms");
+	init = session_init("a");
+	group = sh(text("for f in $(find /sys/fs/cgroup -path '*/mimobox-%d/*' -name cgroup.procs "
+			"-exec grep -lx %d {} +); do if test -e ${f%%/*}/cgroup.kill; then "
+			"echo $f; break; fi; done | tr -d '\\n'",
+			fixture.daemon, init));
+	if (!*group)
+		return; /* a kernel before 5.14 */
+	guest = spawn((const char *const[]){ "sleep", "1000", NULL });
+	sh(text("echo %d > %s", guest, group));
+	cr_assert_eq(kill(init, SIGSTOP), 0);
+	cr_assert(await(process_stopped, &init, 20000));
+	put_all("a/ctl", "kill\n");
+	cr_expect(await(process_gone, &guest, 20000), "it is left: %c", process_state(guest));
+	if (!process_gone(&guest)) /* or the group could not be removed */
+		kill(guest, SIGKILL);
+	session_exit("a");
 }
 
 /* Further walls, which stand behind others */

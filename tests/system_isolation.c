@@ -153,6 +153,7 @@ Test(isolation, files)
 		{ "umount /proc 2>/dev/null || echo denied", "denied\n" },
 		{ "chroot /tmp true 2>/dev/null || echo denied", "denied\n" },
 		{ "grep -c fuse /proc/mounts", "0\n" },
+		{ "stat -c '%a %U' $(tty)", "620 sandbox\n" },
 	};
 
 	look_all(looks, sizeof(looks) / sizeof(*looks));

@@ -132,6 +132,26 @@ Test(network, none)
 	}
 }
 
+/* Nor is there anybody at the other end where the sandbox was sealed before it had a config. */
+Test(network, none_where_all_is_sealed)
+{
+	static const char config[] =
+		"seccomp %s\nargv [\"python3\",\"-c\",\"import socket\\n"
+		"for what in 'connect', 'bind':\\n"
+		"    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)\\n"
+		"    try: getattr(s, what)(('127.0.0.1', 7)); print(what, 'done')\\n"
+		"    except OSError as e: print(what, e.errno)\"]\n";
+	int status;
+
+	for (unsigned i = 0; i < 4; i++) {
+		char *output = session_run_as(i % 2 ? ANN : ROOT, "a",
+					      text(config, profiles[1 + i / 2]), &status);
+
+		cr_expect_str_eq(output, "connect 13\nbind 13\n", "%s", output);
+		session_remove("a");
+	}
+}
+
 /* There is a loopback, and it is up. */
 Test(network, none_has_loopback_of_its_own)
 {
@@ -167,6 +187,30 @@ Test(network, tcp_to_the_port_named)
 	look_all("tcp", "connect done\nconnect6 done\nudp ESOCKTNOSUPPORT\nbind EACCES\n"
 			"bind7 EACCES\nlisten EPERM\nfastopen ENOTSUP\nfastopenmsg ENOTSUP\n"
 			"raw EPROTONOSUPPORT\nname no name\nunix done\n");
+}
+
+/* Nor where the session asks for nothing else, and could be one that was sealed before. */
+Test(network, tcp_without_a_path)
+{
+	struct lures lures;
+	int status;
+
+	lures_lay(&lures, ANN);
+	for (unsigned i = 0; i < 6; i++) {
+		char *output = session_run_as(
+			i % 2 ? ANN : ROOT, "a",
+			text("seccomp %s\nnetwork tcp %u\nargv [\"python3\",\"-c\",\"import "
+			     "socket\\n"
+			     "for port in %u, %u:\\n"
+			     "    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)\\n"
+			     "    try: s.connect(('127.0.0.1', port)); print('done')\\n"
+			     "    except OSError as e: print(e.errno)\"]\n",
+			     profiles[i / 2], lures.tcp, lures.tcp, lures.other_tcp),
+			&status);
+
+		cr_expect_str_eq(output, "done\n13\n", "%s: %s", profiles[i / 2], output);
+		session_remove("a");
+	}
 }
 
 Test(network, tcp_to_no_other_port)

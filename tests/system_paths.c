@@ -359,6 +359,37 @@ Test(paths, workspace)
 		  "%s", output);
 }
 
+/* Who could make names among the workspaces could lead the daemon elsewhere; none are listed. */
+Test(paths, workspaces_are_the_daemons_own)
+{
+	static const struct {
+		uid_t owner;
+		mode_t mode;
+	} others[] = { { ANN, 0755 }, { ROOT, 0775 }, { ROOT, 0757 }, { ROOT, 01777 } };
+	const char *other = text("%s/other", fixture.dir);
+	struct stat status;
+
+	cr_assert_eq(stat(fixture.workspaces, &status), 0);
+	cr_expect_eq(status.st_mode & 07777, 0711, "%o", status.st_mode);
+	cr_expect_neq(run_as(ANN, text("ls %s", fixture.workspaces)).status, 0);
+	cr_assert_eq(mkdir(other, 0755), 0);
+	for (unsigned i = 0; i <= sizeof(others) / sizeof(*others); i++) {
+		const char *path = outside("others-%u", i);
+		struct run refused;
+
+		if (i < sizeof(others) / sizeof(*others))
+			outside_directory(path, others[i].owner, others[i].mode);
+		else
+			cr_assert_eq(symlink(fixture.workspaces, path), 0);
+		refused = run((const char *const[]){ mimoboxfs(), "--spool", fixture.spool,
+						     "--workspaces", path, other, NULL });
+		cr_expect_eq(refused.status, 1, "%s: %d", path, refused.status);
+		cr_expect(has(refused.err, "workspaces"), "%s", refused.err);
+		if (refused.status == 0)
+			sh(text("fusermount3 -u %s", other));
+	}
+}
+
 /* A symlink that a sandbox made is not followed when its workspace is removed. */
 Test(paths, removal_follows_no_link)
 {

@@ -313,6 +313,146 @@ Test(pool, what_waits_holds_nothing_of_anybody)
 	cr_assert_eq(unlink(script), 0);
 }
 
+static const char policy[] =
+	"argv [\"python3\",\"-c\",\"import ctypes, os, socket\\n"
+	"def fork():\\n"
+	"    if os.fork() == 0: os._exit(0)\\n"
+	"    os.wait()\\n"
+	"def inet(): socket.socket(socket.AF_INET, socket.SOCK_STREAM)\\n"
+	"def sysv():\\n"
+	"    if ctypes.CDLL(None, use_errno=True).shmget(0, 4096, 0o1600) < 0:\\n"
+	"        raise OSError(ctypes.get_errno(), 'shmget')\\n"
+	"for what in fork, inet, sysv:\\n"
+	"    try: what(); print('done', end=' ')\\n"
+	"    except OSError as e: print(e.errno, end=' ')\"]\n";
+
+/* One that waits with another policy serves nobody who has not asked for that. */
+Test(pool, each_has_the_policy_asked_for)
+{
+	static const struct {
+		const char *config, *says;
+	} all[] = {
+		{ "", "done 97 1 " },
+		{ "fork no\n", "1 97 1 " },
+		{ "", "done 97 1 " },
+		{ "seccomp compat\n", "done done done " },
+		{ "fork no\nseccomp compat\n", "1 done done " },
+		{ "seccomp network\n", "done done 1 " },
+		{ "seccomp compat\n", "done done done " },
+		{ "", "done 97 1 " },
+	};
+	const unsigned two = 2;
+	int status;
+
+	start_daemon("2");
+	for (unsigned i = 0; i < 2 * sizeof(all) / sizeof(*all); i++) {
+		const char *said;
+
+		cr_assert(await(ready_is, &two, 15000));
+		said = session_run("a", text("%s%s", all[i / 2].config, policy), &status);
+		cr_expect_str_eq(said, all[i / 2].says, "'%s': %s", all[i / 2].config, said);
+		cr_assert_eq(rmdir(at("a")), 0);
+	}
+	cr_expect_gt(counter("pool-hits"), 0);
+}
+
+/* Of two that are alike in all else, one is told of its paths later, and the other has none. */
+Test(pool, each_has_the_paths_asked_for)
+{
+	static const char *const paths[] = { "", "ro /usr/share:/srv/x\n" };
+	const unsigned two = 2;
+	int status;
+
+	start_daemon("2");
+	for (unsigned i = 0; i < 12; i++) {
+		const char *said;
+
+		cr_assert(await(ready_is, &two, 15000));
+		said = session_run("a",
+				   text("fork no\nlandlock none\n%sargv [\"python3\",\"-c\","
+					"\"import os; print(os.path.isdir('/srv/x'))\"]\n",
+					paths[i / 2 % 2]),
+				   &status);
+		cr_expect_str_eq(said, i / 2 % 2 ? "True\n" : "False\n", "%s", said);
+		cr_assert_eq(rmdir(at("a")), 0);
+	}
+	cr_expect_gt(counter("pool-hits"), 0);
+}
+
+/* Nor is it the host's network for one that has not asked for it, or the other way round. */
+Test(pool, each_has_the_network_asked_for)
+{
+	static const struct {
+		const char *config;
+		bool host;
+	} all[] = {
+		{ "network host\n", true },
+		{ "seccomp network\n", false },
+		{ "network host\n", true },
+		{ "ro /usr/share:/srv/x\n", false },
+		{ "ro /usr/share:/srv/x\nnetwork host\n", true },
+		{ "", false },
+	};
+	const char *host = sh("readlink /proc/self/ns/net");
+	const unsigned two = 2;
+	int status;
+
+	start_daemon("2");
+	for (unsigned i = 0; i < 2 * sizeof(all) / sizeof(*all); i++) {
+		const char *said;
+
+		cr_assert(await(ready_is, &two, 15000));
+		said = session_run(
+			"a", text("%scommand readlink /proc/self/ns/net\n", all[i / 2].config),
+			&status);
+		cr_expect_eq(strcmp(said, host) == 0, all[i / 2].host, "'%s': %s",
+			     all[i / 2].config, said);
+		cr_expect_eq(status, 0);
+		cr_assert_eq(rmdir(at("a")), 0);
+	}
+	cr_expect_gt(counter("pool-hits"), 0);
+}
+
+/* All that holds a command holds what waits to become one, before it is known what that is. */
+Test(pool, what_waits_is_sealed)
+{
+	static const char *const facts[][2] = {
+		{ "Seccomp", "2" },
+		{ "NoNewPrivs", "1" },
+		{ "CapInh", "0000000000000000" },
+		{ "CapPrm", "0000000000000000" },
+		{ "CapEff", "0000000000000000" },
+		{ "CapBnd", "0000000000000000" },
+		{ "CapAmb", "0000000000000000" },
+	};
+	const unsigned two = 2;
+	pid_t pids[16];
+	unsigned count;
+
+	start_daemon("2");
+	cr_assert(await(ready_is, &two, 15000));
+	count = waiting(pids, 16);
+	cr_assert_eq(count, 4, "%u processes", count);
+	/* of each pair the first is init, which has no filter: nothing is executed by it */
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned j = i % 2 ? 0 : 1; j < sizeof(facts) / sizeof(*facts); j++)
+			cr_expect_str_eq(process_fact(pids[i], facts[j][0]), facts[j][1], "%s: %s",
+					 facts[j][0], process_fact(pids[i], facts[j][0]));
+	/* its terminal, and the way to the daemon by which it is told: nothing else */
+	for (unsigned i = 1; i < count; i += 2) {
+		char *open = sh(text("ls /proc/%d/fd | tr '\\n' ' '", pids[i]));
+
+		cr_expect_str_eq(open, "0 1 2 3 ", "%s", open);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		char *root = sh(text("ls -A /proc/%d/root | tr '\\n' ' '", pids[i]));
+
+		cr_expect(has(root, "usr ") && has(root, "workspace ") && !has(root, "root ") &&
+				  !has(root, "sys "),
+			  "%s", root);
+	}
+}
+
 /* The helpers and all that waits are killed from outside: a start is served all the same. */
 Test(pool, survives_what_kills_it)
 {

@@ -97,6 +97,51 @@ Test(root, mounts_are_locked_down)
 	cr_expect(option(mount_at("/tmp"), "rw") && option(mount_at("/workspace"), "rw"));
 }
 
+/* Also where the host has mounted more below, whatever that may be used for there. */
+Test(root, mounts_below_are_locked_down)
+{
+	static const char *const below[] = { "/ro/below", "/rw/below", "/usr/local/games" };
+
+	outside_directory(outside("d"), ANN, 0755);
+	outside_directory(outside("d/below"), ANN, 0755);
+	sh("mount -t tmpfs none $M/../d/below && mount -t tmpfs none /usr/local/games");
+	for (unsigned kind = 0; kind < 2; kind++) {
+		look_at_mounts(kind ? ""
+				    : text("ro %s:/ro\nrw %s:/rw", outside("d"), outside("d")));
+		for (unsigned i = kind ? 2 : 0; i < 3; i++) {
+			const struct mount *mount = mount_at(below[i]);
+
+			cr_assert(mount != NULL, "%s is not there", below[i]);
+			cr_expect(option(mount, "nosuid") && option(mount, "nodev") &&
+					  option(mount, i == 1 ? "rw" : "ro"),
+				  "%s: %s", below[i], mount->options);
+		}
+	}
+	sh("umount $M/../d/below /usr/local/games");
+}
+
+/* Who the host's users are is nobody's business. */
+Test(root, accounts_are_the_sandboxs_own)
+{
+	static const char *const configs[] = { "", "network tcp 80\n" };
+	int status;
+
+	for (unsigned i = 0; i < 2; i++) {
+		char *output = session_run_as(
+			ANN, "a",
+			text("%scommand cut -d: -f1 /etc/passwd /etc/group; "
+			     "getent passwd mimo-ann mimo-bob; getent group mimo-ann\n",
+			     configs[i]),
+			&status);
+
+		cr_expect_str_eq(output, "root\nsandbox\nnobody\nroot\nsandbox\nnogroup\n", "%s",
+				 output);
+		session_remove("a");
+	}
+	/* the control */
+	cr_expect(has(sh("getent passwd mimo-ann; getent group mimo-ann"), "mimo-ann"));
+}
+
 /* What tells of the machine, where this kernel has it. */
 Test(root, proc_is_masked)
 {
@@ -157,4 +202,79 @@ Test(root, the_old_root_is_nowhere)
 	put_all("a/input", "\n");
 	session_exit("a");
 	stream_close(&output);
+}
+
+/*
+ * Landlock, where the mounts would let it pass: somebody outside makes them writable, and lays a
+ * file where there is none. It says EACCES; a device that is not a terminal has no ioctl.
+ */
+static const char intruder[] =
+	"import fcntl, os, sys\n"
+	"def says(what, do):\n"
+	"    try: do(); print(what, 'done')\n"
+	"    except OSError as e: print(what, e.errno)\n"
+	"print('READY'); sys.stdin.readline()\n"
+	"for place in ['/run', '/usr/local/games'] + sys.argv[1:]:\n"
+	"    says('make ' + place, lambda: open(place + '/new', 'w'))\n"
+	"    says('write ' + place, lambda: open(place + '/laid', 'a'))\n"
+	"    says('remove ' + place, lambda: os.unlink(place + '/laid'))\n"
+	"says('read /run', lambda: open('/run/laid'))\n"
+	"says('read /usr/local/games', lambda: open('/usr/local/games/laid'))\n"
+	"says('write /proc', lambda: open('/proc/self/comm', 'w'))\n"
+	"for device in 'null', 'zero', 'full', 'random', 'urandom':\n"
+	"    says('ioctl ' + device, lambda: fcntl.ioctl(open('/dev/' + device), 0x80045200, "
+	"b'1234'))\n"
+	"says('ioctl tty', lambda: fcntl.ioctl(open('/dev/tty'), 0x5413, b'12345678'))\n"
+	"says('make /tmp', lambda: open('/tmp/new', 'w'))\n";
+
+static void intrude(const char *config, const char *places, unsigned paths)
+{
+	char *expected = text("%s", ""), *inside;
+	struct stream output;
+
+	session_start_as(ANN, "a",
+			 text("%sargv [\"python3\",\"-c\",\"import os; "
+			      "exec(os.environ['INTRUDER'].replace('|',chr(10)))\"%s]\n",
+			      config, paths ? ",\"/ro\"" : ""));
+	stream_open(&output, "a/output");
+	stream_until(&output, "READY");
+	inside = text("nsenter --mount=/proc/%d/ns/mnt --pid=/proc/%d/ns/pid", session_init("a"),
+		      session_init("a"));
+	sh(text("for p in %s; do %s mount -o remount,bind,rw $p; done; for p in /run%s; do "
+		"%s setpriv --reuid %d --regid %d --clear-groups sh -c "
+		"\"echo secret > $p/laid; chmod 666 $p/laid\"; done",
+		places, inside, paths ? " /ro" : "", inside, ANN, ANN));
+	put_all("a/input", "\n");
+	session_exit("a");
+	stream_rest(&output);
+	for (unsigned i = 0; i < 2 + paths; i++) {
+		static const char *const names[] = { "/run", "/usr/local/games", "/ro" };
+
+		expected = text("%smake %s 13\nwrite %s 13\nremove %s 13\n", expected, names[i],
+				names[i], names[i]);
+	}
+	expected = text("%sread /run 13\nread /usr/local/games done\nwrite /proc 13\n"
+			"ioctl null 13\nioctl zero 13\nioctl full 13\nioctl random 13\n"
+			"ioctl urandom 13\nioctl tty done\nmake /tmp done\n",
+			expected);
+	cr_expect(has(plain(output.data), expected), "%s: '%s' and not '%s'", config,
+		  plain(output.data), expected);
+	stream_close(&output);
+	session_remove("a");
+}
+
+Test(root, landlock_is_behind_the_mounts)
+{
+	char *program = text("%s", intruder);
+
+	for (char *at = program; *at; at++)
+		if (*at == '\n')
+			*at = '|';
+	outside_directory(outside("d"), ANN, 0755);
+	sh("mount -t tmpfs -o mode=777 none /usr/local/games && echo > /usr/local/games/laid && "
+	   "chmod 666 /usr/local/games/laid");
+	intrude(text("env INTRUDER=%s\n", program), "/ /usr/local/games", 0);
+	intrude(text("env INTRUDER=%s\nro %s:/ro\n", program, outside("d")),
+		"/ /usr/local/games /ro", 1);
+	sh("umount /usr/local/games");
 }

@@ -195,6 +195,7 @@ Test(own, the_ten_lines)
 /* What cannot be enforced without cgroups is not asked for, visibly; asking for it is refused. */
 Test(own, limits_are_none_where_they_cannot_be)
 {
+	static const char *const limits[] = { "memory 32M", "processes 20", "cpu 0.5" };
 	char *config;
 	struct run done;
 
@@ -202,9 +203,19 @@ Test(own, limits_are_none_where_they_cannot_be)
 	cr_assert(has(config, "\nmemory none\n") && has(config, "\nprocesses none\n") &&
 			  has(config, "\ncpu none\n"),
 		  "%s", config);
+	for (unsigned i = 0; i < 3; i++) {
+		done = as("ann",
+			  text("mkdir $M/l; echo '%s' > $M/l/config && echo start > $M/l/ctl",
+			       limits[i]));
+		cr_expect_neq(done.status, 0, "%s", limits[i]);
+		config = as_ok("ann", "cat $M/l/log");
+		cr_expect(has(config, text("start failed: %.*s: ", (int)strcspn(limits[i], " "),
+					   limits[i])),
+			  "%s: %s", limits[i], config);
+		as_ok("ann", "rmdir $M/l");
+	}
 	done = as("ann", "mkdir $M/a; echo 'memory 32M' > $M/a/config && echo start > $M/a/ctl");
 	cr_assert_neq(done.status, 0);
-	cr_assert(has(as_ok("ann", "cat $M/a/log"), "memory"), "%s", as_ok("ann", "cat $M/a/log"));
 	as_ok("ann", "echo 'memory none' > $M/a/config; echo 'command exit 5' > $M/a/config;"
 		     "echo start > $M/a/ctl; test $(cat $M/a/exit) = 5");
 	/* its programs have the user's id, and see nothing of the user's */

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is written where for a limit, in a directory that looks like a hierarchy: of the two kinds
+ * of them a machine has but one that works.
+ */
+#include "cgroup_backend.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "units.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static char base[64];
+static struct cgroups cgroups;
+
+static const char *in(const char *path)
+{
+	static char paths[4][512];
+	static unsigned next;
+	char *whole = paths[next++ % 4];
+
+	snprintf(whole, sizeof(*paths), "%s/%s", base, path);
+	return whole;
+}
+
+static void put_file(const char *path, const char *data)
+{
+	FILE *file = fopen(in(path), "we");
+
+	cr_assert(file && fputs(data, file) >= 0 && fclose(file) == 0, "%s", path);
+}
+
+/* Each write is a line, for what the kernel has as one value is the whole file here. */
+static const char *content(const char *path)
+{
+	static char text[256];
+	FILE *file = fopen(in(path), "re");
+
+	text[file ? fread(text, 1, sizeof(text) - 1, file) : 0] = '\0';
+	if (file)
+		fclose(file);
+	return text;
+}
+
+static void prepare(void)
+{
+	snprintf(base, sizeof(base), "/tmp/mimobox-cgroup.XXXXXX");
+	cr_assert(mkdtemp(base) != NULL);
+	cgroups = (struct cgroups){ .owner = getpid() };
+	snprintf(cgroups.name, sizeof(cgroups.name), "mimobox-test");
+	for (int i = 0; i < CGROUP_BASES; i++)
+		cgroups.bases[i] = (struct cgroup_base){ .fd = -1, .parent = -1 };
+}
+
+static void finish(void)
+{
+	char command[128];
+
+	for (int i = 0; i < CGROUP_BASES; i++)
+		if (cgroups.bases[i].fd >= 0) {
+			close(cgroups.bases[i].fd);
+			close(cgroups.bases[i].parent);
+		}
+	snprintf(command, sizeof(command), "rm -rf %s", base);
+	cr_assert_eq(system(command), 0);
+}
+
+TestSuite(cgroup, .init = prepare, .fini = finish, .timeout = 30);
+
+static void make_v2(void)
+{
+	struct cgroup_hierarchy found = { .controllers = "" };
+
+	snprintf(found.mount, sizeof(found.mount), "%s", base);
+	snprintf(found.own, sizeof(found.own), "%s", base);
+	put_file("cgroup.subtree_control", "");
+	cr_assert_eq(mkdir(in("mimobox-test"), 0755), 0);
+	put_file("mimobox-test/cgroup.subtree_control", "");
+	cr_assert(cgroup_v2_detect(&cgroups, &found, 1));
+	cr_assert_eq(cgroups_can(&cgroups), CGROUP_MEMORY | CGROUP_PROCESSES | CGROUP_CPU);
+}
+
+static void make_v1(void)
+{
+	static const char *const controllers[] = { "memory", "pids", "cpu,cpuacct" };
+	struct cgroup_hierarchy found[COUNT(controllers)];
+
+	for (size_t i = 0; i < COUNT(controllers); i++) {
+		snprintf(found[i].controllers, sizeof(found[i].controllers), "%s", controllers[i]);
+		snprintf(found[i].mount, sizeof(found[i].mount), "%s", in(controllers[i]));
+		snprintf(found[i].own, sizeof(found[i].own), "%s", in(controllers[i]));
+		cr_assert_eq(mkdir(in(controllers[i]), 0755), 0);
+	}
+	cr_assert(cgroup_v1_detect(&cgroups, found, COUNT(controllers)));
+	cr_assert_eq(cgroups_can(&cgroups), CGROUP_MEMORY | CGROUP_PROCESSES | CGROUP_CPU);
+}
+
+struct written {
+	const char *path, *narrow, *none;
+};
+
+static const struct written v2[] = {
+	{ "mimobox-test/7/memory.max", "67108864", "max" },
+	{ "mimobox-test/7/memory.swap.max", "0", "max" },
+	{ "mimobox-test/7/pids.max", "50", "max" },
+	{ "mimobox-test/7/cpu.max", "30000 100000", "max" },
+};
+static const struct written v1[] = {
+	{ "memory/mimobox-test/7/memory.limit_in_bytes", "67108864", "-1" },
+	{ "memory/mimobox-test/7/memory.memsw.limit_in_bytes", "67108864", "-1" },
+	{ "pids/mimobox-test/7/pids.max", "50", "max" },
+	{ "cpu,cpuacct/mimobox-test/7/cpu.cfs_quota_us", "30000", "-1" },
+};
+
+static const struct cgroup_limits narrow = { 64 << 20, 50, 300 };
+
+static void put_files(const struct written *files, size_t count)
+{
+	cr_assert_eq(cgroup_create(&cgroups, 7), 0);
+	for (size_t i = 0; i < count; i++)
+		put_file(files[i].path, "");
+}
+
+static void expect_written(const struct written *files, size_t count)
+{
+	const char *what = "";
+
+	put_files(files, count);
+	cr_assert_eq(cgroup_limit(&cgroups, 7, &cgroup_unlimited, &narrow, &what), 0, "%s", what);
+	for (size_t i = 0; i < count; i++)
+		cr_expect_str_eq(content(files[i].path), files[i].narrow, "%s: '%s'", files[i].path,
+				 content(files[i].path));
+	for (size_t i = 0; i < count; i++)
+		put_file(files[i].path, "");
+	cr_assert_eq(cgroup_limit(&cgroups, 7, &narrow, &cgroup_unlimited, &what), 0, "%s", what);
+	for (size_t i = 0; i < count; i++)
+		cr_expect_str_eq(content(files[i].path), files[i].none, "%s: '%s'", files[i].path,
+				 content(files[i].path));
+}
+
+/* A limit whose file is not there is refused, but that of a swap that nobody counts. */
+static void expect_refused(const struct written *files, size_t count)
+{
+	put_files(files, count);
+	for (size_t i = 0; i < count; i++) {
+		const char *what = "";
+		bool swap = strstr(files[i].path, "swap") || strstr(files[i].path, "memsw");
+		int error;
+
+		cr_assert_eq(unlink(in(files[i].path)), 0);
+		error = cgroup_limit(&cgroups, 7, &cgroup_unlimited, &narrow, &what);
+		put_file(files[i].path, "");
+		cr_expect_eq(error, swap ? 0 : -ENOENT, "without %s: %d", files[i].path, error);
+		if (error < 0)
+			cr_expect(strstr(files[i].path, what) != NULL, "%s: %s", files[i].path,
+				  what);
+	}
+}
+
+Test(cgroup, limits_of_v2)
+{
+	make_v2();
+	expect_written(v2, COUNT(v2));
+}
+
+Test(cgroup, limits_of_v1)
+{
+	make_v1();
+	expect_written(v1, COUNT(v1));
+}
+
+Test(cgroup, a_limit_of_v2_that_is_not_there)
+{
+	make_v2();
+	expect_refused(v2, COUNT(v2));
+}
+
+Test(cgroup, a_limit_of_v1_that_is_not_there)
+{
+	make_v1();
+	expect_refused(v1, COUNT(v1));
+}

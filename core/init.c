@@ -98,7 +98,8 @@ static void calm_down(void)
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL); /* those that libraries had ignored, too */
 	umask(022);                      /* the daemon's own is no business of the command's */
-	setsid();                        /* nor are we of the spawner's process group */
+	if (setsid() < 0)                /* nor are we of the spawner's process group */
+		_exit(1);
 	init_title("mimobox-init");
 }
 

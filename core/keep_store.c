@@ -5,6 +5,8 @@
  */
 #include "keep_arena.h"
 
+#include "message.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS = 8, FIRST_CHAINS = 256 };
+enum { DESCRIPTORS = MESSAGE_SENT_MAX, FIRST_CHAINS = 256 };
 enum { STORE = KEEP_READY + 1, RELEASE };
 
 struct message {
@@ -121,23 +123,12 @@ void keep_store_finish(struct keep *keep)
 static int send_message(struct keep *keep, const struct message *message, const int *descriptors,
 			unsigned count)
 {
-	union attachments attachments;
-	struct iovec part = { (void *)message, sizeof(*message) };
-	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	if (count) {
-		memset(&attachments, 0, sizeof(attachments));
-		header.msg_control = attachments.room;
-		header.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		struct cmsghdr *attached = CMSG_FIRSTHDR(&header);
-		attached->cmsg_level = SOL_SOCKET;
-		attached->cmsg_type = SCM_RIGHTS;
-		attached->cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(attached), descriptors, count * sizeof(int));
-	}
-	while (sendmsg(keep->socket, &header, MSG_NOSIGNAL) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
+	int error;
+	do
+		error = message_send(keep->socket, message, sizeof(*message), descriptors, count,
+				     0);
+	while (error == -EINTR);
+	return error;
 }
 
 int keep_store(struct keep *keep, uint64_t id, const uint32_t *parts, const int *descriptors,

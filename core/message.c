@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+/* What is received; what is sent may be more. */
 union attachments {
 	struct cmsghdr header;
 	char room[CMSG_SPACE(MESSAGE_DESCRIPTORS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
@@ -15,10 +16,13 @@ union attachments {
 int message_send(int socket, const void *data, size_t size, const int *descriptors, unsigned count,
 		 int flags)
 {
-	union attachments attachments;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(MESSAGE_SENT_MAX * sizeof(int))];
+	} attachments;
 	struct iovec part = { (void *)data, size };
 	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	assert(count <= MESSAGE_DESCRIPTORS);
+	assert(count <= MESSAGE_SENT_MAX);
 	if (count) {
 		memset(&attachments, 0, sizeof(attachments));
 		header.msg_control = attachments.room;

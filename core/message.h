@@ -9,9 +9,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { MESSAGE_DESCRIPTORS = 3 };
+enum { MESSAGE_DESCRIPTORS = 3, MESSAGE_SENT_MAX = 8 };
 
-/* `flags` as for sendmsg(2). 0 or -errno. The descriptors stay the caller's. */
+/* Up to MESSAGE_SENT_MAX descriptors. `flags` as for sendmsg(2). 0 or -errno. The descriptors stay
+ * the caller's. */
 int message_send(int socket, const void *data, size_t size, const int *descriptors, unsigned count,
 		 int flags);
 

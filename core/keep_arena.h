@@ -73,7 +73,7 @@ struct keep {
 
 	uint64_t blocks_start, blocks_end;
 	struct keep_places free[KEEP_CLASSES];
-	size_t idle; /* bytes of those that hold memory */
+	size_t idle;              /* bytes of those that hold memory */
 	struct keep_range *freed; /* since the last commit */
 	size_t freed_count, freed_room;
 	struct keep_range *claimed; /* until keep_settle() */

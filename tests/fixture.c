@@ -306,7 +306,7 @@ pid_t fixture_server(void)
 {
 	pid_t pid = fixture_child(fixture.daemon, "mimoboxfs");
 
-	/* It leads a process group; the keeper's own at its end, which looks for leaks, does not. */
+	/* It leads a process group; what the keeper has at its end to look for leaks does not. */
 	return pid && getpgid(pid) == pid ? pid : 0;
 }
 

@@ -245,7 +245,7 @@ static unsigned ticks(void)
 
 static bool has_ticked(const void *since)
 {
-	return ticks() >= *(const unsigned *)since + 20;
+	return ticks() >= *(const unsigned *)since + 5;
 }
 
 static bool is_at_rest(const void *data)

@@ -28,7 +28,7 @@
 enum { BITS = 8, ROOT_FIRST_FILE = 2, QUESTION_BITS = 24 };
 #define QUESTION (UINT64_C(1) << 63)
 #define FOR_GOOD 1e9 /* seconds */
-/* From a look-up to the opening that it was for: for less the kernel asks again, and for a time. */
+/* Long enough from a look-up to the opening that it is for, which would ask for them once more. */
 #define FOR_NOW 5e-3
 
 const struct file *node_files(const struct node *directory)

@@ -443,6 +443,19 @@ static void take_without_landlock(const struct fault_site *site)
 	fixture_daemon_ended(SIGTERM);
 }
 
+/* A daemon in which calls fail as the plan says, and what it says of its start. */
+static struct run run_faulty(void)
+{
+	struct run started;
+
+	setenv("LD_PRELOAD", getenv("FAULT"), 1);
+	started = run((const char *const[]){ mimoboxfs(), "--pool", "0", "--spool", fixture.spool,
+					     "--workspaces", fixture.workspaces, fixture.mount,
+					     NULL });
+	unsetenv("LD_PRELOAD");
+	return started;
+}
+
 /* A machine that says it has no Landlock: whoever has not asked for that by name is refused. */
 static void start_without_landlock(const struct fault_site *site)
 {
@@ -451,11 +464,7 @@ static void start_without_landlock(const struct fault_site *site)
 	unsigned refused = 0;
 
 	arm(site, true);
-	setenv("LD_PRELOAD", getenv("FAULT"), 1);
-	started = run((const char *const[]){ mimoboxfs(), "--pool", "0", "--spool", fixture.spool,
-					     "--workspaces", fixture.workspaces, fixture.mount,
-					     NULL });
-	unsetenv("LD_PRELOAD");
+	started = run_faulty();
 	if (started.status) {
 		cr_expect(has(started.err, "landlock"), "%s", started.err);
 		disarm();
@@ -564,11 +573,7 @@ static void serve_with(const struct fault_site *site, const char *expected)
 	struct run started;
 
 	arm(site, false);
-	setenv("LD_PRELOAD", getenv("FAULT"), 1);
-	started = run((const char *const[]){ mimoboxfs(), "--pool", "0", "--spool", fixture.spool,
-					     "--workspaces", fixture.workspaces, fixture.mount,
-					     NULL });
-	unsetenv("LD_PRELOAD");
+	started = run_faulty();
 	if (started.status) {
 		cr_expect(has(started.err, "mimoboxfs: ") && !fixture_mounted(), "%s", started.err);
 		disarm();

@@ -114,6 +114,7 @@ struct keep_request {
 	uint32_t starting; /* it waits for a start */
 	uint32_t says;     /* a word to a sandbox, which may have heard it */
 	uint32_t final;    /* the result is the answer */
+	uint32_t opened;   /* and the number of what was opened */
 };
 /* From here on: `before` of its bytes had taken effect, and with what is done now `after`. */
 void keep_request_begin(struct keep *keep, uint64_t unique, size_t before, size_t after);

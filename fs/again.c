@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "again.h"
 
+#include "files.h"
 #include "handle.h"
 #include "kept.h"
 #include "server.h"
@@ -127,8 +128,48 @@ static int notify(struct server *server, int code, const void *data, size_t size
 	return done < 0 ? -errno : 0;
 }
 
+/* As libfuse would; 0 or -errno. */
+static int write_opened(const struct server *server, uint64_t unique, const struct handle *handle)
+{
+	struct fuse_open_out opened = { .fh = handle->id,
+					.open_flags = FOPEN_DIRECT_IO |
+						      (handle->file->take ? 0 : FOPEN_NOFLUSH) };
+	struct fuse_out_header header = { .len = sizeof(header) + sizeof(opened),
+					  .unique = unique };
+	struct iovec parts[] = { { &header, sizeof(header) }, { &opened, sizeof(opened) } };
+	return writev(fuse_session_fd(server->fuse), parts, 2) < 0 ? -errno : 0;
+}
+
+/*
+ * Answers to openings that may not have been heard. They do not wait to be asked for again: a
+ * client that is killed between asking and being asked about is forgotten by the kernel, and what
+ * was opened for it would never be released.
+ */
+static void answer_opened(struct server *server)
+{
+	struct keep_record *records;
+	size_t count;
+	if (keep_list(server->keep, KEEP_REQUEST, &records, &count) < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct keep_request *request = records[i].data;
+		struct handle *handle = request->opened
+						? handle_find(server, (uint64_t)request->result)
+						: NULL;
+		if (!handle)
+			continue;
+		int error = write_opened(server, records[i].id, handle);
+		if (error == -ENOENT) /* where it was asked again already, its number is another */
+			error = write_opened(server, records[i].id | RESENT, handle);
+		if (error == 0)
+			kept_answered(server, records[i].id);
+	}
+	free(records);
+}
+
 int again_ask(struct server *server)
 {
+	answer_opened(server);
 	/* What happened meanwhile, nobody was told of. */
 	for (struct link *link = server->handles.next; link != &server->handles;
 	     link = link->next) {

@@ -185,13 +185,24 @@ void kept_commit(struct server *server)
 		mimobox_commit(server->box);
 }
 
-void kept_answer(struct server *server, uint64_t unique, ssize_t result)
+static void put_answer(struct server *server, uint64_t unique, const struct keep_request *request)
 {
-	const struct keep_request request = { .result = result, .final = 1 };
 	if (unique)
-		keep_put(server->keep, KEEP_REQUEST, unique, 0, &request, sizeof(request));
+		keep_put(server->keep, KEEP_REQUEST, unique, 0, request, sizeof(*request));
 	keep_request_end(server->keep);
 	kept_commit(server);
+}
+
+void kept_answer(struct server *server, uint64_t unique, ssize_t result)
+{
+	put_answer(server, unique, &(struct keep_request){ .result = result, .final = 1 });
+}
+
+void kept_opened(struct server *server, uint64_t unique, const struct handle *handle)
+{
+	put_answer(
+		server, unique,
+		&(struct keep_request){ .result = (int64_t)handle->id, .final = 1, .opened = 1 });
 }
 
 void kept_answered(struct server *server, uint64_t unique)

@@ -45,6 +45,8 @@ void kept_no_handle(const struct handle *handle);
  * from here on. 0 for `unique`: nobody asks again.
  */
 void kept_answer(struct server *server, uint64_t unique, ssize_t result);
+/* The same of an answer that gives the kernel a file, which it will have to release. */
+void kept_opened(struct server *server, uint64_t unique, const struct handle *handle);
 /* After it: it was heard. */
 void kept_answered(struct server *server, uint64_t unique);
 /* Nothing is answered. */

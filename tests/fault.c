@@ -158,7 +158,8 @@ static void record(const struct fault_site *site)
 
 static void die(void)
 {
-	raise(SIGKILL);
+	dying = false;
+	raise(plan->death == FAULT_STOPS_AFTER ? SIGSTOP : SIGKILL);
 }
 
 static void reach(void)

@@ -28,7 +28,7 @@ enum fault_role {
 };
 
 /* What becomes of the server at the first call from a site. */
-enum fault_death { FAULT_LIVES, FAULT_DIES_BEFORE, FAULT_DIES_AFTER };
+enum fault_death { FAULT_LIVES, FAULT_DIES_BEFORE, FAULT_DIES_AFTER, FAULT_STOPS_AFTER };
 
 struct fault_site {
 	_Atomic uint64_t key; /* 0: free */

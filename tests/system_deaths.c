@@ -450,3 +450,78 @@ Test(deaths, bytes_on_their_way_are_nobody_elses)
 	cr_assert_eq(rmdir(at("b")), 0);
 	fixture_daemon_ended(SIGTERM);
 }
+
+/* A server that goes on has the kernel ask again before it answers anything. */
+static bool has_asked(const void *unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < FAULT_SITES_MAX; i++)
+		if (is_one(&plan->sites[i]) && strcmp(plan->sites[i].call, "writev") == 0)
+			return true;
+	return false;
+}
+
+static bool is_stopped_anew(const void *before)
+{
+	pid_t pid = fixture_server();
+
+	return pid && pid != *(const pid_t *)before && process_stopped(&pid);
+}
+
+static bool has_no_reader(const void *unused)
+{
+	(void)unused;
+	return strcmp(get_value("a/status", "readers"), "0") == 0;
+}
+
+/*
+ * The server dies with the answer to an opening on its lips, and the client before it is asked
+ * about by the next: the kernel has forgotten it, and will not release anything.
+ */
+Test(deaths, what_was_opened_for_nobody_is_closed)
+{
+	struct fault_site *known = keep(calloc(PLACES_MAX, sizeof(*known)));
+	struct fault_site *sites = keep(calloc(PLACES_MAX, sizeof(*sites)));
+	struct fault_site answers, asks;
+	struct stat status;
+	pid_t server, client;
+	unsigned count;
+	int fd;
+
+	start();
+	session_start("a", "command echo ready; exec sleep 1000\n");
+	get("a/wait/match@0:ready", NULL);
+	plan->record = true;
+	fd = open(at("a/output"), O_PATH | O_CLOEXEC);
+	cr_assert(fd >= 0 && fstat(fd, &status) == 0);
+	close(fd);
+	count = take_places(known);
+	fd = open(at("a/output"), O_RDONLY | O_CLOEXEC);
+	answers = *find_call(sites, leave_out(sites, take_places(sites), known, count), "writev");
+	plan->record = false;
+	cr_assert(fd >= 0);
+	close(fd);
+	cr_assert(await(has_no_reader, NULL, 20000));
+	memset(plan->sites, 0, sizeof(plan->sites));
+	plan->record = true;
+	server = fixture_server();
+	kill(server, SIGKILL);
+	cr_assert(await(has_asked, NULL, 20000));
+	asks = *find_call(sites, take_places(sites), "writev");
+	plan->record = false;
+
+	server = fixture_server();
+	plan->death = FAULT_DIES_BEFORE;
+	cr_assert_eq(kill(fixture.daemon, SIGSTOP), 0);
+	set_target(&answers, &asks);
+	client = spawn((const char *const[]){ "cat", at("a/output"), NULL });
+	cr_assert(await(is_dead, &server, 20000));
+	plan->death = FAULT_STOPS_AFTER;
+	cr_assert_eq(kill(fixture.daemon, SIGCONT), 0);
+	cr_assert(await(is_stopped_anew, &server, 20000));
+	kill(client, SIGKILL);
+	cr_assert(ended(client, 20000, NULL));
+	kill(fixture_server(), SIGKILL);
+	cr_assert(await(has_no_reader, NULL, 20000), "%s", get("a/status", NULL));
+	fixture_daemon_ended(SIGTERM);
+}

@@ -502,8 +502,6 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 		error = init_ceiling(box, options->ceiling, why, why_size);
 	if (error == 0)
 		error = pool_create(box, options->pool, &box->pool);
-	if (error == 0 && keep_again(box->keep))
-		error = box_restore(box);
 	return error;
 }
 

@@ -172,8 +172,6 @@ void session_keep_sandbox(struct mimobox_session *session);
 void session_keep_nothing(struct mimobox_session *session);
 void box_keep_defaults(struct mimobox *box);
 void box_keep_removal(struct mimobox *box, uint64_t id, const char *path);
-/* Everything as it was, but that nothing goes on yet. 0 or -ENOMEM. */
-int box_restore(struct mimobox *box);
 
 /* session.c, for session_resume.c */
 int session_watch(struct mimobox_session *session);

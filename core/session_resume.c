@@ -255,7 +255,7 @@ static int restore_box(struct mimobox *box)
 	return text ? restore_config(box, &box->defaults, text, size) : 0;
 }
 
-int box_restore(struct mimobox *box)
+int mimobox_restore(struct mimobox *box)
 {
 	struct keep_record *records;
 	size_t count;

@@ -137,17 +137,25 @@ static int take_over(struct server *server, struct mount *mount, const struct op
 {
 	size_t size;
 	const char *path = keep_get(server->keep, KEEP_MOUNT, 0, 0, &size);
-	int fuse_fd = keep_take(server->keep, KEPT_MOUNT, KEPT_FUSE);
 	mount->path = path ? strndup(path, size) : NULL;
 	int error = mount->path ? unmounter_begin(&server->unmounter, mount->path) : -ENOMEM;
 	server->path = mount->path;
+	if (error == 0)
+		return make_box(server, mount, options);
+	report("cannot make the unmounter: %s", strerror(-error));
+	return 1;
+}
+
+/* What that one has kept it may have been made to keep: it is read with no more rights than it had.
+ */
+static int go_on(struct server *server)
+{
+	int fuse_fd = keep_take(server->keep, KEPT_MOUNT, KEPT_FUSE);
 	/* That one had come to its end, and let go of the mount: the rest of that is to be done. */
 	server->ended = fuse_fd < 0;
-	if (error == 0 && !server->ended)
-		error = again_adopt(server, fuse_fd);
-	int status = error == 0 ? make_box(server, mount, options) : 0;
-	if (status)
-		return status;
+	int error = server->ended ? 0 : again_adopt(server, fuse_fd);
+	if (error == 0)
+		error = mimobox_restore(server->box);
 	if (error == 0 && !server->ended)
 		error = kept_restore(server);
 	if (error == 0)
@@ -217,6 +225,8 @@ static int serve(const struct options *options, struct daemon *daemon, struct ke
 		error = confine();
 		status = error < 0;
 	}
+	if (status == 0 && keep_again(keep))
+		status = go_on(&server);
 	if (status && keep_again(keep))
 		kill(getpid(), SIGKILL); /* the next may have what is wanting */
 	if (status == 0 && !server.ended) {

@@ -107,9 +107,11 @@ int mimobox_create(const struct mimobox_options *options, struct mimobox **out, 
 int mimobox_probe(struct mimobox *box, char *why, size_t why_size);
 
 /*
- * With `keep`, where another process has left sessions: they are there from mimobox_create() on,
- * and go on with this. Until then the caller may take references to them, removed ones included.
+ * With `keep`, where another process has left sessions, before anything else is done: they are
+ * there, and go on with mimobox_resume(). Until then the caller may take references to them,
+ * removed ones included. 0 or -errno, after which the set is good for nothing.
  */
+int mimobox_restore(struct mimobox *box);
 void mimobox_resume(struct mimobox *box);
 /* With `keep`: all that has changed is kept from here on. Else it does nothing. */
 void mimobox_commit(struct mimobox *box);

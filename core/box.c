@@ -219,7 +219,8 @@ int mimobox_session_create(struct mimobox *box, const char *name, uid_t uid, gid
 		return -EEXIST;
 	if (box->max_sessions && box->count + box->lingering >= box->max_sessions)
 		return -EAGAIN;
-	struct mimobox_session *session = calloc(1, sizeof(*session));
+	error = keep_reserve(box->keep);
+	struct mimobox_session *session = error == 0 ? calloc(1, sizeof(*session)) : NULL;
 	if (!session)
 		return -ENOMEM;
 	if (config_copy(&session->config, &box->defaults) < 0) {
@@ -437,7 +438,7 @@ static int create_helpers(struct mimobox *box)
 	int error = forker_create(
 		(const struct helper_kind *const[]){ &box->spawner_kind, &box->sweeper_kind,
 						     &box->remover_kind, &box->ticker_kind },
-		HELPERS, box->keep != NULL, &box->forker);
+		HELPERS, box->keep, &box->forker);
 	for (unsigned i = 0; error == 0 && i < HELPERS; i++)
 		error = helper_create(box->loop, box->forker, i, helpers[i]);
 	box->attention.ticker = box->ticker;

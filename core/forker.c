@@ -2,6 +2,7 @@
 #include "forker.h"
 
 #include "confine.h"
+#include "keep.h"
 #include "message.h"
 
 #include <assert.h>
@@ -27,6 +28,7 @@ struct forker {
 	int pidfd;
 	int socket;    /* -1: it has gone */
 	unsigned owed; /* answers, with those that nobody waits for any more */
+	struct keep *keep;
 };
 
 /* As fork(2), of one thread: 0 in the child, 1 and *pidfd, or -errno. */
@@ -106,7 +108,7 @@ static void give_up(struct forker *forker)
 	forker->pidfd = -1;
 }
 
-int forker_create(const struct helper_kind *const kinds[], unsigned count, bool siblings,
+int forker_create(const struct helper_kind *const kinds[], unsigned count, struct keep *keep,
 		  struct forker **out)
 {
 	struct forker *forker = calloc(1, sizeof(*forker));
@@ -129,7 +131,8 @@ int forker_create(const struct helper_kind *const kinds[], unsigned count, bool 
 		keep_for(&forker->own, kinds[i]);
 	}
 	forker->pidfd = -1;
-	int error = make_process(siblings, &forker->pidfd);
+	forker->keep = keep;
+	int error = make_process(keep != NULL, &forker->pidfd);
 	if (error == 0)
 		helper_serve(&forker->own, ends[1]);
 	close(ends[1]);
@@ -181,7 +184,7 @@ static int take_answer(struct forker *forker, int *pidfd, int *socket)
 	return -EMFILE; /* there was no room for it here */
 }
 
-int forker_start(struct forker *forker, unsigned which, int *pidfd, int *socket)
+static int start(struct forker *forker, unsigned which, int *pidfd, int *socket)
 {
 	uint32_t message = which;
 	if (forker->socket < 0)
@@ -199,5 +202,13 @@ int forker_start(struct forker *forker, unsigned which, int *pidfd, int *socket)
 		}
 	if (error < 0)
 		*pidfd = *socket = -1;
+	return error;
+}
+
+int forker_start(struct forker *forker, unsigned which, int *pidfd, int *socket)
+{
+	int error = start(forker, which, pidfd, socket);
+	if (error == -ECHILD)
+		keep_begin_anew(forker->keep);
 	return error;
 }

@@ -9,17 +9,16 @@
 
 #include "helper.h"
 
-#include <stdbool.h>
-
 enum { FORKER_KINDS_MAX = 4 };
 
 struct forker;
+struct keep;
 
 /*
- * `kinds`, which are borrowed, are all that there will be. `siblings`: its parent, and that of all
- * who come out of it, is the calling process's own, with which they go. 0 or -errno.
+ * `kinds`, which are borrowed, are all that there will be. With `keep`, its parent, and that of all
+ * who come out of it, is the keeper, with which they go. 0 or -errno.
  */
-int forker_create(const struct helper_kind *const kinds[], unsigned count, bool siblings,
+int forker_create(const struct helper_kind *const kinds[], unsigned count, struct keep *keep,
 		  struct forker **out);
 void forker_destroy(struct forker *forker);
 
@@ -27,8 +26,8 @@ const struct helper_kind *forker_kind(const struct forker *forker, unsigned whic
 
 /*
  * Forks one of that kind: 0, and the caller has *pidfd, for forker_reap(), and *socket, its end of
- * the two, to close; or -errno: -ECHILD where somebody has killed the forker, after which there are
- * no more helpers, -ETIMEDOUT after a second, where it is stopped.
+ * the two, to close; or -errno: -ETIMEDOUT after a second, where it is stopped, -ECHILD where
+ * somebody has killed it: there are no more helpers, unless a keeper has the process begin anew.
  */
 int forker_start(struct forker *forker, unsigned which, int *pidfd, int *socket);
 /* Kills it, waits until it has gone, two seconds at most, and closes `pidfd`. -1 is fine. */

@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { FIRST_SLOTS = 1024, SLACK = 2 << 20, REMOVE_FROM = 4 << 20 };
+enum { FIRST_SLOTS = 1024, SLOTS_OF_ONE = 64, SLACK = 2 << 20, REMOVE_FROM = 4 << 20 };
 
 struct record {
 	uint32_t kind, part;
@@ -76,11 +76,25 @@ static int make_slots(struct keep *keep, size_t count)
 	return 0;
 }
 
+/* Half of them are free at the least; where memory is short, so many more may be in use. */
+static bool has_slots(struct keep *keep, size_t more)
+{
+	size_t used = keep->slots_used + more;
+	return 2 * used <= keep->slot_count ||
+	       make_slots(keep, keep->slot_count * (4 * keep->live > keep->slot_count ? 2 : 1)) ==
+		       0 ||
+	       used < keep->slot_count / 4 * 3;
+}
+
+int keep_reserve(struct keep *keep)
+{
+	return !keep || has_slots(keep, SLOTS_OF_ONE) ? 0 : -ENOMEM;
+}
+
 static void note(struct keep *keep, uint64_t offset)
 {
 	const struct record *record = record_at(keep, offset);
-	if (2 * (keep->slots_used + 1) > keep->slot_count &&
-	    make_slots(keep, keep->slot_count * (4 * keep->live > keep->slot_count ? 2 : 1)) < 0)
+	if (!has_slots(keep, 1) && keep->slots_used + 1 >= keep->slot_count)
 		abort(); /* with a keeper, that is no more than to begin anew */
 	struct keep_slot *slot = find(keep, record->kind, record->id, record->part);
 	if (slot->kind == 0) {

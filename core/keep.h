@@ -77,6 +77,8 @@ void keep_put(struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part
 	      size_t size);
 void keep_drop(struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part);
 void keep_commit(struct keep *keep);
+/* Before something new is made: whether there is memory for its records. 0 or -ENOMEM. */
+int keep_reserve(struct keep *keep);
 /* NULL: there is none. */
 const void *keep_get(const struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part,
 		     size_t *size);
@@ -164,6 +166,8 @@ const char *keep_made(const struct keep *keep);
  */
 enum keep_message { KEEP_ARMED = 1, KEEP_READY };
 int keep_tell(struct keep *keep, enum keep_message message);
+/* Ends the process, for another to go on with what is committed; returns where none would. */
+void keep_begin_anew(const struct keep *keep);
 
 /*
  * In the keeper: takes what is to be stored or released off the socket, up to the next of these

@@ -62,6 +62,7 @@ struct keep {
 	pid_t owner;
 	int socket;
 	bool again;
+	bool armed; /* there will be another */
 	struct keep_now request;
 
 	char *regions[2];

@@ -8,6 +8,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -179,7 +180,15 @@ void keep_releases_commit(struct keep *keep)
 
 int keep_tell(struct keep *keep, enum keep_message kind)
 {
-	return send_message(keep, &(struct message){ .kind = kind }, NULL, 0);
+	int error = send_message(keep, &(struct message){ .kind = kind }, NULL, 0);
+	keep->armed |= error == 0 && kind == KEEP_ARMED;
+	return error;
+}
+
+void keep_begin_anew(const struct keep *keep)
+{
+	if (keep && keep->armed)
+		raise(SIGKILL);
 }
 
 static void take_message(struct keep *keep, const struct message *message, struct msghdr *header)

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <keep.h>
 #include <stdlib.h>
 
 enum { WAKE_TRIES = 3 };
@@ -70,6 +71,8 @@ int handle_open(struct server *server, const struct node *node, uid_t opener, in
 	const struct file *file = node->file;
 	struct handle *handle;
 	int error = check_access(file, flags);
+	if (error == 0)
+		error = keep_reserve(server->keep);
 	if (error == 0)
 		error = handle_make(server, node->dir, file, opener, ++server->last_handle,
 				    &handle);

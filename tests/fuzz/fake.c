@@ -73,10 +73,10 @@ static void ask(struct helper *helper, helper_fn fn, void *data, int result, int
 	CHECK(loop_timer_arm(&helper->timer, ns) == 0);
 }
 
-int forker_create(const struct helper_kind *const of[], unsigned count, bool siblings,
+int forker_create(const struct helper_kind *const of[], unsigned count, struct keep *keep,
 		  struct forker **out)
 {
-	(void)siblings;
+	(void)keep;
 	memcpy(kinds, of, count * sizeof(*kinds));
 	*out = NULL;
 	return 0;

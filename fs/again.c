@@ -153,9 +153,8 @@ static void answer_opened(struct server *server)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		const struct keep_request *request = records[i].data;
-		struct handle *handle = request->opened
-						? handle_find(server, (uint64_t)request->result)
-						: NULL;
+		struct handle *handle =
+			request->opened ? handle_find(server, (uint64_t)request->result) : NULL;
 		if (!handle)
 			continue;
 		int error = write_opened(server, records[i].id, handle);

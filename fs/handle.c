@@ -69,7 +69,7 @@ int handle_open(struct server *server, const struct node *node, uid_t opener, in
 		struct handle **out)
 {
 	const struct file *file = node->file;
-	struct handle *handle;
+	struct handle *handle = NULL;
 	int error = check_access(file, flags);
 	if (error == 0)
 		error = keep_reserve(server->keep);

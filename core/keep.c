@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { FIRST_SLOTS = 1024, SLOTS_OF_ONE = 64, SLACK = 2 << 20, REMOVE_FROM = 4 << 20 };
+enum { FIRST_SLOTS = 1024, SLOTS_OF_ONE = 64, SLACK = 256 << 10, REMOVE_FROM = 512 << 10 };
 
 struct record {
 	uint32_t kind, part;

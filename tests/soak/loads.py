@@ -269,7 +269,12 @@ def one_of(soak, number):
 
 
 class Shell:
-    """One that lives as long as the soak does, and is typed at."""
+    """
+    One that lives as long as the soak does, and is typed at. When each of the bytes that are kept
+    came is known of it, so it has reached all that it holds when so many have come.
+    """
+
+    TYPED = 64
 
     def __init__(self, soak, number):
         self.soak, self.number = soak, number
@@ -286,13 +291,15 @@ class Shell:
             same(read(out, 0, 'a shell'), b'!', 'the first byte')
             at = 1
             while not self.soak.over.wait(self.rng.random() * 0.4):
-                byte = bytes([self.rng.randrange(256)])
+                typed = self.rng.randbytes(self.TYPED)
                 begun = time.perf_counter()
-                os.write(to, byte)
+                os.write(to, typed)
                 got = read(out, at, 'echo')
                 self.soak.echoes.append(time.perf_counter() - begun)
-                same(got, byte, 'echo')
-                at += 1
+                while len(got) < len(typed):
+                    got += read(out, at + len(got), 'echo')
+                same(got, typed, 'echo')
+                at += len(typed)
             os.close(out)
             os.close(to)
 

@@ -105,7 +105,8 @@ static const struct valued valued[] = {
 	  set_workspaces },
 	{ "max-sessions", "N", "how many sessions there may be at a time", set_max_sessions },
 	{ "pool", "N", "how many sandboxes are built ahead, up to 1000 (4)", set_pool },
-	{ "keeper", "yes|no", "whether sessions outlive a server that is killed (no)", set_keeper },
+	{ "keeper", "yes|no", "whether sessions outlive a server that is killed (yes)",
+	  set_keeper },
 };
 enum { VALUED = sizeof(valued) / sizeof(valued[0]) };
 
@@ -245,7 +246,7 @@ static void report_wrong(int result, char **argv)
 
 enum options_result options_parse(struct options *options, int argc, char **argv)
 {
-	*options = (struct options){ .pool = POOL_DEFAULT };
+	*options = (struct options){ .pool = POOL_DEFAULT, .keeper = true };
 	struct option longs[VALUED + 4];
 	fill_long_options(longs);
 	opterr = 0;

@@ -550,7 +550,7 @@ static bool find_memory(void)
 
 static void *count(void *memory, int64_t more)
 {
-	if (plan && role == FAULT_DAEMON && !inside && memory)
+	if (plan && (role == FAULT_DAEMON || role == FAULT_SERVER) && !inside && memory)
 		plan->live += more;
 	return memory;
 }

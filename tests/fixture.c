@@ -226,6 +226,9 @@ void fixture_adopt(void)
 			fixture.daemon = pids[i];
 		}
 	cr_assert_neq(fixture.daemon, 0, "no daemon in the background");
+	fixture.server = fixture_server();
+	if (!fixture.server) /* without a keeper */
+		fixture.server = fixture.daemon;
 	guardian_tell(fixture.daemon);
 }
 
@@ -312,7 +315,7 @@ pid_t fixture_server(void)
 
 unsigned fixture_descriptors(void)
 {
-	DIR *dir = opendir(text("/proc/%d/fd", fixture.daemon));
+	DIR *dir = opendir(text("/proc/%d/fd", fixture.server));
 	unsigned count = 0;
 
 	cr_assert(dir != NULL);

@@ -26,6 +26,7 @@ struct fixture {
 	char workspaces[80];
 	bool crashed; /* a test killed the daemon: what its sessions had in workspaces stays */
 	pid_t daemon; /* 0: none */
+	pid_t server; /* the first one that serves: the keeper's child, or the daemon itself */
 	pid_t guardian;
 	int guardian_pipe;
 };

@@ -176,13 +176,13 @@ Test(bytes, by_four_at_once_in_fits)
 
 static unsigned long resident(void)
 {
-	return strtoul(process_fact(fixture.daemon, "VmRSS"), NULL, 10) * 1024;
+	return strtoul(process_fact(fixture.server, "VmRSS"), NULL, 10) * 1024;
 }
 
 /* What the daemon's unlinked files take of the disk. */
 static unsigned long spooled(void)
 {
-	char *name = text("/proc/%d/fd", fixture.daemon);
+	char *name = text("/proc/%d/fd", fixture.server);
 	DIR *dir = opendir(name);
 	unsigned long all = 0;
 	struct dirent *entry;

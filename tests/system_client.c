@@ -402,7 +402,7 @@ Test(client, daemon_dies)
 	pid_t pid = start("sleep 60"), daemon = fixture.daemon;
 	int status;
 
-	kill(fixture_child(daemon, "mimobox-unmounter"), SIGKILL);
+	kill(fixture_child(fixture.server, "mimobox-unmounter"), SIGKILL);
 	fixture.daemon = 0;
 	fixture.crashed = true;
 	kill(daemon, SIGKILL);

@@ -396,7 +396,7 @@ Test(closed, limits_of_one_made_ahead)
 	for (unsigned i = 0; i < FAULT_SITES_MAX; i++) {
 		const struct fault_site *site = &plan->sites[i];
 
-		if (site->key && site->role == FAULT_DAEMON &&
+		if (site->key && site->role == FAULT_SERVER &&
 		    (!strcmp(site->call, "write") || !strcmp(site->call, "openat64")) &&
 		    site_within(site, "cgroup_limit"))
 			sites[count++] = *site;
@@ -509,7 +509,7 @@ Test(closed, without_landlock)
 	cr_expect_eq(status, 7);
 	fixture_daemon_ended(SIGTERM);
 	for (unsigned i = 0; i < FAULT_SITES_MAX; i++)
-		if (plan->sites[i].key && plan->sites[i].role == FAULT_DAEMON &&
+		if (plan->sites[i].key && plan->sites[i].role == FAULT_SERVER &&
 		    !strcmp(plan->sites[i].call, "landlock_create_ruleset"))
 			sites[count++] = plan->sites[i];
 	cr_expect_geq(count, 2);
@@ -532,10 +532,10 @@ static const char *const processes[] = { "mimoboxfs",       "mimobox-forker",  "
 /* Of each what the kernel tells of its privileges, one a line. */
 static char *privileges(void)
 {
-	return sh(text("for p in %d $(pgrep -P %d); do { cat /proc/$p/comm; grep -E "
+	return sh(text("for p in %d $(pgrep -P %d,%d); do { cat /proc/$p/comm; grep -E "
 		       "'^(Cap...|NoNewPrivs|Seccomp):' /proc/$p/status; } 2>/dev/null | "
 		       "tr -d '\\t' | tr '\\n' ' '; echo; done | grep mimobox | sort -u",
-		       fixture.daemon, fixture.daemon));
+		       fixture.server, fixture.daemon, fixture.server));
 }
 
 static bool all_are_expected(const void *expected)
@@ -607,4 +607,69 @@ Test(closed, the_daemons_own)
 	fixture_daemon_ended(SIGTERM);
 	for (unsigned i = 0; i < count; i++)
 		serve_with(&sites[i], expected);
+}
+
+/* What it has of each, of `names`. */
+static bool has_privileges(pid_t pid, const char *const names[][2])
+{
+	for (size_t i = 0; names[i][0]; i++)
+		if (strcmp(process_fact(pid, names[i][0]), names[i][1]) != 0)
+			return false;
+	return true;
+}
+
+static bool is_stopped_anew(const void *before)
+{
+	pid_t pid = fixture_server();
+
+	return pid && pid != *(const pid_t *)before && process_stopped(&pid);
+}
+
+static const struct fault_site *find_within(const char *call, const char *function)
+{
+	for (unsigned i = 0; i < FAULT_SITES_MAX; i++)
+		if (plan->sites[i].key && plan->sites[i].role == FAULT_SERVER &&
+		    strcmp(plan->sites[i].call, call) == 0 &&
+		    site_within(&plan->sites[i], function))
+			return &plan->sites[i];
+	return NULL;
+}
+
+static bool has_resumed(const void *call)
+{
+	return find_within(call, "mimobox_resume") != NULL;
+}
+
+/* A server that was broken into may have written it. */
+Test(closed, what_is_kept_is_read_without_privileges)
+{
+	static const char *const privileges_of_it[][2] = { { "CapEff", "0000000000000001" },
+							   { "CapPrm", "0000000000000001" },
+							   { "NoNewPrivs", "1" },
+							   { "Seccomp", "2" },
+							   { NULL, NULL } };
+	const char *call = "epoll_ctl";
+	pid_t server;
+
+	start_daemon("0");
+	session_start("a", "command read x; exit 7\n");
+	plan->record = true;
+	server = fixture_server();
+	cr_assert_eq(kill(server, SIGKILL), 0);
+	cr_assert(await(has_resumed, call, 20000));
+	plan->record = false;
+	plan->death = FAULT_STOPS_AFTER;
+	arm(find_within(call, "mimobox_resume"), false);
+	server = fixture_server();
+	cr_assert_eq(kill(server, SIGKILL), 0);
+	cr_assert(await(is_stopped_anew, &server, 20000));
+	server = fixture_server();
+	cr_expect(has_privileges(server, privileges_of_it), "%s",
+		  sh(text("cat /proc/%d/status", server)));
+	disarm();
+	plan->death = FAULT_LIVES;
+	kill(server, SIGCONT);
+	put_all("a/input", "x\n");
+	cr_expect_eq(session_exit("a"), 7);
+	session_remove("a");
 }

@@ -49,10 +49,18 @@ static const struct expected helpers[HELPERS] = {
 	{ "mimobox-unmount", CAP(SYS_ADMIN), true, true },
 };
 
+/* That serves now. */
+static pid_t serving(void)
+{
+	pid_t pid = fixture_server();
+
+	return pid ? pid : fixture.daemon;
+}
+
 static struct run find(const char *name)
 {
-	return run((const char *const[]){ "pgrep", "-x", "-P", text("%d", fixture.daemon), name,
-					  NULL });
+	return run((const char *const[]){ "pgrep", "-x", "-P",
+					  text("%d,%d", fixture.daemon, serving()), name, NULL });
 }
 
 static bool is_there(const void *name)
@@ -110,7 +118,7 @@ static void check_threads(pid_t pid)
 
 static void check_all(bool root)
 {
-	check(&server, fixture.daemon, root);
+	check(&server, serving(), root);
 	for (unsigned i = 0; i < HELPERS; i++)
 		check(&helpers[i], child(helpers[i].name), root);
 }
@@ -128,23 +136,23 @@ Test(confined, by_root)
 	check_threads(child("mimobox-ticker"));
 }
 
-/* Nor has the server that goes on in the place of one that was killed. */
-Test(confined, under_a_keeper)
+Test(confined, without_a_keeper)
 {
-	pid_t before;
-
 	fixture_daemon_ended(SIGTERM);
-	fixture_daemon((const char *const[]){ "--keeper", "yes", NULL });
-	for (unsigned i = 0; i < 2; i++) {
-		cr_assert_str_eq(sh(work), "3\n");
-		check(&server, fixture_server(), true);
-		for (unsigned j = 0; j + 1 < HELPERS; j++)
-			check(&helpers[j], child(helpers[j].name), true);
-		before = fixture_server();
-		cr_assert_eq(kill(before, SIGKILL), 0);
-		cr_assert(await(process_gone, &before, 5000));
-		cr_assert(await(is_there, "mimoboxfs", 10000));
-	}
+	fixture_daemon((const char *const[]){ "--keeper", "no", NULL });
+	cr_assert_str_eq(sh(work), "3\n");
+	check_all(true);
+}
+
+/* The server that goes on in the place of one that was killed has no more. */
+Test(confined, by_the_next_server)
+{
+	pid_t before = fixture_server();
+
+	cr_assert_eq(kill(before, SIGKILL), 0);
+	cr_assert(await(process_gone, &before, 5000));
+	cr_assert_str_eq(sh(work), "3\n");
+	check_all(true);
 }
 
 static bool is_removed(const void *path)
@@ -182,18 +190,38 @@ Test(confined, the_next_is_as_the_one_before)
 	check_all(true);
 }
 
-/* The forker has gone: what is there goes on, and what cannot be had is refused. */
-Test(confined, without_the_forker)
+static void kill_those_who_make(void)
 {
 	pid_t forker = child("mimobox-forker"), spawner = child("mimobox-spawner");
-	ssize_t result;
 
 	cr_assert_eq(kill(forker, SIGKILL), 0);
 	cr_assert(await(process_gone, &forker, 5000) || process_state(forker) == 'Z');
-	session_start("one", "command exit 3");
-	cr_assert_eq(session_exit("one"), 3);
 	cr_assert_eq(kill(spawner, SIGKILL), 0);
 	cr_assert(await(process_gone, &spawner, 5000));
+}
+
+/* Where nobody is left who could make what is asked for, the keeper has the next server go on. */
+Test(confined, without_the_forker)
+{
+	kill_those_who_make();
+	for (unsigned i = 0; i <= fixture_pool(); i++) { /* those that wait are taken first */
+		session_start(text("s%u", i), "command exit 3");
+		cr_assert_eq(session_exit(text("s%u", i)), 3);
+	}
+	cr_assert_neq(fixture_server(), fixture.server);
+	check_all(true);
+}
+
+/* What is there goes on, and what cannot be had is refused. */
+Test(confined, without_the_forker_and_a_keeper)
+{
+	ssize_t result;
+
+	fixture_daemon_ended(SIGTERM);
+	fixture_daemon((const char *const[]){ "--keeper", "no", NULL });
+	session_start("one", "command exit 3");
+	cr_assert_eq(session_exit("one"), 3);
+	kill_those_who_make();
 	for (unsigned i = 0; i <= fixture_pool(); i++) { /* those that wait are taken first */
 		session_make(text("s%u", i));
 		result = put(text("s%u/ctl", i), "start\n");
@@ -289,7 +317,7 @@ static void try_all(pid_t pid, bool filter, long its_work)
 
 Test(confined, what_the_server_never_does)
 {
-	try_all(fixture.daemon, true, -1);
+	try_all(fixture.server, true, -1);
 	session_start("one", "command exit 3"); /* it is well */
 	cr_assert_eq(session_exit("one"), 3);
 	try_all(child("mimobox-sweeper"), true, -1);
@@ -323,7 +351,7 @@ static long execute(pid_t pid, const char *path)
 
 Test(confined, nothing_is_executed)
 {
-	cr_assert_eq(execute(fixture.daemon, "/bin/true"), -EPERM);
+	cr_assert_eq(execute(fixture.server, "/bin/true"), -EPERM);
 	session_start("one", "command exit 3");
 	cr_assert_eq(session_exit("one"), 3);
 	session_remove("one");
@@ -353,7 +381,7 @@ TestSuite(confined_own, .init = own_start, .fini = outside_stop, .timeout = 90);
 Test(confined_own, by_a_user)
 {
 	cr_assert_str_eq(run_as(ANN, work).out, "3\n");
-	cr_assert_eq(execute(fixture.daemon, "/bin/true"), -EPERM);
+	cr_assert_eq(execute(fixture.server, "/bin/true"), -EPERM);
 	check_all(false);
 	cr_assert_str_eq(run_as(ANN, work).out, "3\n"); /* it is well */
 }

@@ -95,11 +95,11 @@ Test(doctor, cgroups)
 Test(doctor, mount)
 {
 	char *daemon = text("kill -KILL %d", fixture.daemon);
-	pid_t unmounter = fixture_child(fixture.daemon, "mimobox-unmount");
+	pid_t unmounter = fixture_child(fixture.server, "mimobox-unmount");
 
 	told("$C doctor --mount /nonexistent", 0, "mount", "warn", "mimoboxfs /nonexistent");
-	told(text("kill -STOP %d; $C doctor; x=$?; kill -CONT %d; exit $x", fixture.daemon,
-		  fixture.daemon),
+	told(text("kill -STOP %d; $C doctor; x=$?; kill -CONT %d; exit $x", fixture.server,
+		  fixture.server),
 	     1, "mount", "missing", "timed out");
 	/* it would take the mount away */
 	cr_assert_gt(unmounter, 0);

@@ -300,8 +300,9 @@ Test(inherited, what_the_daemon_had_open_is_in_no_helper)
 	for (unsigned tries = 0; tries < 20 && count < 10; tries++) {
 		pause_ms(20);
 		fixture_pool_filled();
-		list = sh(text("for p in $(pgrep -P %d); do echo $p; pgrep -P $p || :; done",
-			       fixture.daemon));
+		list = sh(text("for p in $(pgrep -P %d); do [ $p = %d ] || echo $p; "
+			       "pgrep -P $p || :; done",
+			       fixture.daemon, fixture.server));
 		count = 0;
 		for (const char *at = list; (at = strchr(at, '\n')); at++)
 			count++;

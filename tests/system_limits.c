@@ -188,12 +188,12 @@ Test(limits, who_has_just_begun_goes_first)
 
 	for (unsigned i = 0; i < 5 && favoured == 0; i++) {
 		session_start(text("s%u", i), "command exec sleep 60\n");
-		kill(fixture.daemon, SIGSTOP);
+		kill(fixture.server, SIGSTOP);
 		favoured = (unsigned)atoi(
 			sh(text("find /sys/fs/cgroup -path "
 				"'*mimobox-%d/*/cpu.idle' -exec cat {} + | grep -c 0 || :",
 				fixture.daemon)));
-		kill(fixture.daemon, SIGCONT);
+		kill(fixture.server, SIGCONT);
 	}
 	cr_expect_eq(favoured, 1);
 }

@@ -297,7 +297,7 @@ Test(pool, what_waits_holds_nothing_of_anybody)
 	put_all("a/ctl", "kill\n");
 	session_exit("a");
 	/* A search that finds nothing where there is something proves nothing. */
-	cr_assert_gt(atoi(sh(text("python3 %s %s %d", script, other, fixture.daemon))), 0);
+	cr_assert_gt(atoi(sh(text("python3 %s %s %d", script, other, fixture.server))), 0);
 	/* One may make way for another at any time: then it is looked at again. */
 	for (int tries = 0; tries < 10 && found < 0; tries++) {
 		cr_assert(await(ready_is, &two, 15000));
@@ -597,7 +597,7 @@ Test(pool, starts_that_fail_leave_no_mounts)
 	int status;
 
 	start_daemon("0");
-	count = text("ls -l /proc/%d/fd | grep -c mnt: || true", fixture.daemon);
+	count = text("ls -l /proc/%d/fd | grep -c mnt: || true", fixture.server);
 	session_make("a");
 	put_all("a/config", "argv [\"/nonexistent\"]\n");
 	for (int i = 0; i < 3; i++)

@@ -159,12 +159,12 @@ static void assert_beats(const char *set)
 	cr_assert_geq(last - start, 700);
 	cr_assert_lt(shortest, 150, "%lu ms", (unsigned long)shortest);
 	/* they come from the loop: without it there are none */
-	kill(fixture.daemon, SIGSTOP);
-	cr_assert(await(process_stopped, &fixture.daemon, SECONDS * 1000));
+	kill(fixture.server, SIGSTOP);
+	cr_assert(await(process_stopped, &fixture.server, SECONDS * 1000));
 	while (told_within(manager, 0))
 		;
 	cr_assert_eq(told_within(manager, 300), NULL);
-	kill(fixture.daemon, SIGCONT);
+	kill(fixture.server, SIGCONT);
 	assert_told(manager, "WATCHDOG=1");
 	close(manager);
 }

@@ -13,9 +13,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { FIRST_SLOTS = 1024, SLOTS_OF_ONE = 64, SLACK = 256 << 10, REMOVE_FROM = 512 << 10 };
@@ -225,54 +227,82 @@ int keep_list(const struct keep *keep, enum keep_kind kind, struct keep_record *
 
 /* The whole */
 
-/* As much of addresses as there is to be had; memory is what is written to. */
-static char *map(size_t *size)
+/* A file, so that it outlives what the keeper was (keep_pass.c). Memory is what is written to. */
+static int make_memory(struct keep *keep)
 {
-	for (*size = (size_t)1 << 36; *size >= (size_t)1 << 28; *size /= 2) {
-		void *at = mmap(NULL, *size, PROT_READ | PROT_WRITE,
-				MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (at != MAP_FAILED)
-			return at;
+	struct rlimit most;
+	if (getrlimit(RLIMIT_FSIZE, &most) < 0)
+		return -errno;
+	keep->memory = memfd_create("mimobox-keep", MFD_CLOEXEC);
+	if (keep->memory < 0)
+		return -errno;
+	int error = -EFBIG;
+	/* As much of addresses as there is to be had; beyond the limit there would be a signal. */
+	for (size_t size = (size_t)1 << 36; size >= (size_t)1 << 28; size /= 2) {
+		if (size > most.rlim_cur)
+			continue;
+		error = ftruncate(keep->memory, (off_t)size) < 0 ? -errno : keep_map(keep, size);
+		if (error == 0)
+			break;
 	}
-	return NULL;
+	return error;
 }
 
-static int make_stage(volatile struct keep_stage *stage)
+int keep_map(struct keep *keep, size_t size)
+{
+	char *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+			  keep->memory, 0);
+	if (base == MAP_FAILED)
+		return -errno;
+	keep->head = (struct keep_head *)base;
+	keep->size = size;
+	keep->region_size = size / 8;
+	keep->regions[0] = base + size / 8;
+	keep->regions[1] = base + size / 4;
+	keep->blocks_start = keep->blocks_end = size / 2;
+	return 0;
+}
+
+struct keep *keep_new(void)
+{
+	struct keep *keep = calloc(1, sizeof(*keep));
+	if (!keep)
+		return NULL;
+	keep->owner = getpid();
+	keep->memory = keep->socket = -1;
+	for (int i = 0; i < 4; i++)
+		keep->pipes[i] = -1;
+	return keep;
+}
+
+static int make_stage(volatile struct keep_stage *stage, int pipe[2])
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	/* Many small pieces take a page each; with fewer, it takes more turns. */
 	(void)fcntl(ends[0], F_SETPIPE_SZ, 1 << 18);
-	stage->pipe[0] = ends[0];
-	stage->pipe[1] = ends[1];
+	stage->pipe[0] = pipe[0] = ends[0];
+	stage->pipe[1] = pipe[1] = ends[1];
 	return 0;
+}
+
+static int make(struct keep *keep)
+{
+	int error = make_memory(keep);
+	if (error < 0)
+		return error;
+	keep->head->version = KEEP_VERSION;
+	atomic_store(&keep->head->tail[0], KEEP_LOG_START);
+	atomic_store(&keep->head->tail[1], KEEP_LOG_START);
+	error = make_stage(&keep->head->out, keep->pipes);
+	return error == 0 ? make_stage(&keep->head->in, keep->pipes + 2) : error;
 }
 
 int keep_create(struct keep **out)
 {
-	struct keep *keep = calloc(1, sizeof(*keep));
-	size_t size;
-	char *base = keep ? map(&size) : NULL;
-	if (!base) {
-		free(keep);
-		return -ENOMEM;
-	}
-	keep->head = (struct keep_head *)base;
-	keep->size = size;
-	keep->owner = getpid();
-	keep->socket = -1;
-	keep->region_size = size / 8;
-	keep->regions[0] = base + size / 8;
-	keep->regions[1] = base + size / 4;
-	keep->blocks_start = keep->blocks_end = size / 2;
-	keep->head->version = KEEP_VERSION;
-	atomic_store(&keep->head->tail[0], KEEP_LOG_START);
-	atomic_store(&keep->head->tail[1], KEEP_LOG_START);
-	keep->head->out.pipe[0] = keep->head->in.pipe[0] = -1;
-	int error = make_stage(&keep->head->out);
-	if (error == 0)
-		error = make_stage(&keep->head->in);
+	struct keep *keep = keep_new();
+	int error = keep ? make(keep) : -ENOMEM;
 	if (error < 0)
 		keep_destroy(keep);
 	else
@@ -280,17 +310,23 @@ int keep_create(struct keep **out)
 	return error;
 }
 
+static void forget_memory(struct keep *keep)
+{
+	if (keep->memory >= 0)
+		close(keep->memory);
+	keep->memory = -1;
+}
+
 void keep_destroy(struct keep *keep)
 {
 	if (!keep)
 		return;
-	for (int i = 0; i < 2; i++) {
-		if (keep->head->out.pipe[0] >= 0)
-			close(keep->head->out.pipe[i]);
-		if (keep->head->in.pipe[0] >= 0)
-			close(keep->head->in.pipe[i]);
-	}
-	munmap(keep->head, keep->size);
+	for (int i = 0; i < 4; i++)
+		if (keep->pipes[i] >= 0)
+			close(keep->pipes[i]);
+	if (keep->head)
+		munmap(keep->head, keep->size);
+	forget_memory(keep);
 	keep_store_finish(keep);
 	free(keep->freed);
 	free(keep->releases);
@@ -308,6 +344,7 @@ int keep_enter(struct keep *keep, int socket, bool again)
 	/* What this process forks has nothing of anybody's in its memory. */
 	if (madvise(keep->head, keep->size, MADV_DONTFORK) < 0)
 		return -errno;
+	forget_memory(keep);
 	keep->socket = socket;
 	keep->again = keep->claiming = again;
 	keep->active = atomic_load(&keep->head->active);
@@ -329,6 +366,16 @@ bool keep_again(const struct keep *keep)
 pid_t keep_owner(const struct keep *keep)
 {
 	return keep ? keep->owner : getpid();
+}
+
+void keep_set_name(struct keep *keep, const char *name)
+{
+	snprintf(keep->name, sizeof(keep->name), "%s", name);
+}
+
+const char *keep_name(const struct keep *keep)
+{
+	return keep ? keep->name : "";
 }
 
 volatile struct keep_stage *keep_stage_out(struct keep *keep)

@@ -24,8 +24,13 @@
 
 struct keep;
 
-/* Layout of the records: another number is another program's. */
-enum { KEEP_VERSION = 1 };
+/*
+ * Another number is another program's, which cannot go on from here. It is a greater one whenever
+ * something changes that a server finds where it goes on: the layout of what is kept (the records,
+ * struct keep_head, what keep_pass() and fs/handover.c write), or what a server and the init of a
+ * sandbox say to each other.
+ */
+enum { KEEP_VERSION = 1, KEEP_NAME_MAX = 15 };
 
 enum keep_kind {
 	KEEP_BOX = 1, /* core's */
@@ -71,6 +76,9 @@ int keep_enter(struct keep *keep, int socket, bool again);
 bool keep_again(const struct keep *keep);
 /* The keeper's process; this one where there is none. */
 pid_t keep_owner(const struct keep *keep);
+/* Where the keeper can be spoken to, up to KEEP_NAME_MAX bytes; "": nowhere. */
+void keep_set_name(struct keep *keep, const char *name);
+const char *keep_name(const struct keep *keep);
 
 /* Nothing is kept that is as it was. Where memory is short, the process ends. */
 void keep_put(struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t part, const void *data,
@@ -177,5 +185,14 @@ int keep_hear(struct keep *keep, int socket);
 
 /* In the keeper: closes what is stored under it. */
 void keep_discard(struct keep *keep, uint64_t id);
+
+/*
+ * In a keeper that is to be another program in the same process (execve(2)), while it has no
+ * server. keep_pass() writes to `file` what keep_take_up() reads there, and keep_pass_on() has all
+ * of it outlive that, or not. 0 or -errno: -EPROTONOSUPPORT is another version's.
+ */
+int keep_pass(const struct keep *keep, int file);
+int keep_pass_on(const struct keep *keep, bool on);
+int keep_take_up(int file, struct keep **out);
 
 #endif

@@ -59,7 +59,10 @@ struct keep_now {
 struct keep {
 	struct keep_head *head;
 	size_t size;
+	int pipes[4]; /* of both stages: what is in memory is the server's to change */
+	int memory;   /* the file that it all is in; -1: not in the keeper */
 	pid_t owner;
+	char name[KEEP_NAME_MAX + 1];
 	int socket;
 	bool again;
 	bool armed; /* there will be another */
@@ -89,11 +92,17 @@ struct keep {
 	size_t chain_count;
 };
 
+/* With nothing in it; NULL: no memory. */
+struct keep *keep_new(void);
+/* So much of keep->memory. 0 or -errno. */
+int keep_map(struct keep *keep, size_t size);
 void keep_releases_commit(struct keep *keep);
 void keep_blocks_commit(struct keep *keep);
 /* Room for one more in a growing array of elements of that size. */
 bool keep_make_room(void **array, size_t *room, size_t count, size_t size);
 void keep_blocks_settle(struct keep *keep);
+/* In the keeper: it has this one, which is closed where there is no memory. */
+void keep_insert(struct keep *keep, uint64_t id, uint32_t part, int fd);
 void keep_store_finish(struct keep *keep);
 
 #endif

@@ -59,7 +59,7 @@ static bool grow(struct keep *keep)
 	return true;
 }
 
-static void insert(struct keep *keep, uint64_t id, uint32_t part, int fd)
+void keep_insert(struct keep *keep, uint64_t id, uint32_t part, int fd)
 {
 	for (uint32_t at = keep->chain_count ? *chain_of(keep, id) : 0; at;
 	     at = keep->stored[at - 1].next) {
@@ -203,7 +203,7 @@ static void take_message(struct keep *keep, const struct message *message, struc
 	/* Cut short for want of descriptors: that one will not outlive the process. */
 	for (unsigned i = 0; i < count; i++)
 		if (message->kind == STORE && i < message->count)
-			insert(keep, message->id, message->parts[i], fds[i]);
+			keep_insert(keep, message->id, message->parts[i], fds[i]);
 		else
 			close(fds[i]);
 	if (message->kind == RELEASE)

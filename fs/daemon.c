@@ -83,6 +83,11 @@ bool daemon_begin(struct daemon *daemon, bool foreground, int *status)
 	return true;
 }
 
+void daemon_go_on(struct daemon *daemon)
+{
+	*daemon = (struct daemon){ .tell = -1 };
+}
+
 int daemon_ready(struct daemon *daemon)
 {
 	if (daemon->tell < 0 && !daemon->quiet)

@@ -15,6 +15,9 @@ struct daemon {
  */
 bool daemon_begin(struct daemon *daemon, bool foreground, int *status);
 
+/* In a process of which daemon_ready() was another program's. */
+void daemon_go_on(struct daemon *daemon);
+
 /*
  * The mount is usable: lets the parent go, and leaves its directory and terminal. Idempotent. 0, or
  * -errno: it could not, and the parent waits for our end.

@@ -12,6 +12,7 @@
 #include "feed.h"
 #include "handle.h"
 #include "kept.h"
+#include "replace.h"
 #include "request.h"
 #include "server.h"
 
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static struct mimobox_session *session_of(const struct handle *handle)
 {
@@ -328,7 +330,10 @@ static int show_defaults(const struct handle *handle, FILE *to)
 
 static int show_stats(const struct handle *handle, FILE *to)
 {
+	const char *name = keep_name(handle->server->keep);
 	mimobox_print_stats(handle->server->box, handle->opener, to);
+	if (*name && handle->opener == geteuid())
+		(void)fprintf(to, REPLACE_KEY " @%s\n", name);
 	return 0;
 }
 

@@ -2,8 +2,11 @@
 #include "keeper.h"
 
 #include "daemon.h"
+#include "door.h"
+#include "handover.h"
 #include "kept.h"
 #include "options.h"
+#include "replacement.h"
 #include "report.h"
 
 #include <errno.h>
@@ -45,7 +48,16 @@ struct keeper {
 	int deaths;
 	uint64_t serves; /* since when; 0: it does not yet */
 	uint64_t served; /* ns that no death was forgiven for */
+	struct door door;
+	struct replacement replacement;
 };
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
 
 static int catch_signals(struct keeper *keeper)
 {
@@ -84,6 +96,9 @@ static int fork_server(struct keeper *keeper, bool again)
 	close(ends[0]);
 	setpgid(0, 0); /* with its helpers, and without sandboxes: see end_followers() */
 	close(keeper->signal_fd);
+	keeper->signal_fd = -1;
+	door_close(&keeper->door);
+	replacement_finish(&keeper->replacement);
 	daemon_forget(keeper->daemon);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != self || keep_enter(keeper->keep, ends[1], again) < 0)
@@ -114,6 +129,7 @@ static void hear(struct keeper *keeper)
 		if (message == KEEP_ARMED) {
 			keeper->armed = true;
 			keeper->serves = loop_now();
+			replacement_serves(&keeper->replacement);
 		}
 		if (message == KEEP_READY)
 			get_ready(keeper);
@@ -137,11 +153,16 @@ static void end_followers(pid_t server)
 		poll(NULL, 0, 1);
 }
 
-static bool may_go_on(struct keeper *keeper)
+static void count_service(struct keeper *keeper)
 {
 	if (keeper->serves)
 		keeper->served += loop_now() - keeper->serves;
 	keeper->serves = 0;
+}
+
+static bool may_go_on(struct keeper *keeper)
+{
+	count_service(keeper);
 	for (; keeper->deaths && keeper->served >= DEATH_FORGIVEN_NS; keeper->deaths--)
 		keeper->served -= DEATH_FORGIVEN_NS;
 	if (keeper->deaths == 0)
@@ -161,29 +182,35 @@ static int fork_another(struct keeper *keeper)
 	return result;
 }
 
-/* The server's end. True when it is that of all; *status is then the exit status. */
-static bool on_death(struct keeper *keeper, int how, int *status)
+/* 0, or why the program may not be replaced now. */
+static int refused(const struct keeper *keeper)
 {
-	/* What it had sent is there; it is not waited for those that have its socket still. */
-	if (keeper->socket >= 0)
-		hear(keeper);
-	if (keeper->socket >= 0)
-		close(keeper->socket);
-	keeper->socket = -1;
-	pid_t dead = keeper->server;
-	keeper->server = 0;
-	*status = WIFEXITED(how) && !keeper->failed ? WEXITSTATUS(how) : 1;
-	if (WIFEXITED(how) || keeper->last)
-		return true;
-	end_followers(dead);
-	if (!may_go_on(keeper)) {
-		report("the server was killed by signal %d", WTERMSIG(how));
-		if (!keeper->armed)
-			return true;
-		/* One more ends what there is: nobody is served any more. */
-		keeper->last = keeper->failed = true;
-		keep_discard(keeper->keep, KEPT_MOUNT);
-	}
+	if (keeper->stopping || keeper->last)
+		return -ESHUTDOWN;
+	return keeper->serves && keeper->server > 0 ? 0 : -EAGAIN;
+}
+
+static struct handover facts(const struct keeper *keeper)
+{
+	return (struct handover){ .door = keeper->door.fd,
+				  .caller = -1,
+				  .before = -1,
+				  .deaths = keeper->deaths,
+				  .served = keeper->served };
+}
+
+/* There is no server, and this was wanted. */
+static void be_replaced(struct keeper *keeper)
+{
+	count_service(keeper);
+	const struct handover handover = facts(keeper);
+	replacement_run(&keeper->replacement, keeper->stopping ? -ESHUTDOWN : 0, &handover,
+			keeper->options, keeper->keep);
+}
+
+/* The next server, whose exit status *status is in the child. True: there is none. */
+static bool go_on(struct keeper *keeper, int *status)
+{
 	int result = fork_another(keeper);
 	if (keeper->child) {
 		*status = result;
@@ -196,13 +223,45 @@ static bool on_death(struct keeper *keeper, int how, int *status)
 	return result < 0;
 }
 
+/* The server's end. True when it is that of all; *status is then the exit status. */
+static bool on_death(struct keeper *keeper, int how, int *status)
+{
+	/* What it had sent is there; it is not waited for those that have its socket still. */
+	if (keeper->socket >= 0)
+		hear(keeper);
+	close_one(&keeper->socket);
+	pid_t dead = keeper->server;
+	keeper->server = 0;
+	*status = WIFEXITED(how) && !keeper->failed ? WEXITSTATUS(how) : 1;
+	if (WIFEXITED(how) || keeper->last)
+		return true;
+	end_followers(dead);
+	replacement_died(&keeper->replacement);
+	if (keeper->replacement.stage == REPLACEMENT_ENDING) {
+		be_replaced(keeper);
+		return go_on(keeper, status);
+	}
+	if (!may_go_on(keeper)) {
+		report("the server was killed by signal %d", WTERMSIG(how));
+		if (!keeper->armed)
+			return true;
+		/* One more ends what there is: nobody is served any more. */
+		keeper->last = keeper->failed = true;
+		keep_discard(keeper->keep, KEPT_MOUNT);
+	}
+	return go_on(keeper, status);
+}
+
 static bool reap(struct keeper *keeper, int *status)
 {
 	pid_t pid;
 	int how;
-	while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
+		if (replacement_tried(&keeper->replacement, pid, refused(keeper)))
+			kill(keeper->server, SIGKILL);
 		if (pid == keeper->server && on_death(keeper, how, status))
 			return true;
+	}
 	return false;
 }
 
@@ -221,45 +280,125 @@ static bool on_signals(struct keeper *keeper, int *status)
 	return child && reap(keeper, status);
 }
 
+static bool somebody_knocks(const struct pollfd events[DOOR_POLLED], uint64_t until)
+{
+	bool somebody = loop_now() >= until;
+	for (int i = 0; i < DOOR_POLLED; i++)
+		somebody |= events[i].revents != 0;
+	return somebody;
+}
+
+static void on_door(struct keeper *keeper)
+{
+	struct door_call call;
+	const struct handover handover = facts(keeper);
+	while (door_look(&keeper->door, &call))
+		replacement_ask(&keeper->replacement, &call, refused(keeper), &handover,
+				keeper->options);
+}
+
+/* Of poll(2). */
+static int patience(uint64_t until, uint64_t or_until)
+{
+	uint64_t now = loop_now(), first = until < or_until ? until : or_until;
+	if (first == UINT64_MAX)
+		return -1;
+	return first > now ? (int)((first - now) / 1000000) + 1 : 0;
+}
+
 static int supervise(struct keeper *keeper)
 {
 	int status = 0;
+	/* Those whose signal was another program's. */
+	if (reap(keeper, &status))
+		return status;
 	for (;;) {
-		struct pollfd events[] = { { .fd = keeper->signal_fd, .events = POLLIN },
-					   { .fd = keeper->socket, .events = POLLIN } };
-		if (poll(events, 2, -1) < 0 && errno != EINTR)
+		struct pollfd events[2 + DOOR_POLLED] = {
+			{ .fd = keeper->signal_fd, .events = POLLIN },
+			{ .fd = keeper->socket, .events = POLLIN },
+		};
+		uint64_t until = door_polled(&keeper->door, events + 2);
+		int wait = patience(until, keeper->replacement.until);
+		if (poll(events, 2 + DOOR_POLLED, wait) < 0 && errno != EINTR)
 			return 1;
 		if (keeper->socket >= 0 && events[1].revents)
 			hear(keeper);
 		if (events[0].revents && on_signals(keeper, &status))
 			return status;
+		if (somebody_knocks(events + 2, until))
+			on_door(keeper);
+		if (replacement_late(&keeper->replacement) && keeper->server > 0)
+			kill(keeper->server, SIGKILL);
 	}
 }
 
-int keeper_run(const struct options *options, struct daemon *daemon, keeper_serve_fn serve)
+/* Begin */
+
+static int have_door(struct keeper *keeper)
 {
-	struct keeper keeper = {
-		.daemon = daemon, .serve = serve, .options = options, .signal_fd = -1, .socket = -1
-	};
-	int status = 1;
+	char name[KEEP_NAME_MAX + 1];
+	int error = door_open(&keeper->door, name, sizeof(name));
+	if (error == 0)
+		keep_set_name(keeper->keep, name);
+	return error;
+}
+
+static int take_up(struct keeper *keeper, const struct handover *handover)
+{
+	char name[KEEP_NAME_MAX + 1];
+	int error = handover_keep(handover, &keeper->keep);
+	close(handover->file);
+	if (error == 0)
+		error = door_take_up(&keeper->door, handover->door, name, sizeof(name));
+	if (error < 0)
+		return error;
+	keep_set_name(keeper->keep, name);
+	keeper->armed = true;
+	keeper->deaths = handover->deaths;
+	keeper->served = handover->served;
+	replacement_go_on(&keeper->replacement, handover);
+	return 0;
+}
+
+static int begin(struct keeper *keeper, const struct handover *handover)
+{
 	/* Of what the server leaves, sandboxes apart: programs that remove its directories. */
 	int error = prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
+	if (error == 0 && handover)
+		error = take_up(keeper, handover);
+	else if (error == 0)
+		error = keep_create(&keeper->keep);
+	if (error == 0 && !handover)
+		error = have_door(keeper);
+	return error == 0 ? catch_signals(keeper) : error;
+}
+
+int keeper_run(const struct options *options, struct daemon *daemon, keeper_serve_fn serve,
+	       const struct handover *handover)
+{
+	struct keeper keeper = {
+		.daemon = daemon,
+		.serve = serve,
+		.options = options,
+		.signal_fd = -1,
+		.socket = -1,
+	};
+	int status = 1;
+	door_init(&keeper.door);
+	replacement_init(&keeper.replacement);
+	int error = begin(&keeper, handover);
 	if (error == 0)
-		error = keep_create(&keeper.keep);
-	if (error == 0)
-		error = catch_signals(&keeper);
-	if (error == 0)
-		error = fork_server(&keeper, false);
+		error = handover ? fork_another(&keeper) : fork_server(&keeper, false);
 	if (keeper.child)
 		status = error;
 	else if (error < 0)
 		report("cannot start the server: %s", strerror(-error));
 	else
 		status = supervise(&keeper);
-	if (keeper.signal_fd >= 0 && !keeper.child)
-		close(keeper.signal_fd);
-	if (keeper.socket >= 0)
-		close(keeper.socket);
+	close_one(&keeper.signal_fd);
+	close_one(&keeper.socket);
+	door_close(&keeper.door);
+	replacement_finish(&keeper.replacement);
 	keep_destroy(keeper.keep);
 	return status;
 }

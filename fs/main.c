@@ -7,10 +7,12 @@
 #include "again.h"
 #include "daemon.h"
 #include "dir.h"
+#include "handover.h"
 #include "keeper.h"
 #include "kept.h"
 #include "mount.h"
 #include "options.h"
+#include "replace.h"
 #include "report.h"
 #include "server.h"
 
@@ -25,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysfilter.h>
 #include <unistd.h>
 
@@ -250,7 +253,37 @@ static int stay(struct options *options, struct daemon *daemon)
 	daemon_raise_file_limit();
 	if (!options_make_absolute(options) || !read_texts(options))
 		return 1;
-	return options->keeper ? keeper_run(options, daemon, serve) : serve(options, daemon, NULL);
+	return options->keeper ? keeper_run(options, daemon, serve, NULL)
+			       : serve(options, daemon, NULL);
+}
+
+/* In a process that was another program of this kind, or where it is tried to be. */
+static int succeed(struct options *options, const struct handover *handover)
+{
+	struct daemon daemon;
+	daemon_go_on(&daemon);
+	prctl(PR_SET_NAME, "mimoboxfs"); /* of a descriptor, it has the number for a name */
+	int error = handover_options(handover, options);
+	if (handover->trial)
+		handover_tell(handover, error);
+	else if (error == 0)
+		return keeper_run(options, &daemon, serve, handover);
+	else
+		report("cannot go on: %s", strerror(-error));
+	return error < 0 ? 1 : 0;
+}
+
+static int start(struct options *options, const struct handover *handover)
+{
+	struct daemon daemon;
+	int status;
+	(void)signal(SIGPIPE, SIG_IGN); /* the library's writes tell by errno */
+	(void)signal(SIGUSR1, SIG_IGN); /* that mean nothing are no reason to end */
+	(void)signal(SIGUSR2, SIG_IGN);
+	if (handover)
+		return succeed(options, handover);
+	return daemon_begin(&daemon, options->foreground, &status) ? stay(options, &daemon)
+								   : status;
 }
 
 static int dump_filter(const char *name)
@@ -274,7 +307,11 @@ static int dump_filter(const char *name)
 int main(int argc, char **argv)
 {
 	struct options options;
+	struct handover handover;
+	enum handover_found found = handover_find(&handover);
 	int status = 0;
+	if (found == HANDOVER_OTHER)
+		return 1;
 	switch (options_parse(&options, argc, argv)) {
 	case OPTIONS_HELP:
 		options_print_help();
@@ -288,15 +325,12 @@ int main(int argc, char **argv)
 	case OPTIONS_WRONG:
 		status = 2;
 		break;
-	case OPTIONS_SERVE: {
-		struct daemon daemon;
-		(void)signal(SIGPIPE, SIG_IGN); /* the library's writes tell by errno */
-		(void)signal(SIGUSR1, SIG_IGN); /* that mean nothing are no reason to end */
-		(void)signal(SIGUSR2, SIG_IGN);
-		if (daemon_begin(&daemon, options.foreground, &status))
-			status = stay(&options, &daemon);
+	case OPTIONS_REPLACE:
+		status = replace_run(options.mountpoint);
 		break;
-	}
+	case OPTIONS_SERVE:
+		status = start(&options, found == HANDOVER_FOUND ? &handover : NULL);
+		break;
 	}
 	options_finish(&options);
 	return status;

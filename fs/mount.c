@@ -199,6 +199,14 @@ static bool is_ours(const char *path)
 	return ours;
 }
 
+bool mount_is_there(const char *mountpoint)
+{
+	char *path = absolute_path(mountpoint);
+	bool there = path && is_ours(path);
+	free(path);
+	return there;
+}
+
 static int run_fusermount(const char *path)
 {
 	pid_t child = fork();

@@ -25,6 +25,9 @@ int mount_check_machine(struct mount *mount, const char *mountpoint);
 /* Makes the mount point where it is missing, and mounts. */
 int mount_do(struct mount *mount, struct server *server, const struct options *options);
 
+/* Whether the topmost mount there is of our type, alive or dead. */
+bool mount_is_there(const char *mountpoint);
+
 /* Lazily; a user's by fusermount3. 0 or -errno. */
 int mount_detach(const char *path);
 /* After the kernel's connection was cut, not unmounted: libfuse leaves that mount where it is. */

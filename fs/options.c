@@ -221,13 +221,14 @@ static bool take_names(struct options *options, char **names, int count)
 	return options->mountpoint != NULL;
 }
 
-enum { HELP = 'h', VERSION = 'V', FIRST_VALUED = 256, DUMP = 1024 };
+enum { HELP = 'h', VERSION = 'V', FIRST_VALUED = 256, DUMP = 1024, REPLACE };
 
 static void fill_long_options(struct option *to)
 {
 	*to++ = (struct option){ "help", no_argument, NULL, HELP };
 	*to++ = (struct option){ "version", no_argument, NULL, VERSION };
 	*to++ = (struct option){ "dump-seccomp", required_argument, NULL, DUMP };
+	*to++ = (struct option){ "replace", no_argument, NULL, REPLACE };
 	for (int i = 0; i < VALUED; i++)
 		*to++ = (struct option){ valued[i].name, required_argument, NULL,
 					 FIRST_VALUED + i };
@@ -244,10 +245,34 @@ static void report_wrong(int result, char **argv)
 		report("unknown option '%s'; see mimoboxfs --help", argv[optind - 1]);
 }
 
+/* getopt_long(3) has an order of its own. */
+static bool keep_command_line(struct options *options, int argc, char **argv)
+{
+	options->command_line = calloc((size_t)argc + 1, sizeof(*argv));
+	if (options->command_line)
+		memcpy(options->command_line, argv, (size_t)argc * sizeof(*argv));
+	else
+		report("out of memory");
+	return options->command_line != NULL;
+}
+
+static enum options_result take_rest(struct options *options, int argc, char **argv)
+{
+	if (options->replace && argc != 3) {
+		report("--replace takes a mount point, and nothing else; see mimoboxfs --help");
+		return OPTIONS_WRONG;
+	}
+	if (!take_names(options, argv + optind, argc - optind))
+		return OPTIONS_WRONG;
+	return options->replace ? OPTIONS_REPLACE : OPTIONS_SERVE;
+}
+
 enum options_result options_parse(struct options *options, int argc, char **argv)
 {
 	*options = (struct options){ .pool = POOL_DEFAULT, .keeper = true };
-	struct option longs[VALUED + 4];
+	struct option longs[VALUED + 5];
+	if (!keep_command_line(options, argc, argv))
+		return OPTIONS_WRONG;
 	fill_long_options(longs);
 	opterr = 0;
 	int option;
@@ -263,6 +288,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 			options->foreground = true;
 		else if (option == 'd')
 			options->foreground = options->trace = true;
+		else if (option == REPLACE)
+			options->replace = true;
 		else if (option == 'o')
 			good = take_words(options, optarg);
 		else if (option >= FIRST_VALUED && option < DUMP)
@@ -277,7 +304,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 		if (!good)
 			return OPTIONS_WRONG;
 	}
-	return take_names(options, argv + optind, argc - optind) ? OPTIONS_SERVE : OPTIONS_WRONG;
+	return take_rest(options, argc, argv);
 }
 
 static bool make_absolute(char **path)
@@ -313,6 +340,7 @@ void options_finish(struct options *options)
 	free(options->defaults_text);
 	free(options->ceiling_text);
 	free(options->mount);
+	free(options->command_line);
 	*options = (struct options){ 0 };
 }
 
@@ -331,6 +359,8 @@ void options_print_help(void)
 	}
 	printf("  --dump-seccomp PROFILE  the filter of essential, network or compat, raw, on\n"
 	       "                     standard output (for scmp_bpf_disasm)\n"
+	       "  --replace          have the mimoboxfs at MOUNTPOINT be this program, with the\n"
+	       "                     options that it has; sessions go on\n"
 	       "  --help             this text\n"
 	       "  --version          the version\n"
 	       "\n"

@@ -9,6 +9,7 @@ enum options_result {
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
 	OPTIONS_DUMP,
+	OPTIONS_REPLACE,
 	OPTIONS_WRONG, /* reported */
 };
 
@@ -25,6 +26,8 @@ struct options {
 	bool keeper;                        /* a process that outlives the server */
 	bool foreground;
 	bool trace;
+	bool replace;        /* the program of the one that is there */
+	char **command_line; /* as it was given */
 	char *mount; /* what else -o had, comma-separated, for libfuse to judge; NULL: nothing */
 };
 

@@ -313,9 +313,9 @@ pid_t fixture_server(void)
 	return pid && getpgid(pid) == pid ? pid : 0;
 }
 
-unsigned fixture_descriptors(void)
+static unsigned descriptors_of(pid_t pid)
 {
-	DIR *dir = opendir(text("/proc/%d/fd", fixture.server));
+	DIR *dir = opendir(text("/proc/%d/fd", pid));
 	unsigned count = 0;
 
 	cr_assert(dir != NULL);
@@ -323,6 +323,13 @@ unsigned fixture_descriptors(void)
 		count++;
 	closedir(dir);
 	return count - 2;
+}
+
+unsigned fixture_descriptors(void)
+{
+	pid_t serves = fixture_server();
+
+	return descriptors_of(fixture.daemon) + (serves ? descriptors_of(serves) : 0);
 }
 
 /* What is left. Each check says what it found and goes on: one failure may explain another. */

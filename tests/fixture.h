@@ -58,13 +58,13 @@ unsigned fixture_pool(void);
 /* Waits until they are there. */
 void fixture_pool_filled(void);
 /*
- * With --keeper, the process that serves: a child of the daemon's, and another when it was killed.
+ * With a keeper, the process that serves: a child of the daemon's, and another when it was killed.
  * 0: none now.
  */
 pid_t fixture_server(void);
 /* A child of `parent` of that name; 0: none now. */
 pid_t fixture_child(pid_t parent, const char *name);
-/* Descriptors that the daemon has open; some are for sandboxes that are built ahead. */
+/* Descriptors that the daemon has open, and its server; some are for sandboxes built ahead. */
 unsigned fixture_descriptors(void);
 /* A mount namespace of the test's own: what it mounts is seen by nobody else, and goes with it. */
 void fixture_private_mounts(void);

@@ -3,11 +3,13 @@
 #include <keep.h>
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -289,6 +291,64 @@ Test(keep, descriptors_are_there_until_they_are_released)
 	in_one_that_is_killed(store, false);
 	in_one_that_is_killed(take, true);
 	was_right();
+}
+
+/* How many descriptors of this process would outlive execve(2). */
+static unsigned lasting(void)
+{
+	unsigned count = 0;
+
+	for (int fd = 3; fd < 256; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+
+		count += flags >= 0 && !(flags & FD_CLOEXEC);
+	}
+	return count;
+}
+
+/* What it was to another program: its descriptors are had anew, and it is never freed. */
+static struct keep *volatile before;
+
+/* The memory, the ends of two pipes, and the two that are stored. */
+enum { PASSED = 1 + 4 + 2 };
+
+Test(keep, another_program_has_it)
+{
+	int file = memfd_create("passed", MFD_CLOEXEC);
+	unsigned lasted = lasting();
+
+	in_one_that_is_killed(put_some, false);
+	in_one_that_is_killed(store, true);
+	cr_assert(file >= 0);
+	cr_assert_eq(keep_pass(kept, file), 0);
+	cr_assert_eq(keep_pass_on(kept, true), 0);
+	cr_assert_eq(lasting(), lasted + PASSED);
+	before = kept;
+	cr_assert_eq(lseek(file, 0, SEEK_SET), 0);
+	cr_assert_eq(keep_take_up(file, &kept), 0);
+	cr_assert_eq(lasting(), lasted);
+	in_one_that_is_killed(find_some, true);
+	was_right();
+	in_one_that_is_killed(take, true);
+	was_right();
+	close(file);
+}
+
+Test(keep, another_version_is_refused)
+{
+	int file = memfd_create("passed", MFD_CLOEXEC);
+	struct keep *other = NULL;
+	uint32_t version = KEEP_VERSION + 1;
+
+	cr_assert(file >= 0);
+	cr_assert_eq(keep_pass(kept, file), 0);
+	cr_assert_eq(pwrite(file, &version, sizeof(version), 0), (ssize_t)sizeof(version));
+	cr_assert_eq(lseek(file, 0, SEEK_SET), 0);
+	cr_assert_eq(keep_take_up(file, &other), -EPROTONOSUPPORT);
+	cr_assert_null(other);
+	/* Nor one that is cut short. */
+	cr_assert_eq(keep_take_up(file, &other), -EPROTO);
+	close(file);
 }
 
 /* Nothing is done, and nothing fails, where there is no keeper. */

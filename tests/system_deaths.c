@@ -202,7 +202,7 @@ static void start(void)
 	setenv("LD_PRELOAD", getenv("FAULT"), 1);
 	/* The dynamic linker's own memory would be a leak. */
 	setenv("ASAN_OPTIONS", text("%s:verify_asan_link_order=0:detect_leaks=0", sanitizers), 1);
-	fixture_daemon((const char *const[]){ "--keeper", "yes", NULL });
+	fixture_daemon(NULL);
 	unsetenv("LD_PRELOAD");
 	setenv("ASAN_OPTIONS", sanitizers, 1);
 }

@@ -24,6 +24,7 @@ static const struct {
 	{ "README.md", "mimoboxfs /run/mimobox\nmimobox run", "ended with 3\na\nb\n" },
 	{ "mimobox.1", "mimoboxfs /run/mimobox\nmimobox run", "42\na\nb\n" },
 	{ "mimoboxfs.8", "printf 'timeout", "timeout 10m\nmemory 256M\n" },
+	{ "mimoboxfs.8", "mimoboxfs /run/mimobox\nmkdir /run/mimobox/long", "still there" },
 	{ "mimobox.5", "mimoboxfs /run/mimobox\ncd /run/mimobox\nmkdir sh", "\ntoday\n" },
 	{ "mimobox.5", "mimoboxfs /run/mimobox\ncd /run/mimobox\nmkdir count",
 	  "exit 2\nreason exit\n" },

@@ -59,7 +59,7 @@ static void pause_up_to(unsigned milliseconds)
 
 static void serve(const char *option, const char *value)
 {
-	fixture_daemon((const char *const[]){ "--keeper", "yes", option, value, NULL });
+	fixture_daemon((const char *const[]){ option, value, NULL });
 }
 
 static void start(void)
@@ -371,8 +371,8 @@ Test(keeper_of, one_that_fusermount_unmounts_after)
 
 Test(keeper_of, one_without_standard_descriptors)
 {
-	sh(text("%s --keeper yes --spool %s --workspaces %s %s <&- >&- 2>&-", mimoboxfs(),
-		fixture.spool, fixture.workspaces, fixture.mount));
+	sh(text("%s --spool %s --workspaces %s %s <&- >&- 2>&-", mimoboxfs(), fixture.spool,
+		fixture.workspaces, fixture.mount));
 	fixture_adopt();
 	start_counter("a");
 	for (unsigned i = 1; i < 4; i++) {
@@ -404,8 +404,8 @@ static char *ann(const char *script)
 
 static void own_serve(void)
 {
-	ann(text("%s/mimoboxfs --keeper yes --spool %s --workspaces %s $M", fixture.dir,
-		 fixture.spool, fixture.workspaces));
+	ann(text("%s/mimoboxfs --spool %s --workspaces %s $M", fixture.dir, fixture.spool,
+		 fixture.workspaces));
 	fixture_adopt();
 }
 

@@ -309,7 +309,8 @@ Test(units, read_without_a_warning)
 	cr_assert_str_eq(
 		sh("cd $M/.. && mkdir system user run && export XDG_RUNTIME_DIR=$PWD/run &&"
 		   "for kind in system user; do"
-		   "  sed \"s,^ExecStart=[^ ]*,ExecStart=$FS,\" $UNITS/$kind.service"
+		   "  sed \"s,^\\\\(Exec[A-Z][a-z]*\\\\)=[^ ]*/mimoboxfs,\\\\1=$FS,\" "
+		   "$UNITS/$kind.service"
 		   "    > $kind/mimobox.service; done;"
 		   "cp $SOURCE/contrib/systemd/examples/run-mimobox.mount system;"
 		   "systemd-analyze verify --man=no system/* 2>&1 &&"
@@ -331,7 +332,7 @@ static void run_unit(const char *kind, uid_t uid)
 
 	setenv("FS", mimoboxfs(), 1);
 	setenv("GROUP", group, 1);
-	done = run_for(40, (const char *const[]){ "unshare", "--mount", "--pid", "--fork",
+	done = run_for(50, (const char *const[]){ "unshare", "--mount", "--pid", "--fork",
 						  "--kill-child", "--mount-proc", "sh", script,
 						  kind, text("%u", uid), NULL });
 	sh(text("find /sys/fs/cgroup -depth -type d -path '*/%s*' -exec rmdir {} ';'", group));

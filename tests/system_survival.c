@@ -2,66 +2,28 @@
 /*
  * The server is killed while it is in use, again and again, and nobody sees any of it: each byte is
  * read once, each word is typed once, each status is right, and no call fails.
- *
- * Sessions print streams that are known; clients, each a process, check all that they get. What
- * they find wrong fails the test by their exit status, and they have said what it was.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "client.h"
+#include "crew.h"
 #include "fixture.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { SESSIONS = 20, RESTART_MS = 10000 };
+enum { RESTART_MS = 10000 };
 #else
-enum { SESSIONS = 100, RESTART_MS = 5000 };
+enum { RESTART_MS = 5000 };
 #endif
-enum { KILLS = 10, ECHOES = 4, WORKERS_MAX = 160 };
-
-/* A client that has to give up says why. */
-#define NEED(condition, ...)                                               \
-	do {                                                               \
-		if (!(condition)) {                                        \
-			fprintf(stderr, "%d: %s: ", __LINE__, #condition); \
-			fprintf(stderr, __VA_ARGS__);                      \
-			fprintf(stderr, "\n");                             \
-			exit(1);                                           \
-		}                                                          \
-	} while (0)
-
-/* Set when the last server was killed: clients come to their end. */
-static volatile bool *over;
-
-static pid_t workers[WORKERS_MAX];
-static unsigned worker_count;
-
-static void work(int (*function)(const void *), const void *data)
-{
-	cr_assert_lt(worker_count, (unsigned)WORKERS_MAX);
-	workers[worker_count++] = spawn_function(function, data);
-}
-
-static void all_have_ended(void)
-{
-	for (unsigned i = 0; i < worker_count; i++) {
-		int status = -1;
-
-		cr_assert(ended(workers[i], 60000, &status), "client %u hangs, in state %c", i,
-			  process_state(workers[i]));
-		cr_assert_eq(status, 0, "client %u: status %d", i, status);
-	}
-}
+enum { KILLS = 10, ECHOES = 4 };
 
 static bool is_another(const void *before)
 {
@@ -108,115 +70,19 @@ static void kill_again_and_again(unsigned least, unsigned most)
 static void start_survival(void)
 {
 	fixture_prepare();
-	fixture_daemon((const char *const[]){ "--keeper", "yes", NULL });
-	over = mmap(NULL, sizeof(*over), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	cr_assert_neq((void *)over, MAP_FAILED);
+	fixture_daemon(NULL);
+	crew_begin();
 }
 
 TestSuite(survival, .init = start_survival, .fini = fixture_stop, .timeout = 200);
 
 /* Streams */
 
-struct printer {
-	unsigned number, words, piece;
-	bool polls; /* reads without blocking */
-	bool pipes;
-};
-
-static uint32_t next_word(uint32_t word)
-{
-	return (uint32_t)(((uint64_t)word * 69069 + 1) % 2147483648u);
-}
-
-static void start_printer(const struct printer *printer)
-{
-	session_start(text("p%u", printer->number),
-		      text("terminal %s\nmemory 64M\ncommand %s awk 'BEGIN{x=%u;for(i=1;i<=%u;i++){"
-			   "x=(x*69069+1)%%2147483648;printf \"%%08x\",x;"
-			   "if(i%%%u==0){fflush();system(\"sleep 0.05\")}}}'; exit %u\n",
-			   printer->pipes ? "no" : "yes", printer->pipes ? "" : "stty raw -echo;",
-			   printer->number, printer->words, printer->piece, printer->number % 256));
-}
-
-static ssize_t read_some(const struct printer *printer, int fd, char *data, size_t size)
-{
-	while (printer->polls) {
-		struct pollfd ready = { .fd = fd, .events = POLLIN };
-		ssize_t count = read(fd, data, size);
-
-		if (count >= 0 || errno != EAGAIN)
-			return count;
-		NEED(poll(&ready, 1, 60000) == 1, "printer %u: nothing comes", printer->number);
-	}
-	return read(fd, data, size);
-}
-
-static int read_stream(const void *data)
-{
-	const struct printer *printer = data;
-	int fd = open(at("p%u/output", printer->number),
-		      O_RDONLY | O_CLOEXEC | (printer->polls ? O_NONBLOCK : 0));
-	static char got[65536];
-	char expected[9];
-	uint32_t word = printer->number;
-	uint64_t at_byte = 0;
-	ssize_t count;
-
-	NEED(fd >= 0, "printer %u: %s", printer->number, strerror(errno));
-	while ((count = read_some(printer, fd, got, sizeof(got))) > 0)
-		for (ssize_t i = 0; i < count; i++, at_byte++) {
-			if (at_byte % 8 == 0) {
-				word = next_word(word);
-				snprintf(expected, sizeof(expected), "%08x", word);
-			}
-			NEED(got[i] == expected[at_byte % 8],
-			     "printer %u: byte %llu is '%c', not '%c'", printer->number,
-			     (unsigned long long)at_byte, got[i], expected[at_byte % 8]);
-		}
-	NEED(count == 0, "printer %u: %s", printer->number, strerror(errno));
-	NEED(at_byte == 8ull * printer->words, "printer %u: %llu bytes of %llu", printer->number,
-	     (unsigned long long)at_byte, 8ull * printer->words);
-	close(fd);
-	return 0;
-}
-
-static int read_status(const void *data)
-{
-	const struct printer *printer = data;
-	char told[16] = "";
-	int fd = open(at("p%u/exit", printer->number), O_RDONLY | O_CLOEXEC);
-
-	/* However long it takes. */
-	NEED(fd >= 0 && read(fd, told, sizeof(told) - 1) > 0, "printer %u: %s", printer->number,
-	     strerror(errno));
-	close(fd);
-	NEED(atoi(told) == (int)(printer->number % 256), "printer %u: %s", printer->number, told);
-	return 0;
-}
-
 Test(survival, streams_are_exact)
 {
-	static struct printer printers[SESSIONS];
-
-	for (unsigned i = 0; i < SESSIONS; i++) {
-		bool floods = i % 5 == 4;
-
-		printers[i] = (struct printer){ .number = i + 1,
-						.words = floods ? 200000 : 30000,
-						.piece = floods ? 20000 : 300,
-						.polls = i % 3 == 1,
-						.pipes = i % 7 == 6 };
-		start_printer(&printers[i]);
-		work(read_stream, &printers[i]);
-		if (i % 4 == 0)
-			work(read_status, &printers[i]);
-	}
+	crew_print();
 	kill_again_and_again(100, 700);
-	all_have_ended();
-	for (unsigned i = 0; i < SESSIONS; i++) {
-		cr_assert_eq(session_exit(text("p%u", i + 1)), (int)((i + 1) % 256));
-		cr_assert_eq(rmdir(at("p%u", i + 1)), 0);
-	}
+	crew_printed();
 }
 
 /* Dialogues */
@@ -377,24 +243,17 @@ static bool is_made(const void *name)
 
 Test(survival, dialogues_are_exact)
 {
-	work(watch_events, NULL);
+	crew_work(watch_events, NULL);
 	cr_assert(await(is_made, "e-begin", 60000), "nobody watches");
 	for (unsigned i = 0; i < ECHOES; i++)
-		work(talk, text("t%u", i));
-	work(signal_it, "s");
-	work(come_and_go, "c0");
-	work(come_and_go, "c1");
-	work(read_halves, "h");
+		crew_work(talk, text("t%u", i));
+	crew_work(signal_it, "s");
+	crew_work(come_and_go, "c0");
+	crew_work(come_and_go, "c1");
+	crew_work(read_halves, "h");
 	kill_again_and_again(100, 700);
-	for (unsigned i = 1; i < worker_count; i++) {
-		int status = -1;
-
-		cr_assert(ended(workers[i], 60000, &status), "client %u hangs, in state %c", i,
-			  process_state(workers[i]));
-		cr_assert_eq(status, 0, "client %u: status %d", i, status);
-	}
+	crew_ended(1);
 	session_make("e-end");
-	worker_count = 1;
-	all_have_ended();
+	crew_ended(0);
 	cr_assert_eq(rmdir(at("e-end")), 0);
 }

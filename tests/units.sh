@@ -29,7 +29,7 @@ done
 # LeakSanitizer looks at its own process by ptrace(2), which the unit refuses.
 cp "$FS" /run/mimoboxfs
 chmod 755 /run/mimoboxfs
-sed 's,^ExecStart=[^ ]*,ExecStart=/run/mimoboxfs,' "$UNITS/$kind.service" >"$units/mimobox.service"
+sed 's,^\(Exec[A-Z][a-z]*\)=[^ ]*/mimoboxfs,\1=/run/mimoboxfs,' "$UNITS/$kind.service" >"$units/mimobox.service"
 echo '[Service]
 StandardError=append:%t/errors
 Environment=ASAN_OPTIONS=detect_leaks=0:exitcode=99' >"$units/mimobox.service.d/test.conf"
@@ -102,12 +102,32 @@ manager daemon-reload
 ! manager start second 2>/dev/null || fail 'two at one place'
 [ "$(run 'echo $((7*7))')" = 49 ] || fail 'the second has ended the first'
 
+# A reload is an upgrade, under which sessions go on.
+main=$(manager show -P MainPID mimobox)
+$as sh -c 'mkdir $0/a && echo "command read x; echo \$x" >$0/a/config && echo start >$0/a/ctl' $place
+cp /run/mimoboxfs /run/new && mv /run/new /run/mimoboxfs
+[ "$(readlink "/proc/$main/exe")" = '/run/mimoboxfs (deleted)' ] || fail 'another program'
+manager reload mimobox || fail 'not reloaded'
+[ "$(readlink "/proc/$main/exe")" = /run/mimoboxfs ] || fail 'the program of before'
+[ "$(manager show -P MainPID mimobox)" = "$main" ] || fail 'another process'
+[ "$(manager show -P SubState mimobox)" = running ] || fail 'not running after a reload'
+$as sh -c 'echo there >$0/a/input; timeout 10 cat $0/a/exit; rmdir $0/a' $place | grep -qx 0 || fail 'no session'
+
+# With a keeper, and only so.
+echo '[Service]
+Environment="MIMOBOX_OPTIONS=--keeper no"' >"$units/mimobox.service.d/keeper.conf"
+manager daemon-reload
+manager restart mimobox
+! manager reload mimobox 2>/dev/null || fail 'reloaded without a keeper'
+[ "$(run 'echo $((7*8))')" = 56 ] || fail 'no session after no reload'
+rm "$units/mimobox.service.d/keeper.conf"
+
 # A hang is an end as well, found by the watchdog.
 sed -i 's/^WatchdogSec=.*/WatchdogSec=1s/' "$units/mimobox.service"
 manager daemon-reload
 manager restart mimobox
 main=$(manager show -P MainPID mimobox)
-kill -STOP "$main"
+kill -STOP "$(pgrep -P "$main" -x mimoboxfs)"
 until_is yes '[ "$(manager show -P NRestarts mimobox)" -ge 1 ] && echo yes'
 until_is running 'manager show -P SubState mimobox'
 [ "$(run 'echo $((8*8))')" = 64 ] || fail 'no session after the hang'

@@ -444,6 +444,9 @@ static bool end_lines(struct pattern *pattern)
 static bool step(struct pattern *pattern, unsigned char byte)
 {
 	bool matched = false;
+	/* No thread stands anywhere, so what was visited, maybe bytes ago, says nothing. */
+	if (pattern->now.count == 0)
+		pattern->round++;
 	/* A match may begin here. */
 	matched |= add(pattern, &pattern->now, 0, pattern->before == '\n', false);
 	if (byte == '\n' || byte == '\r')

@@ -69,6 +69,7 @@ Test(pattern, where_it_first_matches)
 		{ "login: $", "Debian\r\nlogin: ", 15 },
 		{ "()", "x", 1 },
 		{ "(|a)b", "b", 1 },
+		{ "(a|)^b", "a\nb", 3 },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		for (size_t piece = 1; piece < 9; piece += 7) {

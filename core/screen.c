@@ -31,17 +31,17 @@
 #include <wchar.h>
 
 enum { PRIMARY, ALTERNATE };
-enum { RESERVE = 12, RESERVE_BYTES = 16 * SCREEN_ROWS_MAX };
+enum { RESERVE = 12, RESERVE_LARGE = 4, RESERVE_BYTES = 8192, RESERVE_BYTES_A_ROW = 8 };
 enum { RUN_MAX = 256 }; /* libvterm has 4 bytes of stack for each byte of text it is given */
 
 struct screen {
 	VTerm *vt;
-	void *reserve[RESERVE]; /* what libvterm gets, of RESERVE_BYTES each; NULL: gone */
+	void *reserve[RESERVE]; /* what libvterm gets; NULL: gone */
+	size_t reserve_large;   /* bytes of each of the last RESERVE_LARGE */
 	VTermState *state;
 	struct grid grids[2];
-	int current;     /* PRIMARY or ALTERNATE */
-	uint16_t rows;   /* asked for */
-	locale_t locale; /* for wcwidth(); 0: none to be had */
+	int current;   /* PRIMARY or ALTERNATE */
+	uint16_t rows; /* asked for */
 
 	struct utf8 decoder;
 	struct sequence sequence;
@@ -52,17 +52,23 @@ struct screen {
 
 /*
  * What libvterm allocates it uses without a look (0.1.4). So what it may ask for in one call is had
- * before the call, or the call isn't made: a few blocks, each of more than it ever needs.
+ * before the call, or the call isn't made: a few blocks, each of more than it ever needs; the last
+ * of them have room for something about each row, and are all it may ask for at a new size.
  */
+
+static size_t reserve_size(const struct screen *screen, int i)
+{
+	return i < RESERVE - RESERVE_LARGE ? RESERVE_BYTES : screen->reserve_large;
+}
 
 static void *take_reserve(size_t size, void *data)
 {
 	struct screen *screen = data;
-	for (int i = 0; i < RESERVE && size <= RESERVE_BYTES; i++)
-		if (screen->reserve[i]) {
-			void *block = screen->reserve[i];
+	for (int i = 0; i < RESERVE; i++)
+		if (screen->reserve[i] && size <= reserve_size(screen, i)) {
+			void *block = screen->reserve[i], *fitted = realloc(block, size);
 			screen->reserve[i] = NULL;
-			return memset(block, 0, size);
+			return memset(fitted ? fitted : block, 0, size);
 		}
 	return calloc(1, size);
 }
@@ -81,11 +87,12 @@ static void free_reserve(struct screen *screen)
 	}
 }
 
-static int fill_reserve(struct screen *screen)
+static int fill_reserve(struct screen *screen, int count, int rows)
 {
-	for (int i = 0; i < RESERVE; i++) {
-		if (!screen->reserve[i])
-			screen->reserve[i] = malloc(RESERVE_BYTES);
+	size_t large = (size_t)rows * RESERVE_BYTES_A_ROW;
+	screen->reserve_large = large > RESERVE_BYTES ? large : RESERVE_BYTES;
+	for (int i = RESERVE - count; i < RESERVE; i++) {
+		screen->reserve[i] = malloc(reserve_size(screen, i));
 		if (!screen->reserve[i]) {
 			free_reserve(screen);
 			return -ENOMEM;
@@ -164,6 +171,18 @@ static void print_ascii(struct screen *screen, const char *text, size_t size)
 {
 	vterm_input_write(screen->vt, text, size);
 	screen->repeatable = (unsigned char)text[size - 1];
+}
+
+/*
+ * For wcwidth(); 0: none to be had. One for all screens: it takes longer to make, from a file, than
+ * a screen.
+ */
+static locale_t characters(void)
+{
+	static locale_t locale;
+	if (!locale)
+		locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	return locale;
 }
 
 /* glibc's idea, and besides what libvterm takes for combining: it must not get any. */
@@ -378,7 +397,7 @@ static size_t ascii_run(const struct screen *screen, const char *text, size_t si
 void screen_feed(struct screen *screen, const void *data, size_t size)
 {
 	const char *text = data, *end = text + size;
-	locale_t before = uselocale(screen->locale);
+	locale_t before = uselocale(characters());
 	while (text < end) {
 		size_t run = ascii_run(screen, text, (size_t)(end - text));
 		if (run) {
@@ -396,7 +415,7 @@ void screen_feed(struct screen *screen, const void *data, size_t size)
 
 void screen_end(struct screen *screen)
 {
-	locale_t before = uselocale(screen->locale);
+	locale_t before = uselocale(characters());
 	if (utf8_finish(&screen->decoder))
 		take(screen, UTF8_REPLACEMENT);
 	uselocale(before);
@@ -420,7 +439,8 @@ int screen_create(uint16_t asked_rows, uint16_t asked_cols, struct screen **out)
 	bound(&rows, &cols);
 	struct screen *screen = calloc(1, sizeof(*screen));
 	struct grid_line **primary = grid_lines(rows), **alternate = grid_lines(rows);
-	if (!screen || !primary || !alternate || fill_reserve(screen) < 0) {
+	if (!screen || !primary || !alternate ||
+	    fill_reserve(screen, RESERVE, SCREEN_ROWS_MAX) < 0) {
 		free(screen);
 		free(primary);
 		free(alternate);
@@ -429,7 +449,6 @@ int screen_create(uint16_t asked_rows, uint16_t asked_cols, struct screen **out)
 	grid_init(&screen->grids[PRIMARY], primary, rows, cols);
 	grid_init(&screen->grids[ALTERNATE], alternate, rows, cols);
 	screen->rows = asked_rows;
-	screen->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	/* 0.3 never makes room for more rows than it began with, unless it resizes a screen too */
 	VTerm *vt = vterm_new_with_allocator(SCREEN_ROWS_MAX, cols, &allocator, screen);
 	screen->vt = vt;
@@ -450,8 +469,6 @@ void screen_destroy(struct screen *screen)
 	vterm_free(screen->vt);
 	grid_finish(&screen->grids[PRIMARY]);
 	grid_finish(&screen->grids[ALTERNATE]);
-	if (screen->locale)
-		freelocale(screen->locale);
 	free(screen);
 }
 
@@ -495,7 +512,8 @@ int screen_resize(struct screen *screen, uint16_t asked_rows, uint16_t asked_col
 	const struct grid *grid = &screen->grids[PRIMARY];
 	if (rows != grid->rows || cols != grid->cols) {
 		struct grid_line **lines[2] = { grid_lines(rows), grid_lines(rows) };
-		if (!lines[PRIMARY] || !lines[ALTERNATE] || fill_reserve(screen) < 0) {
+		if (!lines[PRIMARY] || !lines[ALTERNATE] ||
+		    fill_reserve(screen, RESERVE_LARGE, rows) < 0) {
 			free(lines[PRIMARY]);
 			free(lines[ALTERNATE]);
 			return -ENOMEM;

@@ -97,10 +97,12 @@ static void ask(struct session *session, const char *text)
 
 static void check_bounds(const char *ceiling, const struct session *sessions, size_t count)
 {
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		uint64_t bound = bound_in(ceiling, &numbers[i]);
 		for (size_t j = 0; j < count; j++)
-			CHECK(!sessions[j].taken || field(&sessions[j].config, &numbers[i]) <=
-							    bound_in(ceiling, &numbers[i]));
+			CHECK(!sessions[j].taken ||
+			      field(&sessions[j].config, &numbers[i]) <= bound);
+	}
 	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++) {
 		unsigned __int128 sum = 0;
 		uint64_t bound = bound_in(ceiling, &sums[i]);

@@ -21,8 +21,11 @@ static void on_told(const struct fake *fake)
 
 static void dispatch(void)
 {
-	for (int i = 0; i < 6; i++)
+	bool busy = true;
+	for (int i = 0; i < 6 && busy; i++) {
 		CHECK(mimobox_dispatch(box, 0) == 0);
+		busy = fake_was_busy(box);
+	}
 }
 
 static struct mimobox_session *make(uint8_t how)

@@ -61,6 +61,15 @@ static inline const uint8_t *fuzz_take(struct fuzz_input *input, size_t size, si
 	return data;
 }
 
+/* FNV-1a */
+static inline uint32_t fuzz_hash(const void *data, size_t size)
+{
+	uint32_t hash = 2166136261;
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ ((const uint8_t *)data)[i]) * 16777619;
+	return hash;
+}
+
 /* All up to the first `end`, which goes too, as a string; the caller's to free. */
 static inline char *fuzz_string(struct fuzz_input *input, uint8_t end)
 {

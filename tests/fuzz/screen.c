@@ -10,19 +10,25 @@
 #include "utf8_check.h"
 
 #include <screen.h>
+#include <stdbool.h>
 
-enum { RESIZES = 8 };
+enum { RESIZES = 8, LARGE = 16 };
 
 struct text {
 	char *data;
 	size_t size;
 };
 
-/* Mostly small, for the sake of speed; seldom as large as there is. */
-static uint16_t take_size(struct fuzz_input *input)
+/*
+ * Mostly small, for the sake of speed; for one input in LARGE as large as there is. (All of them
+ * could: libFuzzer takes thousands of rows for news, and would come back to such inputs for ever.)
+ */
+static uint16_t take_size(struct fuzz_input *input, bool large)
 {
 	uint8_t byte = fuzz_byte(input);
-	return byte < 255 ? (uint16_t)(byte % 80 + 1) : (uint16_t)(1u << fuzz_byte(input) % 16);
+	if (byte < 255)
+		return (uint16_t)(byte % 80 + 1);
+	return (uint16_t)(1u << fuzz_byte(input) % (large ? 16 : 8));
 }
 
 static struct text print(const struct screen *screen)
@@ -75,13 +81,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t printed;
 		uint16_t rows, cols;
 	} resizes[RESIZES];
-	uint16_t rows = take_size(&input), cols = take_size(&input);
+	bool large = fuzz_hash(data, size) % LARGE == 0;
+	uint16_t rows = take_size(&input, large), cols = take_size(&input, large);
 	uint8_t byte = fuzz_byte(&input);
 	size_t count = byte % RESIZES, piece = (size_t)(byte / RESIZES) + 1, taken;
 	for (size_t i = 0; i < count; i++) {
 		resizes[i].printed = fuzz_byte(&input);
-		resizes[i].rows = take_size(&input);
-		resizes[i].cols = take_size(&input);
+		resizes[i].rows = take_size(&input, large);
+		resizes[i].cols = take_size(&input, large);
 	}
 	for (int i = 0; i < 2; i++)
 		CHECK(screen_create(rows, cols, &screens[i]) == 0);

@@ -670,6 +670,8 @@ void mimobox_destroy(struct mimobox *box)
 		     session = session->by_id)
 			session_orphan(session);
 	remove_cgroups(box);
+	if (box->workspaces)
+		workspace_sweep(box->workspaces, keep_owner(box->keep));
 	free_box(box);
 }
 

@@ -42,8 +42,7 @@ static int make_parents(char *path)
 	return 0;
 }
 
-/* Those that nobody had claimed when their daemon was killed: they are empty. */
-static void sweep(const char *directory, pid_t own)
+void workspace_sweep(const char *directory, pid_t own)
 {
 	DIR *all = opendir(directory);
 	struct dirent *entry;
@@ -77,7 +76,7 @@ int workspace_prepare(const char *directory, pid_t again)
 	/* Whoever can make names in it could lead the daemon elsewhere. */
 	if (status.st_uid != geteuid() || (status.st_mode & 022))
 		return -EPERM;
-	sweep(directory, again);
+	workspace_sweep(directory, again);
 	return 0;
 }
 

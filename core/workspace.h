@@ -19,6 +19,8 @@ struct mimobox_session;
  * 0 or -errno.
  */
 int workspace_prepare(const char *directory, pid_t again);
+/* Those that nobody had claimed, of daemons that were killed and of `own`: they are empty. */
+void workspace_sweep(const char *directory, pid_t own);
 
 /* Sets session->workspace, if the box has a place for it. 0 or -errno. */
 int workspace_create(struct mimobox_session *session);

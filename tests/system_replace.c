@@ -26,9 +26,9 @@
 #include "outside.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { MANY = 20 };
+enum { MANY = 10, KILLS = 4 };
 #else
-enum { MANY = 40 };
+enum { MANY = 40, KILLS = 10 };
 #endif
 enum { GONE_MS = 20000, REPLACE_SECONDS = 40, TIMES = 10, SILENT = 20 };
 
@@ -222,7 +222,7 @@ static bool is_another(const void *before)
 Test(replace, then_the_server_is_killed)
 {
 	start_counter("a");
-	for (unsigned i = 0; i < TIMES; i++) {
+	for (unsigned i = 0; i < KILLS; i++) {
 		replace_by(i % 2 ? mimoboxfs() : other);
 		find_server();
 		pid_t before = server;
@@ -237,7 +237,7 @@ Test(replace, then_the_server_is_killed)
 Test(replace, while_servers_are_killed)
 {
 	start_counter("a");
-	for (unsigned i = 0; i < 2 * TIMES; i++) {
+	for (unsigned i = 0; i < 2 * KILLS; i++) {
 		unsigned number = 0;
 		int status;
 		pid_t client =

@@ -313,6 +313,13 @@ pid_t fixture_server(void)
 	return pid && getpgid(pid) == pid ? pid : 0;
 }
 
+bool fixture_next_is_stopped(const void *before)
+{
+	pid_t pid = fixture_server();
+
+	return pid && pid != *(const pid_t *)before && process_stopped(&pid);
+}
+
 static unsigned descriptors_of(pid_t pid)
 {
 	DIR *dir = opendir(text("/proc/%d/fd", pid));

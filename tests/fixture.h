@@ -62,6 +62,8 @@ void fixture_pool_filled(void);
  * 0: none now.
  */
 pid_t fixture_server(void);
+/* For await(): another than the one that `before` points to is there, and stopped. */
+bool fixture_next_is_stopped(const void *before);
 /* A child of `parent` of that name; 0: none now. */
 pid_t fixture_child(pid_t parent, const char *name);
 /* Descriptors that the daemon has open, and its server; some are for sandboxes built ahead. */

@@ -635,13 +635,6 @@ static bool has_privileges(pid_t pid, const char *const names[][2])
 	return true;
 }
 
-static bool is_stopped_anew(const void *before)
-{
-	pid_t pid = fixture_server();
-
-	return pid && pid != *(const pid_t *)before && process_stopped(&pid);
-}
-
 static const struct fault_site *find_within(const char *call, const char *function)
 {
 	for (unsigned i = 0; i < FAULT_SITES_MAX; i++)
@@ -679,7 +672,7 @@ Test(closed, what_is_kept_is_read_without_privileges)
 	arm(find_within(call, "mimobox_resume"), false);
 	server = fixture_server();
 	cr_assert_eq(kill(server, SIGKILL), 0);
-	cr_assert(await(is_stopped_anew, &server, 20000));
+	cr_assert(await(fixture_next_is_stopped, &server, 20000));
 	server = fixture_server();
 	cr_expect(has_privileges(server, privileges_of_it), "%s",
 		  sh(text("cat /proc/%d/status", server)));

@@ -461,13 +461,6 @@ static bool has_asked(const void *unused)
 	return false;
 }
 
-static bool is_stopped_anew(const void *before)
-{
-	pid_t pid = fixture_server();
-
-	return pid && pid != *(const pid_t *)before && process_stopped(&pid);
-}
-
 static bool has_no_reader(const void *unused)
 {
 	(void)unused;
@@ -518,7 +511,7 @@ Test(deaths, what_was_opened_for_nobody_is_closed)
 	cr_assert(await(is_dead, &server, 20000));
 	plan->death = FAULT_STOPS_AFTER;
 	cr_assert_eq(kill(fixture.daemon, SIGCONT), 0);
-	cr_assert(await(is_stopped_anew, &server, 20000));
+	cr_assert(await(fixture_next_is_stopped, &server, 20000));
 	kill(client, SIGKILL);
 	cr_assert(ended(client, 20000, NULL));
 	kill(fixture_server(), SIGKILL);

@@ -137,6 +137,46 @@ unsigned long resident_kib(pid_t pid)
 
 /* The daemon */
 
+pid_t server_of(pid_t daemon)
+{
+	char line[4096] = "", *rest = NULL;
+	FILE *file;
+
+	snprintf(line, sizeof(line), "/proc/%d/task/%d/children", daemon, daemon);
+	file = fopen(line, "re");
+	if (!file || !fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	if (file)
+		fclose(file);
+	for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+		char name[64], comm[32] = "";
+
+		snprintf(name, sizeof(name), "/proc/%d/comm", atoi(word));
+		file = fopen(name, "re");
+		if (file && fgets(comm, sizeof(comm), file) && !strcmp(comm, "mimoboxfs\n")) {
+			fclose(file);
+			return (pid_t)atoi(word);
+		}
+		if (file)
+			fclose(file);
+	}
+	return 0;
+}
+
+double daemon_cpu(void)
+{
+	pid_t server = server_of(daemon_pid);
+
+	return cpu_of(daemon_pid) + (server ? cpu_of(server) : 0);
+}
+
+unsigned long daemon_kib(pid_t daemon)
+{
+	pid_t server = server_of(daemon);
+
+	return resident_kib(daemon) + (server ? resident_kib(server) : 0);
+}
+
 static bool is_mounted(void)
 {
 	return access(path("m/defaults"), F_OK) == 0;

@@ -28,6 +28,12 @@ void must_end(pid_t pid);
 double cpu_of(pid_t pid); /* seconds */
 unsigned long resident_kib(pid_t pid);
 
+/* Of a keeper the process that serves; 0: it has none. */
+pid_t server_of(pid_t daemon);
+/* With its server. */
+double daemon_cpu(void);
+unsigned long daemon_kib(pid_t daemon);
+
 /* A session: mkdir and its command, `start`, rmdir. */
 void make(const char *name, const char *command);
 void start(const char *name);

@@ -59,7 +59,7 @@ static bool is_below(const pid_t *parents, pid_t pid, pid_t top)
 
 static void measure_below(pid_t top, struct footprint *to)
 {
-	pid_t *parents = calloc(PIDS, sizeof(*parents));
+	pid_t *parents = calloc(PIDS, sizeof(*parents)), server = server_of(top);
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
 
@@ -73,7 +73,7 @@ static void measure_below(pid_t top, struct footprint *to)
 	}
 	closedir(proc);
 	for (pid_t pid = 1; pid < PIDS; pid++)
-		if (is_below(parents, pid, top)) {
+		if (pid != server && is_below(parents, pid, top)) {
 			to->processes++;
 			to->inside_kib += number_in(pid, "smaps_rollup", "Pss: %lu");
 		}
@@ -82,11 +82,15 @@ static void measure_below(pid_t top, struct footprint *to)
 
 static struct footprint footprint_of(pid_t pid)
 {
-	struct footprint print = { .resident_kib = resident_kib(pid) };
+	struct footprint print = { .resident_kib = daemon_kib(pid) };
 	char name[64];
 
 	snprintf(name, sizeof(name), "/proc/%d/fd", pid);
 	print.descriptors = entries(name);
+	if (server_of(pid)) {
+		snprintf(name, sizeof(name), "/proc/%d/fd", server_of(pid));
+		print.descriptors += entries(name);
+	}
 	measure_below(pid, &print);
 	return print;
 }

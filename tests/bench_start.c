@@ -45,7 +45,7 @@ static int run_session(struct contender *contender, struct life *life, char *why
 	mount_session(contender->mount, "life", contender->config, contender->printed, life);
 	/* The next one's time is not to have the pool's work in it. */
 	mount_settle(contender->mount);
-	contender->peak_kib = resident_kib(contender->mount->pid);
+	contender->peak_kib = daemon_kib(contender->mount->pid);
 	return 0;
 }
 

@@ -118,13 +118,13 @@ static void read_once(struct series *series, unsigned round)
 		pids[i] = run_later((const char *const[]){ "sh", "-c", command, NULL });
 	}
 	poll(NULL, 0, 50); /* until they wait: before the start, at any rate */
-	cpu = cpu_of(daemon_pid);
+	cpu = daemon_cpu();
 	begin = now();
 	start("a");
 	for (unsigned i = 0; i < series->readers; i++)
 		must_end(pids[i]);
 	series->seconds[round] = now() - begin;
-	series->cpu[round] = cpu_of(daemon_pid) - cpu;
+	series->cpu[round] = daemon_cpu() - cpu;
 	end("a");
 }
 
@@ -308,15 +308,15 @@ static void idle(void)
 	start("warm");
 	end("warm");
 	poll(NULL, 0, 300);
-	none = resident_kib(daemon_pid);
+	none = daemon_kib(daemon_pid);
 	begin = now();
 	crowd_make(0, count, "read x");
 	took = now() - begin;
 	poll(NULL, 0, 500); /* their prompts, if any, are on the disk by now */
-	with = resident_kib(daemon_pid);
-	cpu = cpu_of(daemon_pid);
+	with = daemon_kib(daemon_pid);
+	cpu = daemon_cpu();
 	poll(NULL, 0, 10000);
-	cpu = cpu_of(daemon_pid) - cpu;
+	cpu = daemon_cpu() - cpu;
 	for (unsigned i = 0; i < LISTS; i++) {
 		begin = now();
 		must_end(run_later(list));

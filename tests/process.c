@@ -29,7 +29,7 @@ struct kept {
 };
 
 static struct kept *kept;
-static pid_t spawned[256];
+static pid_t spawned[2048];
 static unsigned spawned_count;
 
 void *keep(void *memory)

@@ -320,6 +320,27 @@ bool fixture_next_is_stopped(const void *before)
 	return pid && pid != *(const pid_t *)before && process_stopped(&pid);
 }
 
+bool fixture_unmounted(const void *unused)
+{
+	(void)unused;
+	return !fixture_mounted();
+}
+
+bool fixture_alone(const void *unused)
+{
+	pid_t pids[64];
+	unsigned number = children(pids, 64), others = 0;
+
+	(void)unused;
+	for (unsigned i = 0; i < number && i < 64; i++) {
+		if (pids[i] == fixture.guardian || was_spawned(pids[i]))
+			continue;
+		if (process_state(pids[i]) != 'Z' || waitpid(pids[i], NULL, WNOHANG) != pids[i])
+			others++;
+	}
+	return others == 0;
+}
+
 static unsigned descriptors_of(pid_t pid)
 {
 	DIR *dir = opendir(text("/proc/%d/fd", pid));

@@ -64,6 +64,9 @@ void fixture_pool_filled(void);
 pid_t fixture_server(void);
 /* For await(): another than the one that `before` points to is there, and stopped. */
 bool fixture_next_is_stopped(const void *before);
+/* The same: nothing is mounted; and what was left of a keeper was this process's to reap. */
+bool fixture_unmounted(const void *unused);
+bool fixture_alone(const void *unused);
 /* A child of `parent` of that name; 0: none now. */
 pid_t fixture_child(pid_t parent, const char *name);
 /* Descriptors that the daemon has open, and its server; some are for sandboxes built ahead. */

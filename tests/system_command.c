@@ -301,12 +301,6 @@ Test(command, ended_by_sigterm_with_everything_in_flight)
 	}
 }
 
-static bool is_unmounted(const void *unused)
-{
-	(void)unused;
-	return !fixture_mounted();
-}
-
 Test(command, killed_leaves_no_sandbox_and_no_mount)
 {
 	char *sleeper = text("%u", marker());
@@ -330,7 +324,7 @@ Test(command, killed_leaves_no_sandbox_and_no_mount)
 	cr_assert_eq(read(fd, &byte, 1), -1);
 	cr_assert(errno == ENOTCONN || errno == ECONNABORTED, "%s", strerror(errno));
 	close(fd);
-	cr_assert(await(is_unmounted, NULL, 5000), "the dead mount is left");
+	cr_assert(await(fixture_unmounted, NULL, 5000), "the dead mount is left");
 	count = children(pids, 64); /* the sandboxes' remains, ours to reap */
 	for (unsigned i = 0; i < count && i < 64; i++)
 		if (process_state(pids[i]) == 'Z')

@@ -260,31 +260,9 @@ Test(keeper_of, one_that_is_killed_while_it_ends)
 	}
 }
 
-static bool is_unmounted(const void *unused)
-{
-	(void)unused;
-	return !fixture_mounted();
-}
-
-/* What a keeper leaves is this process's to reap. */
-static bool is_alone(const void *unused)
-{
-	pid_t pids[64];
-	unsigned number = children(pids, 64), others = 0;
-
-	(void)unused;
-	for (unsigned i = 0; i < number && i < 64; i++) {
-		if (pids[i] == fixture.guardian || was_spawned(pids[i]))
-			continue;
-		if (process_state(pids[i]) != 'Z' || waitpid(pids[i], NULL, WNOHANG) != pids[i])
-			others++;
-	}
-	return others == 0;
-}
-
 static void nobody_is_left(void)
 {
-	cr_assert(await(is_alone, NULL, GONE_MS), "processes are left");
+	cr_assert(await(fixture_alone, NULL, GONE_MS), "processes are left");
 }
 
 /* With the keeper goes all, the mount too; and its place is anybody's. */
@@ -307,7 +285,7 @@ static void kill_keeper(const char *option, const char *value)
 	cr_assert(ended(dead, 5000, &status));
 	cr_assert(await(none_with, sleeper, GONE_MS), "%u live on", processes_with(sleeper));
 	cr_assert(await(process_gone, &serving, GONE_MS), "the server lives on");
-	cr_assert(await(is_unmounted, NULL, GONE_MS), "the mount is left");
+	cr_assert(await(fixture_unmounted, NULL, GONE_MS), "the mount is left");
 	cr_assert(await(process_gone, &unmounter, GONE_MS));
 	nobody_is_left();
 	serve(option, value);
@@ -352,7 +330,7 @@ Test(keeper_of, too_many)
 	cr_assert(ended(dead, GONE_MS, &status));
 	cr_assert_eq(status, 1);
 	fixture.daemon = 0;
-	cr_assert(await(is_unmounted, NULL, GONE_MS), "the mount is left");
+	cr_assert(await(fixture_unmounted, NULL, GONE_MS), "the mount is left");
 	nobody_is_left();
 }
 
@@ -442,7 +420,7 @@ Test(keeper_own, keeper_is_killed)
 	cr_assert(ended(dead, 5000, &status));
 	cr_assert(await(none_with, sleeper, GONE_MS));
 	cr_assert(await(process_gone, &server, GONE_MS));
-	cr_assert(await(is_unmounted, NULL, GONE_MS), "the mount is left");
+	cr_assert(await(fixture_unmounted, NULL, GONE_MS), "the mount is left");
 	cr_assert(await(process_gone, &unmounter, GONE_MS));
 	fixture.daemon = 0;
 	nobody_is_left();

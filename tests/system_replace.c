@@ -300,27 +300,6 @@ Test(replace_of, one_in_the_foreground)
 
 /* Who is killed after it */
 
-static bool is_unmounted(const void *unused)
-{
-	(void)unused;
-	return !fixture_mounted();
-}
-
-static bool is_alone(const void *unused)
-{
-	pid_t pids[64];
-	unsigned number = children(pids, 64), others = 0;
-
-	(void)unused;
-	for (unsigned i = 0; i < number && i < 64; i++) {
-		if (pids[i] == fixture.guardian || was_spawned(pids[i]))
-			continue;
-		if (process_state(pids[i]) != 'Z' || waitpid(pids[i], NULL, WNOHANG) != pids[i])
-			others++;
-	}
-	return others == 0;
-}
-
 /* It is still the parent of all, who go with it. */
 static void kill_keeper(const char *option, const char *value)
 {
@@ -339,8 +318,8 @@ static void kill_keeper(const char *option, const char *value)
 	cr_assert(ended(fixture.daemon, 5000, &status));
 	fixture.daemon = 0;
 	cr_assert(await(none_with, sleeper, GONE_MS), "%u live on", processes_with(sleeper));
-	cr_assert(await(is_unmounted, NULL, GONE_MS), "the mount is left");
-	cr_assert(await(is_alone, NULL, GONE_MS), "processes are left");
+	cr_assert(await(fixture_unmounted, NULL, GONE_MS), "the mount is left");
+	cr_assert(await(fixture_alone, NULL, GONE_MS), "processes are left");
 }
 
 Test(replace_of, one_that_is_killed_itself)

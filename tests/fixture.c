@@ -206,6 +206,12 @@ bool fixture_mounted(void)
 	return mounted;
 }
 
+static bool is_mounted(const void *unused)
+{
+	(void)unused;
+	return fixture_mounted();
+}
+
 /* The daemon */
 
 static bool is_ours(pid_t pid)
@@ -226,10 +232,12 @@ void fixture_adopt(void)
 			fixture.daemon = pids[i];
 		}
 	cr_assert_neq(fixture.daemon, 0, "no daemon in the background");
+	guardian_tell(fixture.daemon);
+	/* one that was not waited for has no server yet */
+	cr_assert(await(is_mounted, NULL, 15000), "nothing is mounted");
 	fixture.server = fixture_server();
 	if (!fixture.server) /* without a keeper */
 		fixture.server = fixture.daemon;
-	guardian_tell(fixture.daemon);
 }
 
 void fixture_daemon(const char *const options[])

@@ -332,8 +332,16 @@ WRAP(ssize_t, recvmsg, ENOMEM, -1, (int fd, struct msghdr *message, int flags),
      (fd, message, flags))
 WRAP(int, poll, ENOMEM, -1, (struct pollfd * fds, nfds_t count, int timeout), (fds, count, timeout))
 WRAP(int, epoll_create1, EMFILE, -1, (int flags), (flags))
-WRAP(int, epoll_ctl, ENOMEM, -1, (int epoll, int command, int fd, struct epoll_event *event),
-     (epoll, command, fd, event))
+EXPORT int epoll_ctl(int epoll, int command, int fd, struct epoll_event *event)
+{
+	NEXT(epoll_ctl);
+	if (fails("epoll_ctl", command == EPOLL_CTL_DEL ? FAULT_NONE : ENOMEM))
+		return -1;
+	int result = next(epoll, command, fd, event);
+	survive();
+	return result;
+}
+
 WRAP(int, epoll_wait, EINTR, -1, (int epoll, struct epoll_event *events, int count, int timeout),
      (epoll, events, count, timeout))
 WRAP(int, timerfd_create, EMFILE, -1, (int clock, int flags), (clock, flags))

@@ -30,6 +30,9 @@ enum fault_role {
 /* What becomes of the server at the first call from a site. */
 enum fault_death { FAULT_LIVES, FAULT_DIES_BEFORE, FAULT_DIES_AFTER, FAULT_STOPS_AFTER };
 
+/* As an error: the call has no reason to fail. It is a place where the server may be killed. */
+enum { FAULT_NONE = 0 };
+
 struct fault_site {
 	_Atomic uint64_t key; /* 0: free */
 	_Atomic uint32_t count;

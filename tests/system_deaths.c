@@ -495,7 +495,8 @@ Test(deaths, what_was_opened_for_nobody_is_closed)
 	cr_assert(fd >= 0);
 	close(fd);
 	cr_assert(await(has_no_reader, NULL, 20000));
-	cr_assert_eq(access(at("none"), F_OK), -1); /* behind the last release: none is asked again */
+	/* behind the last release: it will not be asked again */
+	cr_assert_eq(access(at("none"), F_OK), -1);
 	memset(plan->sites, 0, sizeof(plan->sites));
 	plan->record = true;
 	server = fixture_server();

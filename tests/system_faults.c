@@ -125,7 +125,7 @@ static void find_sites(struct sweeping *sweeping)
 	cr_assert_str_empty(sweeping->expected->findings, "without a fault:\n%s",
 			    sweeping->expected->findings);
 	for (unsigned i = 0; i < FAULT_SITES_MAX; i++)
-		if (plan->sites[i].key)
+		if (plan->sites[i].key && plan->sites[i].error != FAULT_NONE)
 			sweeping->sites[sweeping->count++] = plan->sites[i];
 	qsort(sweeping->sites, sweeping->count, sizeof(*sweeping->sites), by_key);
 }

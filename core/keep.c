@@ -289,7 +289,9 @@ static int make_stage(volatile struct keep_stage *stage, int pipe[2])
 
 static int make(struct keep *keep)
 {
-	int error = make_memory(keep);
+	int error = keep_store_begin(keep);
+	if (error == 0)
+		error = make_memory(keep);
 	if (error < 0)
 		return error;
 	keep->head->version = KEEP_VERSION;

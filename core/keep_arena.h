@@ -103,6 +103,8 @@ bool keep_make_room(void **array, size_t *room, size_t count, size_t size);
 void keep_blocks_settle(struct keep *keep);
 /* In the keeper: it has this one, which is closed where there is no memory. */
 void keep_insert(struct keep *keep, uint64_t id, uint32_t part, int fd);
+/* Has room for the first of them. 0 or -ENOMEM. */
+int keep_store_begin(struct keep *keep);
 void keep_store_finish(struct keep *keep);
 
 #endif

@@ -8,6 +8,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 enum { DESCRIPTORS = MESSAGE_SENT_MAX, FIRST_CHAINS = 256 };
+/* Where the kernel is short of memory for a message: so often it is tried once more, in ms. */
+enum { TRIES = 50 };
 enum { STORE = KEEP_READY + 1, RELEASE };
 
 struct message {
@@ -119,16 +122,32 @@ void keep_store_finish(struct keep *keep)
 	free(keep->chains);
 }
 
+int keep_store_begin(struct keep *keep)
+{
+	return grow(keep) ? 0 : -ENOMEM;
+}
+
 /* Messages */
+
+static bool may_do_later(int error, unsigned *tries)
+{
+	if (error == -EINTR)
+		return true;
+	if ((error != -ENOBUFS && error != -ENOMEM) || (*tries)++ == TRIES)
+		return false;
+	poll(NULL, 0, 1);
+	return true;
+}
 
 static int send_message(struct keep *keep, const struct message *message, const int *descriptors,
 			unsigned count)
 {
+	unsigned tries = 0;
 	int error;
 	do
 		error = message_send(keep->socket, message, sizeof(*message), descriptors, count,
 				     0);
-	while (error == -EINTR);
+	while (may_do_later(error, &tries));
 	return error;
 }
 
@@ -165,17 +184,24 @@ void keep_release_part(struct keep *keep, uint64_t id, uint32_t part)
 	release_later(keep, &(struct keep_release){ .id = id, .part = part });
 }
 
+/* What can't be told now is told later. */
 void keep_releases_commit(struct keep *keep)
 {
-	for (size_t i = 0; i < keep->release_count; i++) {
-		const struct keep_release *release = &keep->releases[i];
+	size_t told = 0;
+	for (; told < keep->release_count; told++) {
+		const struct keep_release *release = &keep->releases[told];
 		struct message message = { .kind = RELEASE,
 					   .id = release->id,
 					   .count = !release->all,
 					   .parts = { release->part } };
-		send_message(keep, &message, NULL, 0);
+		int error = send_message(keep, &message, NULL, 0);
+		if (error == -ENOBUFS || error == -ENOMEM)
+			break;
 	}
-	keep->release_count = 0;
+	keep->release_count -= told;
+	if (told && keep->release_count)
+		memmove(keep->releases, keep->releases + told,
+			keep->release_count * sizeof(*keep->releases));
 }
 
 int keep_tell(struct keep *keep, enum keep_message kind)
@@ -212,6 +238,7 @@ static void take_message(struct keep *keep, const struct message *message, struc
 
 int keep_hear(struct keep *keep, int socket)
 {
+	unsigned tries = 0;
 	for (;;) {
 		union attachments attachments;
 		struct message message;
@@ -221,10 +248,11 @@ int keep_hear(struct keep *keep, int socket)
 					 .msg_control = attachments.room,
 					 .msg_controllen = sizeof(attachments.room) };
 		ssize_t got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-		if (got < 0 && errno == EINTR)
+		int error = got < 0 ? -errno : 0;
+		if (may_do_later(error, &tries))
 			continue;
-		if (got < 0)
-			return -errno;
+		if (error < 0)
+			return error == -ENOBUFS || error == -ENOMEM ? -EAGAIN : error;
 		if (got != sizeof(message))
 			return 0;
 		if (message.kind == KEEP_ARMED || message.kind == KEEP_READY)

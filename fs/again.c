@@ -60,24 +60,31 @@ void again_keep_first(struct server *server)
 	keep_put(server->keep, KEEP_INIT, 0, 0, header, header->len);
 }
 
-void again_arm(struct server *server)
+static int arm_first(struct server *server)
 {
-	if (!server->keep || server->armed)
-		return;
-	server->armed = true;
-	have_memory(server->buffer.mem, malloc_usable_size(server->buffer.mem));
-	if (keep_again(server->keep)) {
-		(void)keep_tell(server->keep, KEEP_ARMED);
-		return;
-	}
-	int fd = fuse_session_fd(server->fuse);
+	int error = 0, fd = fuse_session_fd(server->fuse);
 	keep_put(server->keep, KEEP_MOUNT, 0, 0, server->path, strlen(server->path));
 	kept_server(server);
 	kept_commit(server);
-	if (server->resends &&
-	    keep_store(server->keep, KEPT_MOUNT, &(uint32_t){ KEPT_FUSE }, &fd, 1) == 0)
-		(void)keep_tell(server->keep, KEEP_ARMED);
-	(void)keep_tell(server->keep, KEEP_READY);
+	if (server->resends)
+		error = keep_store(server->keep, KEPT_MOUNT, &(uint32_t){ KEPT_FUSE }, &fd, 1);
+	if (server->resends && error == 0)
+		error = keep_tell(server->keep, KEEP_ARMED);
+	return error == 0 ? keep_tell(server->keep, KEEP_READY) : error;
+}
+
+int again_arm(struct server *server)
+{
+	if (!server->keep || server->armed)
+		return 0;
+	have_memory(server->buffer.mem, malloc_usable_size(server->buffer.mem));
+	if (keep_again(server->keep)) {
+		server->armed = keep_tell(server->keep, KEEP_ARMED) == 0; /* or the next time */
+		return 0;
+	}
+	int error = arm_first(server);
+	server->armed = error == 0;
+	return error;
 }
 
 /* Taking up */

@@ -19,8 +19,11 @@ struct server;
 void again_look_at(struct server *server);
 /* At the first request: keeps it. */
 void again_keep_first(struct server *server);
-/* From here on another may go on; and whoever waits for the mount may use it. Idempotent. */
-void again_arm(struct server *server);
+/*
+ * From here on another may go on; and whoever waits for the mount may use it. Idempotent. 0 or
+ * -errno.
+ */
+int again_arm(struct server *server);
 
 /* Makes a FUSE session of the mount's descriptor, which is taken over. 0 or -errno. */
 int again_adopt(struct server *server, int fuse_fd);

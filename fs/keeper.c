@@ -101,8 +101,15 @@ static int fork_server(struct keeper *keeper, bool again)
 	replacement_finish(&keeper->replacement);
 	daemon_forget(keeper->daemon);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != self || keep_enter(keeper->keep, ends[1], again) < 0)
+	if (getppid() != self)
 		return 1;
+	int error = keep_enter(keeper->keep, ends[1], again);
+	if (error < 0) {
+		report("cannot take up what is kept: %s", strerror(-error));
+		if (again)
+			kill(getpid(), SIGKILL); /* the next may have what is wanting */
+		return 1;
+	}
 	/* Those that tell it to end wait until it can hear them (server_catch_signals()). */
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
@@ -319,8 +326,12 @@ static int supervise(struct keeper *keeper)
 		};
 		uint64_t until = door_polled(&keeper->door, events + 2);
 		int wait = patience(until, keeper->replacement.until);
-		if (poll(events, 2 + DOOR_POLLED, wait) < 0 && errno != EINTR)
-			return 1;
+		if (poll(events, 2 + DOOR_POLLED, wait) < 0) {
+			/* Of a want of memory nobody's sessions end. */
+			if (errno != EINTR)
+				poll(NULL, 0, 1);
+			continue;
+		}
 		if (keeper->socket >= 0 && events[1].revents)
 			hear(keeper);
 		if (events[0].revents && on_signals(keeper, &status))

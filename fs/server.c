@@ -229,8 +229,10 @@ int server_run(struct server *server, struct daemon *daemon)
 		error = mimobox_dispatch(server->box, link_empty(&server->ready) ? -1 : 0);
 		if (server->usable && !server->ended) {
 			error = daemon_ready(daemon);
-			again_arm(server);
-			notify_ready(&server->notify);
+			if (error == 0)
+				error = again_arm(server);
+			if (error == 0)
+				notify_ready(&server->notify);
 		}
 		retry_ready(server);
 		kept_commit(server);

@@ -482,6 +482,8 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 					  .no_capabilities = cap_init(),
 					  .filters = &box->filters,
 					  .landlock_abi = landlock_abi() };
+	if (box->setup.landlock_abi == -ENOMEM)
+		return -ENOMEM; /* what is wanting otherwise, mimobox_probe() tells */
 	if (!box->setup.no_capabilities || make_tables(box, FIRST_BUCKETS) < 0)
 		return -ENOMEM;
 	/* As it is now, wherever a mount, a link or a change of directory would lead later. */
@@ -491,7 +493,11 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 		explain(why, why_size, "spool directory %s: %s", spool_dir, strerror(-error));
 		return error;
 	}
-	root_layout_init(&box->layout);
+	error = root_layout_init(&box->layout);
+	if (error < 0) {
+		explain(why, why_size, "the system's directories: %s", strerror(-error));
+		return error;
+	}
 	box->resolver = find_resolver();
 	error = prepare_workspaces(box, options->workspaces, why, why_size);
 	if (error < 0)

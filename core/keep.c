@@ -343,12 +343,12 @@ void keep_destroy(struct keep *keep)
 
 int keep_enter(struct keep *keep, int socket, bool again)
 {
+	keep->socket = socket;
+	keep->again = keep->claiming = again;
 	/* What this process forks has nothing of anybody's in its memory. */
 	if (madvise(keep->head, keep->size, MADV_DONTFORK) < 0)
 		return -errno;
 	forget_memory(keep);
-	keep->socket = socket;
-	keep->again = keep->claiming = again;
 	keep->active = atomic_load(&keep->head->active);
 	keep->next = KEEP_LOG_START;
 	int error = make_slots(keep, FIRST_SLOTS);

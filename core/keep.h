@@ -176,6 +176,8 @@ enum keep_message { KEEP_ARMED = 1, KEEP_READY };
 int keep_tell(struct keep *keep, enum keep_message message);
 /* Ends the process, for another to go on with what is committed; returns where none would. */
 void keep_begin_anew(const struct keep *keep);
+/* The same, but it returns once all that another has left is taken up. */
+void keep_take_up_anew(const struct keep *keep);
 
 /*
  * In the keeper: takes what is to be stored or released off the socket, up to the next of these

@@ -213,7 +213,13 @@ int keep_tell(struct keep *keep, enum keep_message kind)
 
 void keep_begin_anew(const struct keep *keep)
 {
-	if (keep && keep->armed)
+	if (keep && (keep->armed || keep->again))
+		raise(SIGKILL);
+}
+
+void keep_take_up_anew(const struct keep *keep)
+{
+	if (keep && keep->claiming)
 		raise(SIGKILL);
 }
 

@@ -53,7 +53,7 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-void root_layout_init(struct root_layout *layout)
+int root_layout_init(struct root_layout *layout)
 {
 	static const char *const paths[] = { "/usr", "/etc",   "/bin",   "/sbin",
 					     "/lib", "/lib32", "/lib64", "/libx32" };
@@ -61,14 +61,18 @@ void root_layout_init(struct root_layout *layout)
 	for (size_t i = 0; i < COUNT(paths); i++) {
 		struct root_directory *directory = &layout->directories[layout->count];
 		struct stat status;
-		if (lstat(paths[i], &status) < 0)
+		if (lstat(paths[i], &status) < 0) {
+			if (errno != ENOENT)
+				return -errno;
 			continue;
+		}
 		snprintf(directory->path, sizeof(directory->path), "%s", paths[i]);
 		if (S_ISLNK(status.st_mode) &&
 		    readlink(paths[i], directory->target, sizeof(directory->target) - 1) < 0)
-			continue;
+			return -errno;
 		layout->count++;
 	}
+	return 0;
 }
 
 /* And what may be done there. */

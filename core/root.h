@@ -19,7 +19,8 @@ struct root_layout {
 	unsigned count;
 };
 
-void root_layout_init(struct root_layout *layout);
+/* 0 or -errno. */
+int root_layout_init(struct root_layout *layout);
 
 enum { ROOT_RULES_MAX = 24 };
 

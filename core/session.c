@@ -315,6 +315,7 @@ int session_watch(struct mimobox_session *session)
 		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, on_end, session,
 				 &session->end_source);
 	if (error < 0) {
+		keep_take_up_anew(session->box->keep);
 		mimobox_session_log(session, "start failed: loop: %s", strerror(-error));
 		sandbox_abandon(&session->sandbox);
 		drop_sandbox(session);

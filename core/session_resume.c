@@ -458,22 +458,24 @@ static uint64_t resume_staged(struct mimobox *box)
 	return id;
 }
 
-void mimobox_resume(struct mimobox *box)
+int mimobox_resume(struct mimobox *box)
 {
-	if (!keep_again(box->keep))
-		return;
-	box->left_groups = box->last_group;
-	clear_workspaces(box);
 	struct keep_record *records;
 	size_t count;
-	if (keep_list(box->keep, KEEP_SESSION, &records, &count) < 0)
-		return;
-	uint64_t *ids = calloc(count ? count : 1, sizeof(*ids));
+	if (!keep_again(box->keep))
+		return 0;
+	/* Records move when others are added. */
+	int error = keep_list(box->keep, KEEP_SESSION, &records, &count);
+	uint64_t *ids = error == 0 ? calloc(count + 1, sizeof(*ids)) : NULL;
 	for (size_t i = 0; ids && i < count; i++)
 		ids[i] = records[i].id;
 	free(records);
-	uint64_t first = ids ? resume_staged(box) : 0;
-	for (size_t i = 0; ids && i < count; i++)
+	if (!ids)
+		return error < 0 ? error : -ENOMEM;
+	box->left_groups = box->last_group;
+	clear_workspaces(box);
+	uint64_t first = resume_staged(box);
+	for (size_t i = 0; i < count; i++)
 		if (ids[i] != first)
 			resume_by_id(box, ids[i]);
 	free(ids);
@@ -481,4 +483,5 @@ void mimobox_resume(struct mimobox *box)
 	box->clearing = loop_timer_arm(&box->clear_timer, 0) == 0;
 	mimobox_commit(box);
 	keep_settle(box->keep);
+	return 0;
 }

@@ -453,6 +453,7 @@ void streams_open(struct mimobox_session *session, const int ends[3])
 		stream->paused = false;
 		if (stream->fd >= 0 && loop_add(session->box->loop, stream->fd, EPOLLIN | EPOLLET,
 						on_stream, stream, &stream->source) < 0) {
+			keep_take_up_anew(session->box->keep);
 			mimobox_session_log(session, "no memory to watch the output: ended");
 			session_kill(session, END_KILL);
 		}

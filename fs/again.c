@@ -152,30 +152,34 @@ static int write_opened(const struct server *server, uint64_t unique, const stru
  * client that is killed between asking and being asked about is forgotten by the kernel, and what
  * was opened for it would never be released.
  */
-static void answer_opened(struct server *server)
+static int answer_opened(struct server *server)
 {
 	struct keep_record *records;
 	size_t count;
-	if (keep_list(server->keep, KEEP_REQUEST, &records, &count) < 0)
-		return;
+	int error = keep_list(server->keep, KEEP_REQUEST, &records, &count);
+	if (error < 0)
+		return error;
 	for (size_t i = 0; i < count; i++) {
 		const struct keep_request *request = records[i].data;
 		struct handle *handle =
 			request->opened ? handle_find(server, (uint64_t)request->result) : NULL;
 		if (!handle)
 			continue;
-		int error = write_opened(server, records[i].id, handle);
+		error = write_opened(server, records[i].id, handle);
 		if (error == -ENOENT) /* where it was asked again already, its number is another */
 			error = write_opened(server, records[i].id | RESENT, handle);
 		if (error == 0)
 			kept_answered(server, records[i].id);
 	}
 	free(records);
+	return 0;
 }
 
 int again_ask(struct server *server)
 {
-	answer_opened(server);
+	int error = answer_opened(server);
+	if (error < 0)
+		return error;
 	/* What happened meanwhile, nobody was told of. */
 	for (struct link *link = server->handles.next; link != &server->handles;
 	     link = link->next) {
@@ -184,6 +188,14 @@ int again_ask(struct server *server)
 			handle_wake(handle);
 	}
 	return notify(server, NOTIFY_RESEND, NULL, 0);
+}
+
+uint64_t again_lets_go(const struct server *server)
+{
+	const struct fuse_in_header *request = request_of(server);
+	const struct fuse_release_in *release = (const void *)(request + 1);
+	bool whole = request->len >= sizeof(*request) + sizeof(*release);
+	return request->opcode == FUSE_RELEASE && whole ? release->fh : 0;
 }
 
 uint64_t again_poll_number(const struct server *server)

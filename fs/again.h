@@ -30,6 +30,8 @@ int again_adopt(struct server *server, int fuse_fd);
 /* Has the kernel ask again, and everybody look again who polls. 0 or -errno. */
 int again_ask(struct server *server);
 
+/* The handle that the request at hand lets go of, by its number; 0: none. */
+uint64_t again_lets_go(const struct server *server);
 /* Of the poll request at hand: the kernel's number for whom to tell. */
 uint64_t again_poll_number(const struct server *server);
 /* As fuse_lowlevel_notify_poll(). */

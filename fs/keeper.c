@@ -106,8 +106,7 @@ static int fork_server(struct keeper *keeper, bool again)
 	int error = keep_enter(keeper->keep, ends[1], again);
 	if (error < 0) {
 		report("cannot take up what is kept: %s", strerror(-error));
-		if (again)
-			kill(getpid(), SIGKILL); /* the next may have what is wanting */
+		keep_begin_anew(keeper->keep); /* the next may have what is wanting */
 		return 1;
 	}
 	/* Those that tell it to end wait until it can hear them (server_catch_signals()). */

@@ -164,7 +164,7 @@ static int go_on(struct server *server)
 	if (error == 0)
 		error = server_catch_signals(server);
 	if (error == 0)
-		mimobox_resume(server->box);
+		error = mimobox_resume(server->box);
 	if (error < 0)
 		report("cannot go on from what is kept: %s", strerror(-error));
 	return error < 0 ? 1 : 0;
@@ -231,11 +231,13 @@ static int serve(const struct options *options, struct daemon *daemon, struct ke
 	if (status == 0 && keep_again(keep))
 		status = go_on(&server);
 	if (status && keep_again(keep))
-		kill(getpid(), SIGKILL); /* the next may have what is wanting */
+		keep_begin_anew(keep); /* the next may have what is wanting */
 	if (status == 0 && !server.ended) {
 		error = server_run(&server, daemon);
-		if (error < 0)
+		if (error < 0) {
 			report("cannot serve the mount: %s", strerror(-error));
+			keep_begin_anew(keep);
+		}
 		status = error < 0;
 	}
 	bool broken = status == 0 && !server.stopping;

@@ -327,15 +327,20 @@ static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	reply_error(req, (int)error);
 }
 
+void ops_release(struct server *server, struct handle *handle)
+{
+	if (handle->file->take)
+		lines_flush(handle, handle->file->take);
+	handle_close(handle);
+	kept_commit(server);
+}
+
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
 	struct handle *handle = handle_of(req, fi);
-	if (handle && handle->file->take)
-		lines_flush(handle, handle->file->take);
 	if (handle)
-		handle_close(handle);
-	kept_commit(server_of(req));
+		ops_release(server_of(req), handle);
 	fuse_reply_err(req, 0);
 }
 

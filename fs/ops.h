@@ -8,4 +8,9 @@
 /* What the kernel may ask of us; the user data is a struct server. */
 extern const struct fuse_lowlevel_ops ops;
 
+struct server;
+struct handle;
+/* The kernel has let go of it. */
+void ops_release(struct server *server, struct handle *handle);
+
 #endif

@@ -18,6 +18,7 @@
 #include "handle.h"
 #include "kept.h"
 #include "mount.h"
+#include "ops.h"
 #include "request.h"
 
 #include <box.h>
@@ -148,6 +149,16 @@ static void on_miss(struct server *server, int error)
 		poll(NULL, 0, MISS_PAUSE_MS);
 }
 
+static void process(struct server *server)
+{
+	uint64_t gone = again_lets_go(server);
+	fuse_session_process_buf(server->fuse, &server->buffer);
+	/* Without memory for it, libfuse has not asked us: the file is gone all the same. */
+	struct handle *left = gone ? handle_find(server, gone) : NULL;
+	if (left)
+		ops_release(server, left);
+}
+
 /* False where there are no more, or will never be. */
 static bool take_requests(struct server *server)
 {
@@ -167,7 +178,7 @@ static bool take_requests(struct server *server)
 		}
 		server->misses = 0;
 		again_look_at(server);
-		fuse_session_process_buf(server->fuse, &server->buffer);
+		process(server);
 		if (!server->usable) { /* the first request is op_init(), or it has failed */
 			fail(server, -ECONNREFUSED);
 			return false;

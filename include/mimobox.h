@@ -109,10 +109,11 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size);
 /*
  * With `keep`, where another process has left sessions, before anything else is done: they are
  * there, and go on with mimobox_resume(). Until then the caller may take references to them,
- * removed ones included. 0 or -errno, after which the set is good for nothing.
+ * removed ones included. Each 0 or -errno, after which the set is good for nothing; where memory is
+ * wanting for one of the sessions, mimobox_resume() ends the process, for yet another to try.
  */
 int mimobox_restore(struct mimobox *box);
-void mimobox_resume(struct mimobox *box);
+int mimobox_resume(struct mimobox *box);
 /* With `keep`: all that has changed is kept from here on. Else it does nothing. */
 void mimobox_commit(struct mimobox *box);
 

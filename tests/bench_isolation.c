@@ -355,7 +355,7 @@ static void prepare(void)
 	char why[160] = "";
 
 	need(geteuid() == 0, "run as root");
-	root_layout_init(&bench.layout);
+	need(root_layout_init(&bench.layout) == 0, "layout");
 	need(cgroups_create(NULL, &bench.cgroups) == 0, "cgroups");
 	need(sysfilter_build(&options, &bench.filter, why, sizeof(why)) == 0, why);
 	need(config_init(&bench.config) == 0, "config");

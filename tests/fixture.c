@@ -28,7 +28,7 @@
 #include "process.h"
 #include "reports.h"
 
-#define GUARDIAN_SECONDS 240 /* longer than any test may take */
+#define GUARDIAN_SECONDS 240 /* longer than a test may take that says nothing else */
 #define STOP_MS 15000
 #define FOLLOW_MS 2000 /* for what ends when the daemon has ended */
 
@@ -105,7 +105,8 @@ static void kill_all(void)
 /* Reads pids of daemons; 0 says that all is tidied. At the end of the pipe it tidies itself. */
 static _Noreturn void guardian_main(int pipe_end)
 {
-	uint64_t end = now_ms() + GUARDIAN_SECONDS * 1000;
+	uint64_t seconds = fixture.seconds ? fixture.seconds : GUARDIAN_SECONDS;
+	uint64_t end = now_ms() + seconds * 1000;
 	pid_t pid;
 
 	setsid();

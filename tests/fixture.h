@@ -24,9 +24,10 @@ struct fixture {
 	char mount[80];
 	char spool[80];
 	char workspaces[80];
-	bool crashed; /* a test killed the daemon: what its sessions had in workspaces stays */
-	pid_t daemon; /* 0: none */
-	pid_t server; /* the first one that serves: the keeper's child, or the daemon itself */
+	unsigned seconds; /* that a test may take, set before it is prepared; 0: as most */
+	bool crashed;     /* a test killed the daemon: what its sessions had in workspaces stays */
+	pid_t daemon;     /* 0: none */
+	pid_t server;     /* the first one that serves: the keeper's child, or the daemon itself */
 	pid_t guardian;
 	int guardian_pipe;
 };

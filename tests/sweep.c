@@ -220,10 +220,8 @@ static void use_daemon(void)
 {
 	char text[SWEEP_TEXT_MAX];
 
-	if (sweep_now.setup->late && sweep_now.site)
-		sweep_now.plan->target = sweep_now.site->key;
-	for (unsigned i = 0; !sweep_now.site && i < FAULT_SITES_MAX; i++)
-		sweep_now.plan->sites[i].at_start = sweep_now.plan->sites[i].count;
+	if (!sweep_now.setup->dies)
+		sweep_begin();
 	sweep_look_around();
 	sweep_terminal("one", !sweep_now.site);
 	sweep_pipes("two");

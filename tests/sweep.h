@@ -35,6 +35,7 @@ struct sweep_setup {
 	unsigned worker; /* several may run beside each other */
 	bool counts; /* memory: not with a sanitizer, or a pool, which are not always the same */
 	bool late;   /* nothing fails before the mount is up */
+	bool dies;   /* nor before the server is killed, with a session at work */
 };
 
 /*

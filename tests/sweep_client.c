@@ -12,6 +12,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "fixture.h"
+
 struct sweep_now sweep_now;
 volatile sig_atomic_t sweep_late;
 
@@ -218,6 +220,24 @@ static void compare(const char *what, const char *is, const char *expected, bool
 			    expected);
 }
 
+void sweep_begin(void)
+{
+	if (sweep_now.setup->late && sweep_now.site)
+		sweep_now.plan->target = sweep_now.site->key;
+	for (unsigned i = 0; !sweep_now.site && i < FAULT_SITES_MAX; i++)
+		sweep_now.plan->sites[i].at_start = sweep_now.plan->sites[i].count;
+}
+
+static void server_dies(void)
+{
+	sweep_step("death");
+	sweep_begin();
+	fixture.daemon = sweep_now.daemon;
+	pid_t server = fixture_server();
+	if (server == 0 || kill(server, SIGKILL) < 0)
+		sweep_found("no server to kill");
+}
+
 void sweep_terminal(const char *name, bool whole)
 {
 	char path[64], text[SWEEP_TEXT_MAX], proof[SWEEP_TEXT_MAX] = "";
@@ -239,6 +259,8 @@ void sweep_terminal(const char *name, bool whole)
 	bool begun = works;
 	works = works && put(AT("size"), "30 100\n") == 7;
 	works = works && get(AT("wait/match@0:ready"), text, sizeof(text)) > 0;
+	if (sweep_now.setup->dies && strcmp(name, "one") == 0)
+		server_dies();
 	works = works && put(AT("input"), "hello\n") == 6 &&
 		get(AT("log"), text, sizeof(text)) > 0 && !strstr(text, "input was dropped: ");
 	if (begun && !works)

@@ -35,7 +35,9 @@ ssize_t sweep_disarm(ssize_t result);
 
 /* Everything that a session tells while others use it, and that nobody waits for. */
 void sweep_look_around(void);
-/* A session at a terminal; `whole`: all has to work. */
+/* From here on what is to fail fails; or it is told what was called before. */
+void sweep_begin(void);
+/* A session at a terminal; `whole`: all has to work. In the first the server is killed (dies). */
 void sweep_terminal(const char *name, bool whole);
 /* Pipes, what a host gives, more output than is kept, and an end by force. */
 void sweep_pipes(const char *name);

@@ -42,10 +42,18 @@ static const struct {
 	bool always; /* where all such calls failed */
 } once_found[] = {
 	{ "calloc", "keep_enter", false },
+	{ "calloc", "mimobox_resume", false },
 	{ "calloc", "on_fuse", false },
+	{ "calloc", "streams_resume", false },
+	{ "calloc", "take_up", false },
 	{ "close_range", "close_others", false },
+	{ "epoll_ctl", "add_sources", false },
+	{ "epoll_ctl", "streams_resume", false },
+	{ "fcntl64", "add_sources", false },
 	{ "fcntl64", "take_streams", true },
 	{ "fopen64", "open_proc", false },
+	{ "landlock_create_ruleset", "init_box", false },
+	{ "lstat64", "root_layout_init", false },
 	{ "madvise", "keep_enter", false },
 	{ "malloc", "add_options", false },
 	{ "malloc", "fill_reserve", false },
@@ -59,6 +67,7 @@ static const struct {
 	{ "read", "on_fuse", false },
 	{ "read", "terminal_read", false },
 	{ "read", "wait_for_child", false },
+	{ "readlink", "root_layout_init", false },
 	{ "recv", "sandbox_exit_status", false },
 	{ "recvmsg", "keep_hear", false },
 	{ "send", "tell_end", false },
@@ -67,6 +76,7 @@ static const struct {
 	{ "write", "daemon_ready", false },
 	{ "write", "pass_piece", false },
 	{ "writev", "handle_wake", false },
+	{ "writev", "again_ask", false },
 };
 #define ONCE_FOUND (sizeof(once_found) / sizeof(*once_found))
 
@@ -231,7 +241,8 @@ static void sweep(const struct sweep_setup *setup, bool always, unsigned every)
 	cr_assert(workers >= 1 && workers <= 8);
 	sweeping->setup = *setup;
 	sweeping->setup.library = getenv("FAULT");
-	sweeping->setup.counts = setup->pool == 0 && (!sanitizers || !strcmp(sanitizers, "none"));
+	sweeping->setup.counts =
+		setup->pool == 0 && !setup->dies && (!sanitizers || !strcmp(sanitizers, "none"));
 	sweeping->always = always;
 	sweeping->every = every;
 	sweeping->expected = share(sizeof(*sweeping->expected));
@@ -248,14 +259,23 @@ static void sweep(const struct sweep_setup *setup, bool always, unsigned every)
 		reached += sweeping->outs[i].hits > 0;
 		found += sweeping->outs[i].findings[0] != '\0';
 	}
-	fprintf(stderr, "pool %u%s%s: %u sites, %u swept, %u failed, %u with findings, %u s\n",
-		setup->pool, setup->late ? ", in service" : "", always ? ", always" : "",
-		sweeping->count, swept, reached, found, (unsigned)(now_ms() - begun) / 1000);
+	fprintf(stderr, "pool %u%s%s%s: %u sites, %u swept, %u failed, %u with findings, %u s\n",
+		setup->pool, setup->late ? ", in service" : "",
+		setup->dies ? ", the server killed" : "", always ? ", always" : "", sweeping->count,
+		swept, reached, found, (unsigned)(now_ms() - begun) / 1000);
 	cr_expect_eq(found, 0);
 	cr_expect_gt(reached, 0);
 }
 
-TestSuite(faults, .init = fixture_prepare, .fini = fixture_stop, .timeout = 3600);
+enum { SECONDS_MAX = 3600 };
+
+static void prepare(void)
+{
+	fixture.seconds = SECONDS_MAX;
+	fixture_prepare();
+}
+
+TestSuite(faults, .init = prepare, .fini = fixture_stop, .timeout = SECONDS_MAX);
 
 Test(faults, at_the_start)
 {
@@ -275,6 +295,11 @@ Test(faults, in_service)
 Test(faults, in_service_with_a_pool)
 {
 	sweep(&(struct sweep_setup){ .pool = 2, .late = true }, false, 128);
+}
+
+Test(faults, while_it_takes_up)
+{
+	sweep(&(struct sweep_setup){ .late = true, .dies = true }, false, 48);
 }
 
 Test(faults, from_the_start_on)

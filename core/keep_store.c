@@ -167,11 +167,24 @@ int keep_store(struct keep *keep, uint64_t id, const uint32_t *parts, const int 
 	return message.count ? send_message(keep, &message, fds, message.count) : 0;
 }
 
+static int tell_release(struct keep *keep, const struct keep_release *release)
+{
+	struct message message = { .kind = RELEASE,
+				   .id = release->id,
+				   .count = !release->all,
+				   .parts = { release->part } };
+	return send_message(keep, &message, NULL, 0);
+}
+
 static void release_later(struct keep *keep, const struct keep_release *release)
 {
-	if (keep && keep_make_room((void **)&keep->releases, &keep->release_room,
-				   keep->release_count, sizeof(*release)))
+	if (!keep)
+		return;
+	if (keep_make_room((void **)&keep->releases, &keep->release_room, keep->release_count,
+			   sizeof(*release)))
 		keep->releases[keep->release_count++] = *release;
+	else
+		(void)tell_release(keep, release); /* now, or never */
 }
 
 void keep_release(struct keep *keep, uint64_t id)
@@ -189,12 +202,7 @@ void keep_releases_commit(struct keep *keep)
 {
 	size_t told = 0;
 	for (; told < keep->release_count; told++) {
-		const struct keep_release *release = &keep->releases[told];
-		struct message message = { .kind = RELEASE,
-					   .id = release->id,
-					   .count = !release->all,
-					   .parts = { release->part } };
-		int error = send_message(keep, &message, NULL, 0);
+		int error = tell_release(keep, &keep->releases[told]);
 		if (error == -ENOBUFS || error == -ENOMEM)
 			break;
 	}

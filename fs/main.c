@@ -230,7 +230,7 @@ static int serve(const struct options *options, struct daemon *daemon, struct ke
 	}
 	if (status == 0 && keep_again(keep))
 		status = go_on(&server);
-	if (status && keep_again(keep))
+	if (status)
 		keep_begin_anew(keep); /* the next may have what is wanting */
 	if (status == 0 && !server.ended) {
 		error = server_run(&server, daemon);

@@ -141,3 +141,23 @@ void crew_printed(void)
 		cr_assert_eq(rmdir(at("p%u", i + 1)), 0);
 	}
 }
+
+void counter_start(const char *name)
+{
+	session_start(name, "command stty -echo; echo ready; n=0; while read x; do n=$((n+1)); "
+			    "echo \"<$n $x>\"; done; exit 5\n");
+	get(text("%s/wait/match@0:ready", name), NULL);
+}
+
+void counter_counts(const char *name, unsigned number)
+{
+	put_all(text("%s/input", name), "line\n");
+	get(text("%s/wait/match@0:<%u line>", name, number), NULL);
+}
+
+void counter_end(const char *name)
+{
+	put_all(text("%s/ctl", name), "eof\n");
+	cr_assert_eq(session_exit(name), 5);
+	cr_assert_eq(rmdir(at("%s", name)), 0);
+}

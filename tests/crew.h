@@ -49,4 +49,9 @@ void crew_print(void);
 /* They were right, and are removed. */
 void crew_printed(void);
 
+/* A session that answers each line with its number; the next is `number`. */
+void counter_start(const char *name);
+void counter_counts(const char *name, unsigned number);
+void counter_end(const char *name);
+
 #endif

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "crew.h"
 #include "fixture.h"
 #include "outside.h"
 
@@ -70,27 +71,6 @@ static void start(void)
 
 TestSuite(keeper, .init = start, .fini = fixture_stop, .timeout = 200);
 TestSuite(keeper_of, .init = fixture_prepare, .fini = fixture_stop, .timeout = 200);
-
-/* A session that answers each line with its number. */
-static void start_counter(const char *name)
-{
-	session_start(name, "command stty -echo; echo ready; n=0; while read x; do n=$((n+1)); "
-			    "echo \"<$n $x>\"; done; exit 5\n");
-	get(text("%s/wait/match@0:ready", name), NULL);
-}
-
-static void count(const char *name, unsigned number)
-{
-	put_all(text("%s/input", name), "line\n");
-	get(text("%s/wait/match@0:<%u line>", name, number), NULL);
-}
-
-static void end_counter(const char *name)
-{
-	put_all(text("%s/ctl", name), "eof\n");
-	cr_assert_eq(session_exit(name), 5);
-	cr_assert_eq(rmdir(at("%s", name)), 0);
-}
 
 /* What is open */
 
@@ -185,7 +165,7 @@ Test(keeper, with_each_helper)
 	static const char *const names[] = { "mimobox-forker", "mimobox-spawner", "mimobox-sweeper",
 					     "mimobox-remover", "mimobox-unmounter" };
 
-	start_counter("a");
+	counter_start("a");
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
 		for (unsigned j = 0; j < 2; j++) {
 			find_server();
@@ -199,13 +179,13 @@ Test(keeper, with_each_helper)
 			cr_assert_eq(kill(before, SIGKILL), 0);
 			cr_assert(await(is_another, &before, GONE_MS));
 			cr_assert(await(process_gone, &helper, GONE_MS), "%s is left", names[i]);
-			count("a", 2 * i + j + 1);
+			counter_counts("a", 2 * i + j + 1);
 			session_run("b", "command mkdir /workspace/d; touch /workspace/d/f; exit 4",
 				    &status);
 			cr_assert_eq(status, 4);
 			cr_assert_eq(rmdir(at("b")), 0);
 		}
-	end_counter("a");
+	counter_end("a");
 }
 
 /* The next as well, as soon as it is there, or a moment later; sessions start meanwhile. */
@@ -214,7 +194,7 @@ Test(keeper, again_while_it_takes_up)
 	unsigned number = 0;
 	int status;
 
-	start_counter("a");
+	counter_start("a");
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		pid_t starter = spawn((const char *const[]){
 			"sh", "-c",
@@ -235,7 +215,7 @@ Test(keeper, again_while_it_takes_up)
 		cr_assert(ended(starter, GONE_MS, &status) && status == 0, "%d", status);
 		pause_ms(500); /* that many deaths are forgiven */
 	}
-	end_counter("a");
+	counter_end("a");
 }
 
 /* It comes to its end all the same: nothing is left. */
@@ -323,7 +303,7 @@ Test(keeper_of, too_many)
 	pid_t dead;
 
 	serve(NULL, NULL);
-	start_counter("a");
+	counter_start("a");
 	fixture.crashed = true;
 	dead = fixture.daemon;
 	cr_assert(await(is_given_up, NULL, 3 * GONE_MS), "there is always another");
@@ -339,12 +319,12 @@ Test(keeper_of, too_many)
 Test(keeper_of, one_that_fusermount_unmounts_after)
 {
 	serve("-o", "auto_unmount");
-	start_counter("a");
+	counter_start("a");
 	for (unsigned i = 1; i < 4; i++) {
 		kill_server();
-		count("a", i);
+		counter_counts("a", i);
 	}
-	end_counter("a");
+	counter_end("a");
 }
 
 Test(keeper_of, one_without_standard_descriptors)
@@ -352,12 +332,12 @@ Test(keeper_of, one_without_standard_descriptors)
 	sh(text("%s --spool %s --workspaces %s %s <&- >&- 2>&-", mimoboxfs(), fixture.spool,
 		fixture.workspaces, fixture.mount));
 	fixture_adopt();
-	start_counter("a");
+	counter_start("a");
 	for (unsigned i = 1; i < 4; i++) {
 		kill_server();
-		count("a", i);
+		counter_counts("a", i);
 	}
-	end_counter("a");
+	counter_end("a");
 }
 
 /* An ordinary user's: without a cgroup, and unmounted by fusermount3. */

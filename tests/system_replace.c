@@ -113,28 +113,6 @@ static void find_server(void)
 	cr_assert(await(is_there, NULL, GONE_MS), "there is no server");
 }
 
-/* Sessions that answer each line with its number. */
-
-static void start_counter(const char *name)
-{
-	session_start(name, "command stty -echo; echo ready; n=0; while read x; do n=$((n+1)); "
-			    "echo \"<$n $x>\"; done; exit 5\n");
-	get(text("%s/wait/match@0:ready", name), NULL);
-}
-
-static void count(const char *name, unsigned number)
-{
-	put_all(text("%s/input", name), "line\n");
-	get(text("%s/wait/match@0:<%u line>", name, number), NULL);
-}
-
-static void end_counter(const char *name)
-{
-	put_all(text("%s/ctl", name), "eof\n");
-	cr_assert_eq(session_exit(name), 5);
-	cr_assert_eq(rmdir(at("%s", name)), 0);
-}
-
 /* In use */
 
 /* However long it takes. */
@@ -172,7 +150,7 @@ static int talk(const void *data)
 	const char *name = data, *offset = "0";
 	unsigned number = 0;
 
-	start_counter(name);
+	counter_start(name);
 	while (!*over) {
 		char *answer;
 
@@ -185,7 +163,7 @@ static int talk(const void *data)
 	get(text("%s/wait/match@0:<%u line>", name, number), NULL);
 	NEED(!has(get(text("%s/transcript", name), NULL), text("<%u line>", number + 1)),
 	     "%s: more than %u", name, number);
-	end_counter(name);
+	counter_end(name);
 	return 0;
 }
 
@@ -221,22 +199,22 @@ static bool is_another(const void *before)
 /* And what the server does then is nothing new. */
 Test(replace, then_the_server_is_killed)
 {
-	start_counter("a");
+	counter_start("a");
 	for (unsigned i = 0; i < KILLS; i++) {
 		replace_by(i % 2 ? mimoboxfs() : other);
 		find_server();
 		pid_t before = server;
 		cr_assert_eq(kill(before, SIGKILL), 0);
 		cr_assert(await(is_another, &before, GONE_MS));
-		count("a", i + 1);
+		counter_counts("a", i + 1);
 	}
-	end_counter("a");
+	counter_end("a");
 }
 
 /* At any moment of it. Then it may be that it is to be asked again. */
 Test(replace, while_servers_are_killed)
 {
-	start_counter("a");
+	counter_start("a");
 	for (unsigned i = 0; i < 2 * KILLS; i++) {
 		unsigned number = 0;
 		int status;
@@ -247,13 +225,13 @@ Test(replace, while_servers_are_killed)
 		pause_ms(number % 150);
 		if (is_there(NULL))
 			kill(server, SIGKILL);
-		count("a", i + 1);
+		counter_counts("a", i + 1);
 		cr_assert(ended(client, REPLACE_SECONDS * 1000, &status));
 		cr_assert(status == 0 || status == 1, "status %d", status);
 		pause_ms(300); /* a death is forgiven */
 	}
 	replace_by(mimoboxfs());
-	end_counter("a");
+	counter_end("a");
 }
 
 /* What it was started with stays, also where it is not to be found any more. */
@@ -267,16 +245,16 @@ Test(replace_of, one_whose_files_are_gone)
 		fixture.dir));
 	fixture_adopt();
 	fixture.crashed = true; /* w is not where it is looked for */
-	start_counter("a");
+	counter_start("a");
 	copy_to(mimoboxfs(), "installed");
 	cr_assert(has(program_of(fixture.daemon), "(deleted)"));
 	for (unsigned i = 0; i < 3; i++) {
 		replace_by(path);
 		cr_assert_str_eq(get_value("defaults", "timeout"), "77s");
-		count("a", i + 1);
+		counter_counts("a", i + 1);
 		copy_to(mimoboxfs(), "installed");
 	}
-	end_counter("a");
+	counter_end("a");
 }
 
 static bool is_usable(const void *unused)
@@ -292,10 +270,10 @@ Test(replace_of, one_in_the_foreground)
 		fixture.spool, fixture.workspaces));
 	fixture_adopt();
 	cr_assert(await(is_usable, NULL, GONE_MS));
-	start_counter("a");
+	counter_start("a");
 	replace_by(other);
-	count("a", 1);
-	end_counter("a");
+	counter_counts("a", 1);
+	counter_end("a");
 }
 
 /* Who is killed after it */
@@ -410,16 +388,16 @@ Test(replace, another_version)
 {
 	struct answer answer;
 
-	start_counter("a");
+	counter_start("a");
 	find_server();
 	pid_t before = server;
 	answer = ask(version() + 1, other, 1);
 	cr_assert_eq(answer.error, -EPROTONOSUPPORT);
 	cr_assert_gt(answer.version, 0);
-	count("a", 1);
+	counter_counts("a", 1);
 	find_server();
 	cr_assert_eq(server, before);
-	end_counter("a");
+	counter_end("a");
 }
 
 static void not_replaced(const char *path, unsigned copies, int error)
@@ -436,7 +414,7 @@ Test(replace, what_is_no_program)
 
 	sh(text("printf '#!/bin/sh\\nexit 0\\n' >%s; echo words >%s; chmod 755 %s %s", script,
 		words, script, words));
-	start_counter("a");
+	counter_start("a");
 	find_server();
 	pid_t before = server;
 	not_replaced(NULL, 0, EBADF);
@@ -447,20 +425,20 @@ Test(replace, what_is_no_program)
 	not_replaced("/dev/null", 1, EACCES);
 	not_replaced(other, 8, EBADF); /* which one? */
 	not_replaced(copy_to(getenv("UNFIT"), "waits"), 1, ETIMEDOUT);
-	count("a", 1);
+	counter_counts("a", 1);
 	find_server();
 	cr_assert_eq(server, before);
 	cr_assert_str_eq(program_of(fixture.daemon), mimoboxfs());
 	replace_by(other);
-	end_counter("a");
+	counter_end("a");
 }
 
 /* The one before is had again. */
 Test(replace, one_that_does_not_serve)
 {
-	start_counter("a");
+	counter_start("a");
 	not_replaced(copy_to(getenv("UNFIT"), "dies"), 1, ECHILD);
-	count("a", 1);
+	counter_counts("a", 1);
 	cr_assert_str_eq(program_of(fixture.daemon), mimoboxfs());
 	replace_by(other);
 	not_replaced(text("%s/dies", fixture.dir), 1, ECHILD);
@@ -468,10 +446,10 @@ Test(replace, one_that_does_not_serve)
 #if !defined(__SANITIZE_ADDRESS__) /* 18 seconds, of no news in a sanitizer */
 	not_replaced(copy_to(getenv("UNFIT"), "hangs"), 1, ETIMEDOUT);
 #endif
-	count("a", 2);
+	counter_counts("a", 2);
 	cr_assert_str_eq(program_of(fixture.daemon), other);
 	replace_by(mimoboxfs());
-	end_counter("a");
+	counter_end("a");
 }
 
 static bool is_closed(const void *data)
@@ -494,13 +472,13 @@ Test(replace, those_who_say_nothing)
 {
 	int fds[SILENT];
 
-	start_counter("a");
+	counter_start("a");
 	fixture_pool_filled();
 	pause_ms(100);
 	descriptors = fixture_descriptors();
 	for (unsigned i = 0; i < SILENT; i++)
 		fds[i] = call();
-	count("a", 1);
+	counter_counts("a", 1);
 	for (unsigned i = 0; i < SILENT; i++)
 		cr_assert(await(is_closed, &fds[i], 5000), "%u is let in still", i);
 	cr_assert(await(has_descriptors, NULL, 5000), "%u, not %u", fixture_descriptors(),
@@ -511,7 +489,7 @@ Test(replace, those_who_say_nothing)
 	}
 	cr_assert_eq(send(fds[SILENT - 1], "x", 1, 0), 1);
 	replace_by(other);
-	count("a", 2);
+	counter_counts("a", 2);
 	replace_by(mimoboxfs());
 	for (unsigned i = 0; i < SILENT; i++) {
 		cr_assert(await(is_closed, &fds[i], 5000), "%u is let in still", i);
@@ -522,10 +500,10 @@ Test(replace, those_who_say_nothing)
 	say(fd, version(), program, 1);
 	close(program);
 	close(fd);
-	count("a", 3);
+	counter_counts("a", 3);
 	while (try_replace(mimoboxfs()).status != 0)
 		pause_ms(50);
-	end_counter("a");
+	counter_end("a");
 }
 
 /* Only one at a time. */
@@ -650,10 +628,10 @@ Test(replace_of, one_with_fewer_privileges)
 		"--workspaces %s $M",
 		mimoboxfs(), fixture.spool, fixture.workspaces));
 	fixture_adopt();
-	start_counter("a");
+	counter_start("a");
 	replace_by(other);
-	count("a", 1);
-	end_counter("a");
+	counter_counts("a", 1);
+	counter_end("a");
 }
 
 Test(replace_of, what_has_no_keeper)

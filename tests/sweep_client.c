@@ -232,7 +232,6 @@ static void server_dies(void)
 {
 	sweep_step("death");
 	sweep_begin();
-	fixture.daemon = sweep_now.daemon;
 	pid_t server = fixture_server();
 	if (server == 0 || kill(server, SIGKILL) < 0)
 		sweep_found("no server to kill");

@@ -243,8 +243,7 @@ static void sweep(const struct sweep_setup *setup, bool always, unsigned every)
 	cr_assert(workers >= 1 && workers <= 8);
 	sweeping->setup = *setup;
 	sweeping->setup.library = getenv("FAULT");
-	sweeping->setup.counts =
-		setup->pool == 0 && !setup->dies && (!sanitizers || !strcmp(sanitizers, "none"));
+	sweeping->setup.counts = setup->pool == 0 && (!sanitizers || !strcmp(sanitizers, "none"));
 	sweeping->always = always;
 	sweeping->every = every;
 	sweeping->expected = share(sizeof(*sweeping->expected));

@@ -341,6 +341,13 @@ void keep_destroy(struct keep *keep)
 	free(keep);
 }
 
+/* Whether the next record is, whoever has written it. */
+static bool is_within(const struct keep *keep, uint64_t end)
+{
+	return end <= keep->region_size && end - keep->next >= sizeof(struct record) &&
+	       end - keep->next >= length_of(record_at(keep, keep->next)->size);
+}
+
 int keep_enter(struct keep *keep, int socket, bool again)
 {
 	keep->socket = socket;
@@ -351,9 +358,14 @@ int keep_enter(struct keep *keep, int socket, bool again)
 	forget_memory(keep);
 	keep->active = atomic_load(&keep->head->active);
 	keep->next = KEEP_LOG_START;
+	if (keep->active > 1)
+		return -EINVAL;
 	int error = make_slots(keep, FIRST_SLOTS);
 	uint64_t end = atomic_load(&keep->head->tail[keep->active]);
 	while (error == 0 && keep->next < end) {
+		error = is_within(keep, end) ? 0 : -EINVAL;
+		if (error < 0)
+			break;
 		note(keep, keep->next);
 		keep->next += length_of(record_at(keep, keep->next)->size);
 	}

@@ -184,6 +184,8 @@ void keep_take_up_anew(const struct keep *keep);
  * messages, which it returns; 0 at the end of the socket, -EAGAIN where there is no more now.
  */
 int keep_hear(struct keep *keep, int socket);
+/* Whether it had a descriptor of its own for each that was to be stored. */
+bool keep_has_all(const struct keep *keep);
 
 /* In the keeper: closes what is stored under it. */
 void keep_discard(struct keep *keep, uint64_t id);

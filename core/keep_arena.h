@@ -66,6 +66,7 @@ struct keep {
 	int socket;
 	bool again;
 	bool armed; /* there will be another */
+	bool cut;   /* some of what was to be stored was lost */
 	struct keep_now request;
 
 	char *regions[2];

@@ -241,6 +241,7 @@ static void take_message(struct keep *keep, const struct message *message, struc
 		memcpy(fds, CMSG_DATA(attached), count * sizeof(int));
 	}
 	/* Cut short for want of descriptors: that one will not outlive the process. */
+	keep->cut |= message->kind == STORE && count < message->count;
 	for (unsigned i = 0; i < count; i++)
 		if (message->kind == STORE && i < message->count)
 			keep_insert(keep, message->id, message->parts[i], fds[i]);
@@ -268,11 +269,18 @@ int keep_hear(struct keep *keep, int socket)
 		if (error < 0)
 			return error == -ENOBUFS || error == -ENOMEM ? -EAGAIN : error;
 		if (got != sizeof(message))
+			message.kind = 0;
+		take_message(keep, &message, &header);
+		if (got != sizeof(message))
 			return 0;
 		if (message.kind == KEEP_ARMED || message.kind == KEEP_READY)
 			return (int)message.kind;
-		take_message(keep, &message, &header);
 	}
+}
+
+bool keep_has_all(const struct keep *keep)
+{
+	return !keep->cut;
 }
 
 void keep_discard(struct keep *keep, uint64_t id)

@@ -168,6 +168,11 @@ static void on_report(void *data, uint32_t events)
 	if (!is_complete(waiting, &report))
 		return;
 	loop_timer_disarm(&waiting->timer);
+	if (!sandbox_has_ends(&waiting->sandbox)) { /* no descriptor was left for them */
+		hold(waiting->pool);
+		discard(waiting);
+		return;
+	}
 	waiting->ready = true;
 	refill_in(waiting->pool, REFILL_NS);
 }

@@ -95,7 +95,21 @@ int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 	sandbox->init = result;
 	sandbox->pidfd = descriptors[0];
 	sandbox->mounts = descriptors[1];
-	return 0;
+	if (sandbox->pidfd >= 0)
+		return 0;
+	*report = (struct start_report){ .stage = STAGE_CLONE, .error = EMFILE };
+	sandbox_finish(sandbox);                   /* then it ends by itself */
+	if (waitpid(result, NULL, WNOHANG) == 0) { /* with a keeper, that is whose child it is */
+		kill(result, SIGKILL);
+		waitpid(result, NULL, 0);
+	}
+	return -EMFILE;
+}
+
+bool sandbox_has_ends(const struct sandbox *sandbox)
+{
+	const int *ends = sandbox->ends;
+	return ends[0] >= 0 && (sandbox->shape.terminal || (ends[1] >= 0 && ends[2] >= 0));
 }
 
 int sandbox_give(const struct sandbox *sandbox, int plan)

@@ -121,6 +121,8 @@ int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *s
 int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 		 struct start_report *report);
 
+/* Whether all came of what it was to send: its terminal's master, or three pipes. */
+bool sandbox_has_ends(const struct sandbox *sandbox);
 /* Tells it what for: the image of a plan, see plan_pack(). 0 or -errno. Does not wait. */
 int sandbox_give(const struct sandbox *sandbox, int plan);
 

@@ -31,8 +31,6 @@
 
 /* How long init may take to carry out a SIGKILL before it gets one itself. */
 #define PATIENCE_NS UINT64_C(200000000)
-/* A path that is asked for may be on a filesystem whose server doesn't answer. */
-#define START_PATIENCE_NS UINT64_C(10000000000)
 #define REMOVED_GRACE_MAX_NS UINT64_C(2000000000)
 #define DRAIN_PATIENCE_NS UINT64_C(2000000000)
 /* A cgroup can be busy for a moment after its last process has gone. */
@@ -246,6 +244,9 @@ static void started(struct mimobox_session *session)
 	unwatch(&session->start_source);
 	close(session->sandbox.start);
 	session->sandbox.start = -1;
+	if (session->sandbox.kept)
+		keep_release_part(session->box->keep, session_keep_sandbox_id(session),
+				  SESSION_START);
 	loop_timer_disarm(&session->kill_timer);
 	clock_gettime(CLOCK_REALTIME, &session->started);
 	session->changed = session->started;
@@ -282,13 +283,15 @@ static void hear_start(struct mimobox_session *session)
 	}
 	if (result == -EAGAIN)
 		return;
-	if (session->exec_seen && session->sandbox.ends[0] >= 0) {
+	if (session->exec_seen && sandbox_has_ends(&session->sandbox)) {
 		started(session);
 		return;
 	}
 	report = (struct start_report){ .stage = STAGE_FORK,
 					.error = result < 0 ? -result : ECHILD,
 					.what = "init was killed: too little memory?" };
+	if (session->exec_seen)
+		report = (struct start_report){ .stage = STAGE_TERMINAL, .error = EMFILE };
 	fail_start(session, &report);
 }
 

@@ -31,6 +31,8 @@
 #include <time.h>
 
 enum { SESSION_NAME_MAX = 64 };
+/* A path that is asked for may be on a filesystem whose server doesn't answer. */
+#define START_PATIENCE_NS UINT64_C(10000000000)
 
 /* Why a session ended. */
 enum end_reason {

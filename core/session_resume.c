@@ -195,7 +195,9 @@ static int restore_texts(struct mimobox_session *session)
 	if (dropped)
 		journal->dropped = *dropped;
 	text = get(session, KEEP_JOURNAL, 1, &size);
-	if (text && size && (journal->text = copy_text(text, size)))
+	if (error == 0 && text && size && !(journal->text = copy_text(text, size)))
+		error = -ENOMEM;
+	if (journal->text)
 		journal->size = journal->room = size;
 	return error;
 }
@@ -361,6 +363,8 @@ static void resume_start(struct mimobox_session *session, bool has_sandbox)
 		session_lost(session);
 		return;
 	}
+	if (!loop_timer_armed(&session->kill_timer))
+		loop_timer_arm(&session->kill_timer, START_PATIENCE_NS);
 	/* Where it had been told already, it does not listen any more. */
 	if (session->start_result != -EINPROGRESS || start_again(session) == -ENOMEM)
 		sandbox_kill(&session->sandbox);
@@ -374,8 +378,8 @@ static void resume_session(struct mimobox_session *session)
 	if (session->state == MIMOBOX_CREATED)
 		return;
 	if (session->state == MIMOBOX_EXITED) {
-		if (session->live)
-			loop_timer_arm(&session->retry_timer, 0);
+		if (session->live && loop_timer_arm(&session->retry_timer, 0) < 0)
+			keep_take_up_anew(session->box->keep);
 		return;
 	}
 	if (session->has_cgroup)

@@ -471,14 +471,17 @@ static void resume_staged(struct stream *stream, volatile struct keep_stage *sta
 		return; /* it was counted */
 	if (stage->state == KEEP_EMPTYING)
 		had = (size_t)stage->size - (size_t)left;
-	if (had + (size_t)left == 0 || spool_room(spool, true, &at, &room) < 0 ||
-	    room < had + (size_t)left)
+	if (had + (size_t)left == 0)
 		return;
+	if (spool_room(spool, true, &at, &room) < 0 || room < had + (size_t)left) {
+		keep_take_up_anew(stream->session->box->keep);
+		return;
+	}
 	/* `had` bytes are there already. In case that this process is killed, too: */
 	stage->size = had + (size_t)left;
 	stage->state = KEEP_EMPTYING;
 	if (left && read(stage->pipe[0], at + had, (size_t)left) != left)
-		return;
+		abort(); /* as in drain_staged() */
 	note_time(stream);
 	output_commit(&stream->output, had + (size_t)left);
 	stream->session->last_output = loop_now();

@@ -116,16 +116,21 @@ static int fork_server(struct keeper *keeper, bool again)
 	return keeper->serve(keeper->options, keeper->daemon, keeper->keep);
 }
 
-/* Whoever waits for the mount must hear of it, or of the end. */
-static void get_ready(struct keeper *keeper)
+/* To serve: the start has failed. */
+static void refuse(struct keeper *keeper, const char *what, int error)
 {
-	int error = daemon_ready(keeper->daemon);
-	if (error == 0)
-		return;
-	report("cannot tell that the mount is usable: %s", strerror(-error));
+	report("cannot %s: %s", what, strerror(error));
 	keeper->failed = keeper->stopping = true;
 	if (keeper->server > 0)
 		kill(keeper->server, SIGTERM);
+}
+
+/* Whoever waits for the mount must hear of it, or of the end. */
+static void get_ready(struct keeper *keeper)
+{
+	int error = keeper->failed ? 0 : daemon_ready(keeper->daemon);
+	if (error < 0)
+		refuse(keeper, "tell that the mount is usable", -error);
 }
 
 static void hear(struct keeper *keeper)
@@ -133,6 +138,9 @@ static void hear(struct keeper *keeper)
 	int message;
 	while ((message = keep_hear(keeper->keep, keeper->socket)) > 0) {
 		if (message == KEEP_ARMED) {
+			/* In service it is one session's, which then ends with the server. */
+			if (!keeper->armed && !keep_has_all(keeper->keep))
+				refuse(keeper, "hold what the server has", EMFILE);
 			keeper->armed = true;
 			keeper->serves = loop_now();
 			replacement_serves(&keeper->replacement);

@@ -113,7 +113,9 @@ static int restore_texts(struct handle *handle, const struct kept_handle *kept)
 		return -ENOMEM;
 	handle->text.size = data ? size : 0;
 	data = keep_get(keep, KEEP_CARRY, handle->id, 0, &size);
-	if (data && (handle->carry.data = copy(data, size))) {
+	if (data && !(handle->carry.data = copy(data, size)))
+		return -ENOMEM;
+	if (data) {
 		handle->carry.size = size;
 		*(handle->dir ? &handle->dir->carrier : &handle->server->carrier) = handle;
 	}

@@ -223,7 +223,7 @@ static int run_fusermount(const char *path)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 
-int mount_detach(const char *path)
+static int detach(const char *path)
 {
 	if (umount2(path, MNT_DETACH) == 0)
 		return 0;
@@ -240,7 +240,7 @@ static int clear_dead_mounts(const char *path)
 			       path);
 			return 1;
 		}
-		int error = mount_detach(path);
+		int error = detach(path);
 		if (error < 0) {
 			report("cannot detach the dead mimoboxfs at %s: %s", path,
 			       strerror(-error));
@@ -259,15 +259,21 @@ static void detach_opened(int fd, const char *path)
 		run_fusermount(path);
 }
 
-void mount_detach_dead(const char *path)
+void mount_detach_cut(const char *path)
 {
 	struct statfs answer;
-	int fd = is_ours(path) ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	/* Who waits for an answer when the connection is cut gets the other of these. */
 	if (fd >= 0 && fstatfs(fd, &answer) < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
 		detach_opened(fd, path);
 	if (fd >= 0)
 		close(fd);
+}
+
+void mount_detach_dead(const char *path)
+{
+	if (is_ours(path))
+		mount_detach_cut(path);
 }
 
 int mount_check_machine(struct mount *mount, const char *mountpoint)

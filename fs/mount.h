@@ -28,14 +28,14 @@ int mount_do(struct mount *mount, struct server *server, const struct options *o
 /* Whether the topmost mount there is of our type, alive or dead. */
 bool mount_is_there(const char *mountpoint);
 
-/* Lazily; a user's by fusermount3. 0 or -errno. */
-int mount_detach(const char *path);
 /* After the kernel's connection was cut, not unmounted: libfuse leaves that mount where it is. */
 void mount_detach_dead(const char *path);
+/*
+ * The same where it is known to be ours. Waits until nobody has the connection any more; what is
+ * there and not of such a connection stays.
+ */
+void mount_detach_cut(const char *path);
 
 void mount_finish(struct mount *mount);
-
-/* Takes the mount off `path`, as soon as nobody uses it. 0 or -errno. */
-int mount_detach(const char *path);
 
 #endif

@@ -25,7 +25,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { BITS = 8, ROOT_FIRST_FILE = 2, QUESTION_BITS = 24 };
+enum { BITS = 8, ROOT_FIRST_FILE = 2 };
 #define QUESTION (UINT64_C(1) << 63)
 #define FOR_GOOD 1e9 /* seconds */
 /* Long enough from a look-up to the opening that it is for, which would ask for them once more. */

@@ -43,6 +43,8 @@ int question_look_up(struct dir *dir, const char *text, struct question **out)
 	if (!question) {
 		if (!asks(text))
 			return -ENOENT;
+		if (dir->next_question >> QUESTION_BITS) /* there are no more numbers */
+			return -ENOSPC;
 		question = malloc(sizeof(*question) + size);
 		if (!question)
 			return -ENOMEM;

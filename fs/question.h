@@ -13,6 +13,9 @@ struct file;
 struct handle;
 struct request;
 
+/* There are no more numbers for those of one session than that. */
+enum { QUESTION_BITS = 24 };
+
 /* A name in `wait` that the kernel knows: what is asked is the name itself. */
 struct question {
 	struct link link; /* in its directory's list */

@@ -66,7 +66,7 @@ _Noreturn static void serve(const char *path, int socket)
 			continue;
 		}
 		if (what == UNMOUNT)
-			mount_detach(path);
+			mount_detach_cut(path);
 		else
 			mount_detach_dead(path);
 		if (message_send(SOCKET, &done, sizeof(done), NULL, 0, 0) < 0)

@@ -162,12 +162,18 @@ static void die(void)
 	raise(plan->death == FAULT_STOPS_AFTER ? SIGSTOP : SIGKILL);
 }
 
-static void reach(void)
+static void go_on(void)
 {
-	plan->hits++;
 	plan->target = plan->then;
 	plan->then = 0;
 	memcpy(plan->call, plan->then_call, sizeof(plan->call));
+	plan->hits = 0;
+}
+
+static void reach(void)
+{
+	go_on();
+	plan->hits++;
 	if (plan->death == FAULT_DIES_BEFORE)
 		die();
 	dying = true;
@@ -198,6 +204,8 @@ static bool fails(const char *call, int error)
 		reach();
 	else if (site.key == plan->target)
 		now = plan->hits++ == 0 || plan->always;
+	if (now && plan->then)
+		go_on();
 	inside = false;
 	errno = now ? error : saved;
 	return now;
@@ -328,8 +336,36 @@ WRAP(ssize_t, sendmsg, ENOBUFS, -1, (int fd, const struct msghdr *message, int f
      (fd, message, flags))
 WRAP(ssize_t, recv, ENOMEM, -1, (int fd, void *data, size_t size, int flags),
      (fd, data, size, flags))
-WRAP(ssize_t, recvmsg, ENOMEM, -1, (int fd, struct msghdr *message, int flags),
-     (fd, message, flags))
+/* As the kernel does where no number is free. */
+static void drop_descriptors(struct msghdr *message)
+{
+	for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at)) {
+		if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t count = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(at) + i * sizeof(int), sizeof(fd));
+			close(fd);
+		}
+		at->cmsg_type = 0;
+		message->msg_flags |= MSG_CTRUNC;
+	}
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	NEXT(recvmsg);
+	if (fails("recvmsg", ENOMEM))
+		return -1;
+	bool cut = message->msg_controllen && fails("recvmsg_cut", EMFILE);
+	ssize_t result = next(fd, message, flags);
+	survive();
+	if (cut && result >= 0)
+		drop_descriptors(message);
+	return result;
+}
+
 WRAP(int, poll, ENOMEM, -1, (struct pollfd * fds, nfds_t count, int timeout), (fds, count, timeout))
 WRAP(int, epoll_create1, EMFILE, -1, (int flags), (flags))
 EXPORT int epoll_ctl(int epoll, int command, int fd, struct epoll_event *event)

@@ -50,8 +50,9 @@ struct fault_plan {
 	char call[FAULT_CALL_MAX]; /* of the target: to tell most others apart at once */
 	bool always;
 	_Atomic uint32_t hits;
-	/* Instead of that, the server is killed there; and the next at `then`, if that is not 0. */
+	/* Instead of that, the server is killed there. */
 	uint32_t death;
+	/* The next target, of another server, say; 0: none. */
 	uint64_t then;
 	char then_call[FAULT_CALL_MAX];
 	/* The process that serves, or is about to. */

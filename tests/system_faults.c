@@ -72,6 +72,8 @@ static const struct {
 	{ "realloc", "release_later", false },
 	{ "recv", "sandbox_exit_status", false },
 	{ "recvmsg", "keep_hear", false },
+	{ "recvmsg_cut", "keep_hear", false },
+	{ "recvmsg_cut", "on_answer", false },
 	{ "send", "tell_end", false },
 	{ "sendmsg", "keep_releases_commit", false },
 	{ "sendmsg", "keep_tell", false },

@@ -188,6 +188,44 @@ Test(keeper, with_each_helper)
 	counter_end("a");
 }
 
+static int descriptors_of(pid_t pid)
+{
+	return atoi(sh(text("ls /proc/%d/fd | wc -l", pid)));
+}
+
+/* The server runs out of them first, and then refuses what is new; the keeper would lose all. */
+Test(keeper, has_no_more_descriptors_than_the_server)
+{
+	enum { SESSIONS = 8 };
+	int kept, served;
+
+	for (unsigned i = 0; i < SESSIONS; i++)
+		counter_start(text("s%u", i));
+	kill_server();
+	for (unsigned i = 0; i < SESSIONS; i++)
+		counter_counts(text("s%u", i), 1);
+	fixture_pool_filled();
+	kept = descriptors_of(fixture.daemon);
+	served = descriptors_of(fixture_server());
+	for (unsigned i = 0; i < SESSIONS; i++)
+		counter_end(text("s%u", i));
+	fixture_pool_filled();
+	kept -= descriptors_of(fixture.daemon);
+	served -= descriptors_of(fixture_server());
+	cr_expect_leq(kept, served);
+}
+
+/* Neither by one that has been made to take another path for its own. */
+Test(keeper, what_is_mounted_over_it_stays)
+{
+	sh("mount -t tmpfs none $M && touch $M/there");
+	kill(fixture.daemon, SIGTERM);
+	cr_assert(ended(fixture.daemon, GONE_MS, NULL));
+	fixture.daemon = 0;
+	sh("test -e $M/there && umount $M && if grep -q \" $M \" /proc/mounts; then umount $M; fi");
+	cr_expect(!fixture_mounted());
+}
+
 /* The next as well, as soon as it is there, or a moment later; sessions start meanwhile. */
 Test(keeper, again_while_it_takes_up)
 {

@@ -400,6 +400,11 @@ void sandbox_received(const struct sandbox *sandbox)
 	(void)sandbox;
 }
 
+bool sandbox_has_ends(const struct sandbox *sandbox)
+{
+	return sandbox->ends[0] >= 0;
+}
+
 int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int signal)
 {
 	struct fake *fake = find(sandbox);

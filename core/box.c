@@ -482,8 +482,9 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 					  .no_capabilities = cap_init(),
 					  .filters = &box->filters,
 					  .landlock_abi = landlock_abi() };
-	if (box->setup.landlock_abi == -ENOMEM)
-		return -ENOMEM; /* what is wanting otherwise, mimobox_probe() tells */
+	/* At first mimobox_probe() tells what is wanting. */
+	if (box->setup.landlock_abi == -ENOMEM && keep_again(box->keep))
+		return -ENOMEM;
 	if (!box->setup.no_capabilities || make_tables(box, FIRST_BUCKETS) < 0)
 		return -ENOMEM;
 	/* As it is now, wherever a mount, a link or a change of directory would lead later. */

@@ -167,7 +167,6 @@ static void go_on(void)
 	plan->target = plan->then;
 	plan->then = 0;
 	memcpy(plan->call, plan->then_call, sizeof(plan->call));
-	plan->hits = 0;
 }
 
 static void reach(void)
@@ -204,8 +203,10 @@ static bool fails(const char *call, int error)
 		reach();
 	else if (site.key == plan->target)
 		now = plan->hits++ == 0 || plan->always;
-	if (now && plan->then)
+	if (now && plan->then) {
 		go_on();
+		plan->hits = 0;
+	}
 	inside = false;
 	errno = now ? error : saved;
 	return now;

@@ -171,7 +171,8 @@ static struct outcome control_groups(const char *object)
 
 static struct outcome create_at(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	/* or opened: where nothing is in the way, another of these may be at it */
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return denied(errno);

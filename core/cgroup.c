@@ -409,18 +409,45 @@ int cgroup_limit(struct cgroups *cgroups, uint64_t id, const struct cgroup_limit
 	return cgroups->backend->limit(cgroups, name, from, to, what);
 }
 
-int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid)
+static int open_directory(struct cgroups *cgroups, int index, const char *id)
 {
-	char name[32], text[32];
+	int fd = openat(cgroups->bases[index].fd, id, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int cgroup_entry_open(struct cgroups *cgroups, uint64_t id, struct cgroup_entry *entry)
+{
+	char name[32];
+	*entry = (struct cgroup_entry){ .directory = -1 };
 	id_name(id, name);
-	snprintf(text, sizeof(text), "%d", (int)pid);
-	for (int i = 0; i < CGROUP_BASES; i++) {
+	for (int i = 0; cgroups->backend && i < CGROUP_BASES; i++) {
 		if (cgroups->bases[i].fd < 0)
 			continue;
-		int error = cgroup_write(cgroups, i, name, "cgroup.procs", text);
-		if (error < 0)
-			return error;
+		bool unified = i == cgroups->backend->unified;
+		int fd = unified ? open_directory(cgroups, i, name)
+				 : open_file(cgroups, i, name, "tasks", O_WRONLY);
+		if (fd < 0) {
+			cgroup_entry_close(entry);
+			return fd;
+		}
+		*(unified ? &entry->directory : &entry->tasks[entry->count++]) = fd;
 	}
+	return 0;
+}
+
+void cgroup_entry_close(const struct cgroup_entry *entry)
+{
+	if (entry->directory >= 0)
+		close(entry->directory);
+	for (unsigned i = 0; i < entry->count; i++)
+		close(entry->tasks[i]);
+}
+
+int cgroup_enter(const struct cgroup_entry *entry)
+{
+	for (unsigned i = 0; i < entry->count; i++)
+		if (write(entry->tasks[i], "0", 1) < 0) /* whoever writes it */
+			return -errno;
 	return 0;
 }
 

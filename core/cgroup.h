@@ -18,7 +18,7 @@
 struct cgroups; /* the daemon's groups */
 struct keep;
 
-enum { CGROUP_MEMORY = 1, CGROUP_PROCESSES = 2, CGROUP_CPU = 4 };
+enum { CGROUP_MEMORY = 1, CGROUP_PROCESSES = 2, CGROUP_CPU = 4, CGROUP_V1_MAX = 4 };
 
 /* UNITS_NONE: no limit. */
 struct cgroup_limits {
@@ -66,8 +66,24 @@ int cgroup_limit(struct cgroups *cgroups, uint64_t id, const struct cgroup_limit
  * -EBUSY while the kernel is at it.
  */
 int cgroups_clear(struct cgroups *cgroups, bool (*wanted)(void *data, uint64_t id), void *data);
-/* Moves a process in; all that it forks follows. */
-int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid);
+
+/*
+ * The way in, for a process that is about to be cloned. It is not moved from outside, by
+ * cgroup.procs: whoever does that waits for an RCU grace period, 10 to 20 ms on a machine that has
+ * nothing to do, and with it everybody who forks. A v2 group is cloned into; into those of v1 a
+ * thread that is the only one of its process moves itself, which waits for nobody.
+ */
+struct cgroup_entry {
+	int directory; /* for CLONE_INTO_CGROUP; -1: there is none */
+	int tasks[CGROUP_V1_MAX];
+	unsigned count;
+};
+/* 0; or -errno, and nothing is open. */
+int cgroup_entry_open(struct cgroups *cgroups, uint64_t id, struct cgroup_entry *entry);
+void cgroup_entry_close(const struct cgroup_entry *entry);
+/* The process that was cloned; all that it forks follows. Async-signal-safe. 0 or -errno. */
+int cgroup_enter(const struct cgroup_entry *entry);
+
 /* Before the others of its kind, for the processor; where the kernel can't, it is as it is. */
 void cgroup_favour(struct cgroups *cgroups, uint64_t id, bool on);
 /* ns; UINT64_MAX: the kernel doesn't say. */

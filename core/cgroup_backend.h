@@ -20,7 +20,7 @@ struct cgroup_base {
 	int parent; /* of the one above */
 };
 
-enum { CGROUP_BASES = 5 };
+enum { CGROUP_BASES = CGROUP_V1_MAX + 1 };
 
 struct cgroups {
 	const struct cgroup_backend *backend; /* NULL: nothing can be enforced */
@@ -37,7 +37,8 @@ struct cgroup_backend {
 		     const struct cgroup_limits *to, const char **what);
 	void (*usage)(struct cgroups *cgroups, const char *id, struct cgroup_usage *usage);
 	uint64_t (*cpu_time)(struct cgroups *cgroups, const char *id);
-	int cpu; /* the base of that controller */
+	int cpu;     /* the base of that controller */
+	int unified; /* that of v2 */
 };
 
 /* Each returns true where it can enforce something, its bases made; false leaves nothing. */

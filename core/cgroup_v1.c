@@ -78,7 +78,7 @@ static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *
 	};
 }
 
-const struct cgroup_backend cgroup_v1 = { limit, usage, cpu_time, CPU };
+const struct cgroup_backend cgroup_v1 = { limit, usage, cpu_time, CPU, UNIFIED };
 
 static bool has(const char *list, const char *name)
 {

@@ -75,7 +75,7 @@ static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *
 	};
 }
 
-const struct cgroup_backend cgroup_v2 = { limit, usage, cpu_time, BASE };
+const struct cgroup_backend cgroup_v2 = { limit, usage, cpu_time, BASE, BASE };
 
 static int write_in(struct cgroups *cgroups, const char *directory, const char *file,
 		    const char *text)

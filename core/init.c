@@ -62,14 +62,20 @@ static int receive_descriptor(int socket)
 	return descriptors[0];
 }
 
-static void report(enum stage stage, int error, const char *what, const int *descriptors,
-		   unsigned count)
+static void report_by(int socket, enum stage stage, int error, const char *what,
+		      const int *descriptors, unsigned count)
 {
 	struct start_report message = { .stage = (int32_t)stage, .error = error };
 	for (size_t i = 0; what && what[i] && i < sizeof(message.what) - 1; i++)
 		message.what[i] = what[i];
-	if (message_send(START, &message, sizeof(message), descriptors, count, 0) < 0)
+	if (message_send(socket, &message, sizeof(message), descriptors, count, 0) < 0)
 		_exit(1); /* nobody is there to be told */
+}
+
+static void report(enum stage stage, int error, const char *what, const int *descriptors,
+		   unsigned count)
+{
+	report_by(START, stage, error, what, descriptors, count);
 }
 
 _Noreturn static void fail(enum stage stage, int error, const char *what)
@@ -93,21 +99,24 @@ void init_title(const char *name)
 static void calm_down(void)
 {
 	sigset_t all;
+	if (setsid() < 0) /* nor are we of the spawner's process group, which waits for that */
+		_exit(1);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL); /* those that libraries had ignored, too */
 	umask(022);                      /* the daemon's own is no business of the command's */
-	if (setsid() < 0)                /* nor are we of the spawner's process group */
-		_exit(1);
 	init_title("mimobox-init");
 }
 
-/* The spawner writes the maps and the cgroup, then one byte; its end comes instead if it fails. */
-static void wait_for_spawner(int go)
+/* The spawner writes the maps meanwhile, then one byte; its end comes instead if it fails. */
+static void take_place_outside(const struct init_ends *ends)
 {
-	char byte;
-	if (read(go, &byte, 1) != 1)
+	char byte = 0;
+	int error = cgroup_enter(ends->entry);
+	if (error < 0)
+		report_by(ends->start, STAGE_CGROUP, -error, NULL, NULL, 0);
+	if (error < 0 || write(ends->go, &byte, 1) != 1 || read(ends->go, &byte, 1) != 1)
 		_exit(1);
 }
 
@@ -689,7 +698,7 @@ _Noreturn void init_run(const struct init_setup *setup, const struct spawn_reque
 {
 	calm_down();
 	die_with_parent();
-	wait_for_spawner(ends->go);
+	take_place_outside(ends);
 	take_place(ends);
 	finish_namespaces(ends->raise_loopback);
 	privileges_set_turns(PRIVILEGES_SESSIONS_TURN);

@@ -3,6 +3,7 @@
 #ifndef INIT_H
 #define INIT_H
 
+#include "cgroup.h"
 #include "sandbox.h"
 
 #include <sys/capability.h>
@@ -18,8 +19,10 @@ struct init_setup {
 };
 
 struct init_ends {
-	int start, control;  /* its ends of the two sockets */
-	int go;              /* a byte comes when it has its identity and is in its cgroup */
+	int start, control; /* its ends of the two sockets */
+	/* It says, with a byte, that it is apart and in its cgroup; one comes with its identity. */
+	int go;
+	const struct cgroup_entry *entry;
 	bool raise_loopback; /* in a network namespace that is new with it */
 };
 

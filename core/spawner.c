@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <net/if.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,8 +16,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-enum { APART_TRIES = 1000 };
 
 /* Networks */
 
@@ -135,74 +132,100 @@ static int prepare(struct spawner *spawner, const struct spawn_request *request,
 }
 
 /* The process waits meanwhile. */
-static int admit(struct spawner *spawner, const struct spawn_request *request, pid_t pid, int start)
+static int admit(const struct spawn_request *request, pid_t pid, int start)
 {
 	int error = give_identity(pid, &request->shape);
-	if (error < 0) {
-		tell(start, STAGE_IDENTITY, error, "");
-		return error;
-	}
-	error = cgroup_attach(spawner->cgroups, request->group, pid);
 	if (error < 0)
-		tell(start, STAGE_CGROUP, error, "");
+		tell(start, STAGE_IDENTITY, error, "");
 	/* A daemon that the OOM killer spares, or prefers, is no reason to do so with its guests.
 	 */
 	write_proc(pid, "oom_score_adj", "0");
 	return error;
 }
 
-/*
- * It is of no process group of ours before it is told of: what becomes of ours when the server is
- * killed (a keeper ends it) is not to befall a session.
- */
-static void wait_until_apart(pid_t pid, int pidfd)
+/* What it takes to clone one. */
+struct birth {
+	uint64_t flags;
+	struct cgroup_entry entry;
+	int go[2]; /* the clone's end, and the spawner's */
+};
+
+static int prepare_birth(struct spawner *spawner, const struct spawn_request *request, int start,
+			 struct birth *birth)
 {
-	struct pollfd end = { .fd = pidfd, .events = POLLIN };
-	for (int tries = 0; tries < APART_TRIES && getsid(pid) != pid; tries++)
-		if (poll(&end, 1, 1) != 0)
-			break;
+	*birth = (struct birth){ .flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
+					  CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_PARENT |
+					  CLONE_CLEAR_SIGHAND };
+	int error = choose_network(spawner, &request->shape, &birth->flags);
+	if (error < 0)
+		return error;
+	error = cgroup_entry_open(spawner->cgroups, request->group, &birth->entry);
+	if (error < 0) {
+		tell(start, STAGE_CGROUP, error, "");
+		return error;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, birth->go) == 0)
+		return 0;
+	error = -errno;
+	cgroup_entry_close(&birth->entry);
+	return error;
+}
+
+static long give_birth(struct spawner *spawner, const struct spawn_request *request, const int *in,
+		       const struct birth *birth, int *pidfd)
+{
+	const struct cgroup_entry *entry = &birth->entry;
+	/* The exit signal is that of this process: clone(2). */
+	struct clone_args args = {
+		.flags = birth->flags | (entry->directory < 0 ? 0 : CLONE_INTO_CGROUP),
+		.pidfd = (uintptr_t)pidfd,
+		.cgroup = entry->directory < 0 ? 0 : (uint64_t)entry->directory,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid != 0)
+		return pid < 0 ? -errno : pid;
+	close(birth->go[1]);
+	init_run(spawner->setup, request,
+		 &(struct init_ends){ .start = in[0],
+				      .control = in[1],
+				      .go = birth->go[0],
+				      .entry = entry,
+				      .raise_loopback = birth->flags & CLONE_NEWNET });
 }
 
 static int clone_init(void *context, const void *message, const int *in, int *out, unsigned *count)
 {
 	struct spawner *spawner = context;
 	const struct spawn_request *request = message;
-	int go[2], pidfd = -1;
-	uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-			 CLONE_PIDFD | CLONE_PARENT | CLONE_CLEAR_SIGHAND;
+	struct birth birth;
+	int pidfd = -1;
+	char byte = 0;
 	if (in[0] < 0 || in[1] < 0)
 		return -EINVAL;
 	int error = prepare(spawner, request, in[0]);
 	if (error == 0)
-		error = choose_network(spawner, &request->shape, &flags);
-	if (error == 0 && pipe2(go, O_CLOEXEC) < 0)
-		error = -errno;
+		error = prepare_birth(spawner, request, in[0], &birth);
 	if (error < 0)
 		return error;
-	/* The exit signal is that of this process: clone(2). */
-	struct clone_args args = { .flags = flags, .pidfd = (uintptr_t)&pidfd };
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid == 0) {
-		close(go[1]);
-		init_run(spawner->setup, request,
-			 &(struct init_ends){ .start = in[0],
-					      .control = in[1],
-					      .go = go[0],
-					      .raise_loopback = flags & CLONE_NEWNET });
-	}
-	error = pid < 0 ? -errno : 0;
-	close(go[0]);
+	long pid = give_birth(spawner, request, in, &birth, &pidfd);
+	close(birth.go[0]);
+	cgroup_entry_close(&birth.entry);
 	if (pid > 0) {
 		out[(*count)++] = pidfd;
-		if (admit(spawner, request, (pid_t)pid, in[0]) == 0) {
+		if (admit(request, (pid_t)pid, in[0]) == 0) {
 			out[*count] = open_proc((pid_t)pid, "ns/mnt", O_RDONLY);
 			*count += out[*count] >= 0;
-			wait_until_apart((pid_t)pid, pidfd);
-			error = write(go[1], "", 1) < 0 ? -errno : 0;
+			/*
+			 * It is of no process group of ours before it is told of: what becomes of
+			 * ours when the server is killed (a keeper ends it) is not to befall a
+			 * session. Where it has ended instead, it has said why.
+			 */
+			if (read(birth.go[1], &byte, 1) == 1)
+				(void)!write(birth.go[1], &byte, 1);
 		}
 	}
-	close(go[1]); /* where nothing was written, that ends it */
-	return pid < 0 ? error : (int)pid;
+	close(birth.go[1]); /* where nothing was written, that ends it */
+	return (int)pid;
 }
 
 void spawner_kind(struct helper_kind *kind, struct spawner *spawner)

@@ -130,12 +130,13 @@ static void confine(unsigned layers)
 		child_need(sysfilter_load(&bench.filter) == 0);
 }
 
-static _Noreturn void become(unsigned layers, int go)
+static _Noreturn void become(unsigned layers, int go, const struct cgroup_entry *entry)
 {
 	char true_path[] = "/bin/true", *argv[] = { true_path, NULL }, *envp[] = { NULL };
 	char byte;
 
-	if (layers & (IDENTITY | GROUP))
+	child_need(cgroup_enter(entry) == 0);
+	if (layers & IDENTITY)
 		child_need(read(go, &byte, 1) == 1);
 	confine(layers);
 	execve(true_path, argv, envp);
@@ -155,7 +156,7 @@ static void write_to(pid_t pid, const char *file, const char *text)
 	close(fd);
 }
 
-static void attend(unsigned layers, pid_t pid, uint64_t group)
+static void attend(unsigned layers, pid_t pid)
 {
 	char map[64];
 
@@ -165,8 +166,6 @@ static void attend(unsigned layers, pid_t pid, uint64_t group)
 		write_to(pid, "uid_map", map);
 		write_to(pid, "gid_map", map);
 	}
-	if (layers & GROUP)
-		need(cgroup_attach(bench.cgroups, group, pid) == 0, "cgroup");
 }
 
 static uint64_t flags_of(unsigned layers)
@@ -176,30 +175,37 @@ static uint64_t flags_of(unsigned layers)
 	       (layers & UTS ? CLONE_NEWUTS : 0) | (layers & NET ? CLONE_NEWNET : 0);
 }
 
-static void make_group(uint64_t group)
+static void make_group(uint64_t group, struct cgroup_entry *entry)
 {
 	const struct cgroup_limits limits = { 512u << 20, 128, 1000 };
 	const char *what = "cgroup";
 
 	need(cgroup_create(bench.cgroups, group) == 0, what);
 	need(cgroup_limit(bench.cgroups, group, &cgroup_unlimited, &limits, &what) == 0, what);
+	need(cgroup_entry_open(bench.cgroups, group, entry) == 0, what);
 }
 
 static void with_layers(unsigned layers)
 {
 	struct clone_args args = { .flags = flags_of(layers), .exit_signal = SIGCHLD };
+	struct cgroup_entry entry = { .directory = -1 };
 	uint64_t group = ++bench.next_group;
 	int go[2], status = 0;
 	pid_t pid;
 
 	need(pipe2(go, O_CLOEXEC) == 0, "pipe");
 	if (layers & GROUP)
-		make_group(group);
+		make_group(group, &entry);
+	if (entry.directory >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)entry.directory;
+	}
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
-		become(layers, go[0]);
+		become(layers, go[0], &entry);
 	need(pid > 0, "clone3");
-	attend(layers, pid, group);
+	cgroup_entry_close(&entry);
+	attend(layers, pid);
 	need(write(go[1], "", 1) == 1, "pipe");
 	need(waitpid(pid, &status, 0) == pid && status == 0, "a layer that could not be had");
 	if (layers & GROUP)

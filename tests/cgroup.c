@@ -188,3 +188,67 @@ Test(cgroup, a_limit_of_v1_that_is_not_there)
 	make_v1();
 	expect_refused(v1, COUNT(v1));
 }
+
+/* The lowest number that is free: the same before and after, where nothing was left open. */
+static int next_descriptor(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+static bool is_directory(int fd, const char *path)
+{
+	struct stat is, wanted;
+
+	return fstat(fd, &is) == 0 && stat(in(path), &wanted) == 0 && is.st_ino == wanted.st_ino;
+}
+
+Test(cgroup, into_a_group_of_v2_a_process_is_cloned)
+{
+	struct cgroup_entry entry;
+	int free_before;
+
+	make_v2();
+	free_before = next_descriptor();
+	cr_assert_eq(cgroup_create(&cgroups, 7), 0);
+	cr_assert_eq(cgroup_entry_open(&cgroups, 7, &entry), 0);
+	cr_expect(is_directory(entry.directory, "mimobox-test/7"));
+	cr_expect_eq(entry.count, 0);
+	cr_expect_eq(cgroup_enter(&entry), 0);
+	cgroup_entry_close(&entry);
+	cr_expect_eq(next_descriptor(), free_before);
+	cr_expect_eq(cgroup_entry_open(&cgroups, 8, &entry), -ENOENT);
+	cr_expect_eq(next_descriptor(), free_before);
+}
+
+/* It moves itself, and alone: only that takes no lock for which everybody who forks waits. */
+Test(cgroup, into_groups_of_v1_a_process_moves_itself)
+{
+	static const char *const tasks[] = { "memory/mimobox-test/7/tasks",
+					     "pids/mimobox-test/7/tasks",
+					     "cpu,cpuacct/mimobox-test/7/tasks" };
+	struct cgroup_entry entry;
+	int free_before;
+
+	make_v1();
+	free_before = next_descriptor();
+	cr_assert_eq(cgroup_create(&cgroups, 7), 0);
+	for (size_t i = 0; i < COUNT(tasks); i++)
+		put_file(tasks[i], "");
+	cr_assert_eq(cgroup_entry_open(&cgroups, 7, &entry), 0);
+	cr_expect_eq(entry.directory, -1);
+	cr_expect_eq(entry.count, COUNT(tasks));
+	cr_expect_eq(cgroup_enter(&entry), 0);
+	cgroup_entry_close(&entry);
+	for (size_t i = 0; i < COUNT(tasks); i++)
+		cr_expect_str_eq(content(tasks[i]), "0", "%s", tasks[i]);
+	cr_assert_eq(unlink(in(tasks[2])), 0);
+	cr_expect_eq(cgroup_entry_open(&cgroups, 7, &entry), -ENOENT);
+	cr_expect_eq(next_descriptor(), free_before);
+	cr_assert_eq(symlink("/dev/full", in(tasks[2])), 0);
+	cr_assert_eq(cgroup_entry_open(&cgroups, 7, &entry), 0);
+	cr_expect_eq(cgroup_enter(&entry), -ENOSPC);
+	cgroup_entry_close(&entry);
+}

@@ -183,9 +183,21 @@ uint64_t cgroup_cpu_time(struct cgroups *cgroups, uint64_t id)
 	return 0;
 }
 
-int cgroup_attach(struct cgroups *cgroups, uint64_t id, pid_t pid)
+int cgroup_entry_open(struct cgroups *cgroups, uint64_t id, struct cgroup_entry *entry)
 {
-	(void)cgroups, (void)id, (void)pid;
+	(void)cgroups, (void)id;
+	*entry = (struct cgroup_entry){ .directory = -1 };
+	return 0;
+}
+
+void cgroup_entry_close(const struct cgroup_entry *entry)
+{
+	(void)entry;
+}
+
+int cgroup_enter(const struct cgroup_entry *entry)
+{
+	(void)entry;
 	return 0;
 }
 

@@ -33,6 +33,9 @@ enum { DEATHS_MAX = 16, DEATHS_AT_ONCE = 4, PAUSE_MS = 20 };
 /* What a server has started ends with it; it is waited for so long. */
 enum { FOLLOWERS_MS = 1000 };
 
+#define WALK_MAX_NS UINT64_C(50000)
+#define WALK_LATER_NS UINT64_C(250000000)
+
 struct keeper {
 	struct keep *keep;
 	struct daemon *daemon;
@@ -46,8 +49,10 @@ struct keeper {
 	bool failed;   /* it ends for want of something */
 	bool last;     /* it is given up */
 	int deaths;
-	uint64_t serves; /* since when; 0: it does not yet */
-	uint64_t served; /* ns that no death was forgiven for */
+	uint64_t serves;  /* since when; 0: it does not yet */
+	uint64_t served;  /* ns that no death was forgiven for */
+	uint64_t walk_ns; /* so long took the last look for those that have ended */
+	uint64_t walk_at; /* when the next is due; UINT64_MAX: not before one ends */
 	struct door door;
 	struct replacement replacement;
 };
@@ -266,32 +271,59 @@ static bool on_death(struct keeper *keeper, int how, int *status)
 	return go_on(keeper, status);
 }
 
-static bool reap(struct keeper *keeper, int *status)
+static bool on_end(struct keeper *keeper, pid_t pid, int how, int *status)
 {
+	if (replacement_tried(&keeper->replacement, pid, refused(keeper)))
+		kill(keeper->server, SIGKILL);
+	return pid == keeper->server && on_death(keeper, how, status);
+}
+
+/* To look for whoever has ended is to walk all that have not: all sandboxes. */
+static bool reap_all(struct keeper *keeper, int *status)
+{
+	uint64_t begin = loop_now();
 	pid_t pid;
 	int how;
-	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
-		if (replacement_tried(&keeper->replacement, pid, refused(keeper)))
-			kill(keeper->server, SIGKILL);
-		if (pid == keeper->server && on_death(keeper, how, status))
+	while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
+		if (on_end(keeper, pid, how, status))
 			return true;
-	}
+	keeper->walk_ns = loop_now() - begin;
+	keeper->walk_at = UINT64_MAX;
 	return false;
+}
+
+static bool reap_one(struct keeper *keeper, pid_t pid, int *status)
+{
+	int how;
+	return pid > 0 && waitpid(pid, &how, WNOHANG) == pid && on_end(keeper, pid, how, status);
+}
+
+/*
+ * Where the walk takes long it is not made for each that ends, but for those together of whom no
+ * signal told: there is one for several.
+ */
+static bool reap(struct keeper *keeper, pid_t told, int *status)
+{
+	if (keeper->walk_ns < WALK_MAX_NS)
+		return reap_all(keeper, status);
+	if (keeper->walk_at == UINT64_MAX)
+		keeper->walk_at = loop_now() + WALK_LATER_NS;
+	return reap_one(keeper, told, status) || reap_one(keeper, keeper->server, status);
 }
 
 static bool on_signals(struct keeper *keeper, int *status)
 {
 	struct signalfd_siginfo info;
-	bool child = false;
 	while (read(keeper->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		child |= info.ssi_signo == SIGCHLD;
-		if (info.ssi_signo == SIGCHLD)
-			continue;
-		keeper->stopping = true;
-		if (keeper->server > 0)
-			kill(keeper->server, SIGTERM);
+		if (info.ssi_signo != SIGCHLD) {
+			keeper->stopping = true;
+			if (keeper->server > 0)
+				kill(keeper->server, SIGTERM);
+		} else if (reap(keeper, (pid_t)info.ssi_pid, status)) {
+			return true;
+		}
 	}
-	return child && reap(keeper, status);
+	return false;
 }
 
 static bool somebody_knocks(const struct pollfd events[DOOR_POLLED], uint64_t until)
@@ -324,7 +356,7 @@ static int supervise(struct keeper *keeper)
 {
 	int status = 0;
 	/* Those whose signal was another program's. */
-	if (reap(keeper, &status))
+	if (reap_all(keeper, &status))
 		return status;
 	for (;;) {
 		struct pollfd events[2 + DOOR_POLLED] = {
@@ -332,7 +364,10 @@ static int supervise(struct keeper *keeper)
 			{ .fd = keeper->socket, .events = POLLIN },
 		};
 		uint64_t until = door_polled(&keeper->door, events + 2);
-		int wait = patience(until, keeper->replacement.until);
+		uint64_t others = keeper->replacement.until < keeper->walk_at
+					  ? keeper->replacement.until
+					  : keeper->walk_at;
+		int wait = patience(until, others);
 		if (poll(events, 2 + DOOR_POLLED, wait) < 0) {
 			/* Of a want of memory nobody's sessions end. */
 			if (errno != EINTR)
@@ -342,6 +377,8 @@ static int supervise(struct keeper *keeper)
 		if (keeper->socket >= 0 && events[1].revents)
 			hear(keeper);
 		if (events[0].revents && on_signals(keeper, &status))
+			return status;
+		if (loop_now() >= keeper->walk_at && reap_all(keeper, &status))
 			return status;
 		if (somebody_knocks(events + 2, until))
 			on_door(keeper);
@@ -400,6 +437,7 @@ int keeper_run(const struct options *options, struct daemon *daemon, keeper_serv
 		.options = options,
 		.signal_fd = -1,
 		.socket = -1,
+		.walk_at = UINT64_MAX,
 	};
 	int status = 1;
 	door_init(&keeper.door);

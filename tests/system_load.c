@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -82,7 +83,19 @@ Test(load, a_hundred_at_once)
 	cr_assert_eq(fixture_descriptors(), before);
 }
 
-/* A hundred that live at the same time, each with its own answer. */
+/* Of several that end, the kernel tells but once. */
+static bool none_to_wait_for(const void *parent)
+{
+	pid_t pid = *(const pid_t *)parent;
+	char *children = sh(text("cat /proc/%d/task/%d/children", pid, pid));
+
+	for (char *child = strtok(children, " \n"); child; child = strtok(NULL, " \n"))
+		if (process_state(atoi(child)) == 'Z')
+			return false;
+	return true;
+}
+
+/* A hundred that live at the same time, each with its own answer, and end together. */
 Test(load, a_hundred_alive)
 {
 	for (unsigned i = 0; i < AT_ONCE; i++)
@@ -97,6 +110,7 @@ Test(load, a_hundred_alive)
 		cr_expect_str_eq(output, text("in%u\r\nin%u-%u", i, i, i));
 		cr_expect_eq(session_exit(text("r%u", i)), (int)i);
 	}
+	cr_expect(await(none_to_wait_for, &fixture.daemon, 5000));
 }
 
 /* Sessions made and removed in every state, from several clients, leave nothing. */

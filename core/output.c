@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <string.h>
 
 void output_close(struct output *output)
 {
@@ -99,9 +100,21 @@ static void seek(struct output *output, struct mimobox_reader *reader, uint64_t 
 		output->floor = reader->position;
 }
 
-ssize_t output_read(struct output *output, struct mimobox_reader *reader, void *data, size_t size,
-		    uint64_t offset)
+static ssize_t look(const struct spool *spool, void *buffer, size_t size, uint64_t offset,
+		    const void **data)
 {
+	uint64_t left = spool->end - offset;
+	*data = spool_held(spool, offset);
+	if (*data)
+		return (ssize_t)(size < left ? size : left);
+	*data = buffer;
+	return spool_read(spool, buffer, size, offset);
+}
+
+ssize_t output_view(struct output *output, struct mimobox_reader *reader, void *buffer, size_t size,
+		    uint64_t offset, const void **data)
+{
+	*data = buffer;
 	if (offset != reader->counted)
 		seek(output, reader, offset);
 	if (reader->position < output->spool.start) {
@@ -110,12 +123,22 @@ ssize_t output_read(struct output *output, struct mimobox_reader *reader, void *
 	}
 	if (reader->position >= output->spool.end)
 		return output->ended ? 0 : -EAGAIN;
-	ssize_t count = spool_read(&output->spool, data, size, reader->position);
+	ssize_t count = look(&output->spool, buffer, size, reader->position, data);
 	if (count > 0) {
 		reader->before_position = reader->position;
 		reader->before_counted = offset;
 		reader->position += (uint64_t)count;
 		reader->counted = offset + (uint64_t)count;
 	}
+	return count;
+}
+
+ssize_t output_read(struct output *output, struct mimobox_reader *reader, void *data, size_t size,
+		    uint64_t offset)
+{
+	const void *at;
+	ssize_t count = output_view(output, reader, data, size, offset, &at);
+	if (count > 0 && at != data)
+		memcpy(data, at, (size_t)count);
 	return count;
 }

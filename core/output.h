@@ -44,7 +44,9 @@ void output_commit(struct output *output, size_t size);
 
 void output_attach(struct output *output, struct mimobox_reader *reader);
 void output_detach(struct output *output, struct mimobox_reader *reader);
-/* As mimobox_reader_read(). */
+/* As mimobox_reader_view() and mimobox_reader_read(). */
+ssize_t output_view(struct output *output, struct mimobox_reader *reader, void *buffer, size_t size,
+		    uint64_t offset, const void **data);
 ssize_t output_read(struct output *output, struct mimobox_reader *reader, void *data, size_t size,
 		    uint64_t offset);
 

@@ -165,12 +165,18 @@ int spool_flush(struct spool *spool)
 	return 0;
 }
 
+const char *spool_held(const struct spool *spool, uint64_t offset)
+{
+	uint64_t in_file = spool->end - spool->held_size;
+	return spool->held && offset >= in_file ? spool->held + (offset - in_file) : NULL;
+}
+
 static size_t copy_held(const struct spool *spool, void *data, size_t size, uint64_t offset)
 {
 	size_t left = (size_t)(spool->end - offset);
 	size_t count = size < left ? size : left;
 	if (count)
-		memcpy(data, spool->held + (spool->held_size - left), count);
+		memcpy(data, spool_held(spool, offset), count);
 	return count;
 }
 

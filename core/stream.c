@@ -28,7 +28,7 @@
 /* As long as that after a flood, another is expected. */
 #define CALM_NS UINT64_C(50000000)
 
-enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 16 * 1024 };
+enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 16 * 1024, MOMENTS_MAX = 4 };
 
 static void close_typing(struct mimobox_session *session);
 
@@ -167,10 +167,16 @@ static bool is_flood(struct stream *stream, size_t size)
 	return stream->printed >= FLOOD_BYTES || loop_timer_armed(&stream->tell);
 }
 
+static uint64_t moments(const struct stream *stream)
+{
+	size_t readers = stream->output.reader_count;
+	return MOMENT_NS * (readers < 1 ? 1 : readers < MOMENTS_MAX ? readers : MOMENTS_MAX);
+}
+
 /*
  * A little is told of at once: somebody is typing. In a flood, each answer to a reader is a pause
  * for the program, whose terminal holds but a few kilobytes; so that is done when there is a good
- * piece to give, or when a moment has passed.
+ * piece to give, or when a moment has passed for each of them.
  */
 static void tell_in_time(struct stream *stream, size_t size)
 {
@@ -180,7 +186,8 @@ static void tell_in_time(struct stream *stream, size_t size)
 		set_flood(stream, true);
 	if (!flood || stream->untold >= PIECE_BYTES || stream->fd < 0)
 		tell(stream);
-	else if (!loop_timer_armed(&stream->tell) && loop_timer_arm(&stream->tell, MOMENT_NS) < 0)
+	else if (!loop_timer_armed(&stream->tell) &&
+		 loop_timer_arm(&stream->tell, moments(stream)) < 0)
 		tell(stream);
 }
 
@@ -569,6 +576,15 @@ void mimobox_reader_close(struct mimobox_reader *reader)
 	reader_moved(reader->output);
 	mimobox_session_unref(reader->session);
 	free(reader);
+}
+
+ssize_t mimobox_reader_view(struct mimobox_reader *reader, void *buffer, size_t size,
+			    uint64_t offset, const void **data)
+{
+	ssize_t count = output_view(reader->output, reader, buffer, size, offset, data);
+	if (count > 0)
+		reader_moved(reader->output);
+	return count;
 }
 
 ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t size, uint64_t offset)

@@ -116,17 +116,16 @@ static bool has_stderr(const struct dir *dir)
 static ssize_t read_output(struct request *request)
 {
 	struct handle *handle = request->handle;
-	char *to = handle->server->answer;
 	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
 	if (handle->stale) {
 		handle->stale = false;
 		kept_handle(handle);
 		return -ESTALE;
 	}
-	ssize_t count = mimobox_reader_read(handle->reader, to, size, request->offset);
+	ssize_t count = mimobox_reader_view(handle->reader, handle->server->answer, size,
+					    request->offset, &request->answer);
 	handle->next = request->offset + (count > 0 ? (uint64_t)count : 0);
 	kept_handle(handle);
-	request->answer = to;
 	if (count != -EAGAIN)
 		return count;
 	if (dir_ended(handle->dir))

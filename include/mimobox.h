@@ -251,6 +251,13 @@ void mimobox_reader_close(struct mimobox_reader *reader);
  */
 ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t size,
 			    uint64_t offset);
+/*
+ * The same without a copy where it takes none: *data is where the bytes are, `buffer` (of `size`
+ * bytes) or memory of the session's, which stays as it is until the next call that is given the
+ * session, or mimobox_dispatch().
+ */
+ssize_t mimobox_reader_view(struct mimobox_reader *reader, void *buffer, size_t size,
+			    uint64_t offset, const void **data);
 /* Reads what is kept at the absolute `offset`, which must not be below `start`; never EAGAIN. */
 ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_stream stream,
 			     void *data, size_t size, uint64_t offset);

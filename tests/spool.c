@@ -90,6 +90,31 @@ Test(spool, a_read_goes_on_where_the_file_ends)
 	cr_expect_arr_eq(got, "orld\r\n", 6);
 }
 
+/* A copy is made only of what is in the file, in whole or in part. */
+Test(spool, what_is_in_memory_is_seen_where_it_is)
+{
+	struct mimobox_reader reader;
+	const void *data;
+	output_attach(&output, &reader);
+	cr_assert_eq(append("Name?\r\n", 7), 0);
+	cr_expect_eq(output_view(&output, &reader, got, 5, 0, &data), 5);
+	cr_expect_eq(data, (const void *)output.spool.held);
+	cr_expect_eq(output_view(&output, &reader, got, 100, 5, &data), 2);
+	cr_expect_eq(data, (const void *)(output.spool.held + 5));
+	cr_expect_eq(output_view(&output, &reader, got, 100, 7, &data), -EAGAIN);
+	cr_assert_eq(spool_flush(&output.spool), 0);
+	cr_assert_eq(append("World\r\n", 7), 0);
+	cr_expect_eq(output_view(&output, &reader, got, 100, 2, &data), 12);
+	cr_expect_eq(data, (const void *)got);
+	cr_expect_arr_eq(got, "me?\r\nWorld\r\n", 12);
+	cr_expect_eq(output_view(&output, &reader, got, 100, 7, &data), 7);
+	cr_expect_eq(data, (const void *)output.spool.held);
+	memset(got, 0, sizeof(got));
+	cr_expect_eq(output_read(&output, &reader, got, 100, 9), 5);
+	cr_expect_arr_eq(got, "rld\r\n", 5);
+	output_detach(&output, &reader);
+}
+
 Test(spool, no_more_than_retain_is_kept_also_on_disk)
 {
 	output.retain = MIB;

@@ -57,7 +57,7 @@ int spool_flush(struct spool *spool);
  * is; fewer only where the disk gave fewer, 0 only at `end`. Or -errno.
  */
 ssize_t spool_read(const struct spool *spool, void *data, size_t size, uint64_t offset);
-/* Where that is in memory, until more is put in; NULL where some of it is in the file. */
+/* Where that is in memory, until more is put in or it is written; NULL: some is in the file. */
 const char *spool_held(const struct spool *spool, uint64_t offset);
 
 /* Forgets what is below `start`, which must be in [start, end]. */

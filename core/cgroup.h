@@ -18,7 +18,8 @@
 struct cgroups; /* the daemon's groups */
 struct keep;
 
-enum { CGROUP_MEMORY = 1, CGROUP_PROCESSES = 2, CGROUP_CPU = 4, CGROUP_V1_MAX = 4 };
+enum { CGROUP_MEMORY = 1, CGROUP_PROCESSES = 2, CGROUP_CPU = 4 };
+enum { CGROUP_V1_MAX = 4 }; /* hierarchies of v1 in use */
 
 /* UNITS_NONE: no limit. */
 struct cgroup_limits {

@@ -167,12 +167,12 @@ static int talk(const void *data)
 	return 0;
 }
 
-/* Many times at once are no deaths; and nothing is left of any. */
 static bool has_no_more_than(const void *descriptors)
 {
 	return fixture_descriptors() <= *(const unsigned *)descriptors;
 }
 
+/* Many times at once are no deaths; and nothing is left of any. */
 Test(replace, many_times)
 {
 	unsigned descriptors = 0;

@@ -205,7 +205,10 @@ static bool is_daemon(pid_t pid)
 	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
-/* One pass over the list: how many there were; or -errno, also for one that is to stay. */
+/*
+ * One pass over the list: how many there were; or -errno, also for one that is to stay. Where `to`
+ * is -1, none is moved.
+ */
 static int move_listed(struct cgroups *cgroups, int from, int to, bool others)
 {
 	int fd = open_at(cgroups, from, "cgroup.procs", O_RDONLY), count = 0, error = 0;
@@ -220,7 +223,7 @@ static int move_listed(struct cgroups *cgroups, int from, int to, bool others)
 		count++;
 		if (!others && !is_daemon(atoi(text)))
 			error = -EBUSY;
-		else
+		else if (to >= 0)
 			error = write_at(cgroups, to, "cgroup.procs", text);
 		if (error == -ESRCH) /* it has ended */
 			error = 0;
@@ -252,6 +255,8 @@ static void move_back(struct cgroups *cgroups, int above)
 /* Empties a group into its leaf; false leaves all as it was. */
 static bool move_out(struct cgroups *cgroups, int above, bool others)
 {
+	if (move_listed(cgroups, above, -1, others) < 0)
+		return false;
 	if (mkdirat(above, CGROUP_LEAF, 0755) < 0 && errno != EEXIST) {
 		cgroup_note(cgroups, -errno);
 		return false;

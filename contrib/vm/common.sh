@@ -40,3 +40,39 @@ machine_packages() {
 	*) echo libfuse3-4 libcriterion3 ;;
 	esac
 }
+
+# tree_state [EXCLUDED...]: a name for what the tree has now, but for what builds leave in it.
+tree_of_source() {
+	tar -C "$here" --exclude './build*' --exclude ./.git --exclude node_modules \
+		--exclude ./contrib/mcp/dist "$@"
+}
+tree_state() {
+	tree_of_source --exclude ./contrib/vm --sort=name --mtime=@0 --owner=0 --group=0 -cf - . |
+		sha256sum | cut -c 1-16
+}
+
+# in_root NAME OUTPUT KINDS COMMAND: builds with COMMAND in a root of $suite that has the packages of
+# KINDS (and the tree at /src), and moves what it leaves at /out to OUTPUT. The log is OUTPUT.log.
+in_root() {
+	packages=$(for kind in $3; do sed -n "s/^$kind //p" "$here/contrib/packages"; done | awk '{ print $1 }' | sort -u)
+	# shellcheck disable=SC2086
+	tarball=$("$vm/root" "$suite" "$1" build-essential $packages) || return
+	place=$(mktemp -d "$cache/build-XXXXXX")
+	mkdir "$place/root"
+	tar -C "$place/root" -xf "$tarball"
+	mkdir "$place/root/src" "$place/root/out"
+	tree_of_source -cf - . | tar -C "$place/root/src" -xf -
+	in_root_status=0
+	unshare --mount --pid --fork --kill-child sh -euc '
+		mount -t proc proc "$0/proc"
+		mount --bind /dev "$0/dev"
+		exec chroot "$0" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 sh -euc "cd /src; $1"
+	' "$place/root" "$4" >"$2.log" 2>&1 </dev/null || in_root_status=$?
+	[ $in_root_status -ne 0 ] || {
+		rm -rf "$2"
+		mv "$place/root/out" "$2"
+	}
+	rm -rf "$place"
+	[ $in_root_status -eq 0 ] || tail -n 30 "$2.log" >&2
+	return $in_root_status
+}

@@ -26,10 +26,10 @@ static void start(void)
 	unsetenv("LD_PRELOAD");
 }
 
-TestSuite(older, .init = start, .fini = fixture_stop, .timeout = 200);
+TestSuite(kernel, .init = start, .fini = fixture_stop, .timeout = 200);
 
 /* Who asks the keeper is known without SO_PEERPIDFD, of Linux 6.5. */
-Test(older, the_program_is_replaced)
+Test(kernel, the_program_is_replaced)
 {
 	struct run done;
 

@@ -51,12 +51,18 @@ tree_state() {
 		sha256sum | cut -c 1-16
 }
 
-# in_root NAME OUTPUT KINDS COMMAND: builds with COMMAND in a root of $suite that has the packages of
-# KINDS (and the tree at /src), and moves what it leaves at /out to OUTPUT. The log is OUTPUT.log.
+# The packages of the kinds given.
+packages_of() {
+	for kind; do
+		sed -n "s/^$kind //p" "$here/contrib/packages"
+	done | awk '{ print $1 }' | sort -u
+}
+
+# in_root NAME OUTPUT PACKAGES COMMAND: builds with COMMAND in a root of $suite that has PACKAGES (and
+# the tree at /src), and moves what it leaves at /out to OUTPUT. The log is OUTPUT.log.
 in_root() {
-	packages=$(for kind in $3; do sed -n "s/^$kind //p" "$here/contrib/packages"; done | awk '{ print $1 }' | sort -u)
 	# shellcheck disable=SC2086
-	tarball=$("$vm/root" "$suite" "$1" build-essential $packages) || return
+	tarball=$("$vm/root" "$suite" "$1" $3)
 	place=$(mktemp -d "$cache/build-XXXXXX")
 	mkdir "$place/root"
 	tar -C "$place/root" -xf "$tarball"

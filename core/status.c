@@ -158,6 +158,8 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	if (!session->config.terminal)
 		print_stream(session, MIMOBOX_STDERR, "stderr", to);
 	fprintf(to, "readers %u\n", session->streams[MIMOBOX_STDOUT].output.reader_count);
+	if (session->box->unlimited[0])
+		fprintf(to, "unlimited %s\n", session->box->unlimited);
 	if (session->started.tv_sec)
 		print_usage(session, to);
 	if (session->state == MIMOBOX_RUNNING) {
@@ -168,6 +170,23 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 		 */
 		landlock_print(&session->config.access, session->landlock_abi, to);
 	}
+}
+
+void mimobox_print_machine(const struct mimobox *box, FILE *to)
+{
+	unsigned can = cgroups_can(box->cgroups);
+	fputs("landlock", to);
+	fprintf(to, box->setup.landlock_abi > 0 ? " %d\n" : " none\n", box->setup.landlock_abi);
+	fprintf(to, "limits%s%s%s%s\n", can & CGROUP_MEMORY ? " memory" : "",
+		can & CGROUP_PROCESSES ? " processes" : "", can & CGROUP_CPU ? " cpu" : "",
+		can ? "" : " none");
+	if (box->unlimited[0])
+		fprintf(to, "unlimited %s\n", box->unlimited);
+}
+
+const char *mimobox_unlimited(const struct mimobox *box)
+{
+	return box->unlimited;
 }
 
 /* Nobody's start waits for this; so the list will do, and no count is kept for each. */

@@ -3,6 +3,8 @@
 #ifndef SYSFILTER_LISTS_H
 #define SYSFILTER_LISTS_H
 
+#include <stdint.h>
+
 /* What becomes of a call. An allowed one may still be refused for its arguments. */
 enum sysfilter_verdict {
 	SYSFILTER_ALLOW,        /* in every profile */
@@ -37,5 +39,12 @@ extern const struct sysfilter_number sysfilter_newer[];
  * name that neither libseccomp nor the table above knows.
  */
 int sysfilter_number(const char *name, int *out);
+
+/*
+ * Begins a program with libseccomp: what it is not told of gets `default_action`, other
+ * architectures end the process. 0 and a scmp_filter_ctx; or -errno: -ENOSYS where the kernel takes
+ * no filters.
+ */
+int sysfilter_begin(uint32_t default_action, void **out);
 
 #endif

@@ -30,6 +30,17 @@ machine() {
 	esac
 }
 
+# Installs what making and booting $machine takes; status 77 where that cannot be had.
+need_machine() {
+	case $kernel in
+	uml) kinds=uml ;;
+	*) kinds='uml vm' ;;
+	esac
+	[ "$(id -u)" -eq 0 ] || fail "run as root: it makes file systems, and builds in a root of another release"
+	# shellcheck disable=SC2086
+	need_packages $kinds >&2 || exit 77
+}
+
 # In a machine: what mimobox depends on, what a server has, and what tests call.
 machine_packages() {
 	echo apparmor bsdutils dbus dbus-user-session file fuse3 hostname iproute2 kmod less \

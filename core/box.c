@@ -444,11 +444,11 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 	/* Most sessions have this one: the spawner gets it by being forked after it. */
 	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
 	const struct sysfilter *filter;
-	bool filter_fails = false;
+	enum stage stage = STAGE_FORK;
 	if (error == 0) {
 		what = "system call filter";
 		error = sysfilters_get(&box->filters, &usual, &filter, NULL, 0);
-		filter_fails = error < 0;
+		stage = error < 0 ? STAGE_SECCOMP : STAGE_FORK;
 	}
 	if (error == 0) {
 		what = "helper processes";
@@ -456,9 +456,10 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 	}
 	if (error < 0)
 		box_explain(why, why_size, "cannot make the %s: %s", what, strerror(-error));
-	if (error < 0 && filter_fails)
-		box_append_advice(&(struct start_report){ .stage = STAGE_SECCOMP, .error = -error },
-				  why, why_size);
+	if (error < 0)
+		box_append_advice(
+			&(struct start_report){ .stage = (int32_t)stage, .error = -error }, why,
+			why_size);
 	return machine_refuses(error) ? -EOPNOTSUPP : error;
 }
 

@@ -275,6 +275,10 @@ void machine_advise(const struct start_report *report, char *text, size_t size)
 	case STAGE_LANDLOCK:
 		advise_landlock(landlock_abi(), text, size);
 		break;
+	case STAGE_FORK:
+		if (report->error == EPERM || report->error == ENOSYS)
+			advise_refused(manager ? manager->sandboxes : NULL, text, size);
+		break;
 	case STAGE_SECCOMP:
 		advise_filters(report, text, size);
 		break;
@@ -283,9 +287,14 @@ void machine_advise(const struct start_report *report, char *text, size_t size)
 	}
 }
 
-/* A setting can make a refusal of what is a shortage elsewhere. */
+/*
+ * A setting can make a refusal of what is a shortage elsewhere. Paths are what somebody has named,
+ * and may be there the next time.
+ */
 bool machine_refuses_start(const struct start_report *report)
 {
+	if (report->stage == STAGE_PATHS || report->stage == STAGE_CWD)
+		return false;
 	if (report->stage == STAGE_CLONE && report->error == ENOSPC)
 		return number_in("/proc/sys/user/max_user_namespaces") == 0;
 	return machine_refuses(-report->error);

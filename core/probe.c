@@ -87,8 +87,8 @@ static void explain_by_log(const struct mimobox_session *session, char *why, siz
 /* Says what to do behind what failed. Returns what mimobox_probe() does. */
 static int advise(const struct start_report *report, int error, char *why, size_t why_size)
 {
-	if (!report->error)
-		return machine_refuses(error) ? -EOPNOTSUPP : error;
+	if (!report->error) /* the spool, or a limit that cannot be enforced */
+		return error;
 	box_append_advice(report, why, why_size);
 	return machine_refuses_start(report) ? -EOPNOTSUPP : error;
 }

@@ -3,8 +3,12 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <machine.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 static const char *advice(const char *container, enum stage stage, int error, const char *what)
 {
@@ -43,6 +47,15 @@ Test(machine, namespaces_that_are_used_up_are_no_refusal)
 
 	cr_expect(!machine_refuses_start(&report));
 	cr_expect_str_eq(advice("none", STAGE_CLONE, ENOSPC, ""), "");
+}
+
+Test(machine, what_somebody_has_named_is_no_refusal)
+{
+	const struct start_report path = { .stage = STAGE_PATHS, .error = EACCES };
+	const struct start_report proc = { .stage = STAGE_ROOT, .error = EACCES };
+
+	cr_expect(!machine_refuses_start(&path));
+	cr_expect(machine_refuses_start(&proc));
 }
 
 Test(machine, each_container_has_its_options)
@@ -93,6 +106,21 @@ Test(machine, outside_of_containers)
 	cr_expect_str_eq(advice("none", STAGE_SECCOMP, ENOMEM, "filter"), "");
 	cr_expect_str_eq(advice("none", STAGE_CLONE, EAGAIN, ""), "");
 	cr_expect_str_eq(advice("none", STAGE_CWD, ENOENT, "/nowhere"), "");
+}
+
+/* Debian's setting, for ordinary users. It is played. */
+Test(machine, user_namespaces_are_off_for_users)
+{
+	FILE *file;
+
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("none", "/proc/sys/kernel", "tmpfs", 0, NULL), 0);
+	file = fopen("/proc/sys/kernel/unprivileged_userns_clone", "w");
+	cr_assert(file && fputs("0\n", file) >= 0 && fclose(file) == 0);
+	cr_assert(!strstr(advice("none", STAGE_CLONE, EPERM, ""), "unprivileged_userns_clone"));
+	cr_assert_eq(setuid(23450), 0);
+	says(advice("none", STAGE_CLONE, EPERM, ""), "sysctl kernel.unprivileged_userns_clone=1");
 }
 
 Test(machine, landlock)

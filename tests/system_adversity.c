@@ -330,7 +330,6 @@ Test(adversity, no_limit_can_be_enforced)
 	done = run_shell("sh",
 			 "exec setpriv --reuid 23450 --regid 23450 --clear-groups sh -c '"
 			 "mkdir $M/u; echo start > $M/u/ctl; tail -n 1 $M/u/log; rmdir $M/u'");
-	cr_expect(has(done.err, "Operation not permitted"), "%s", done.err);
 	cr_expect(has(done.out, "start refused: memory: none is above the ceiling of 64M (this "
 				"machine cannot limit it: mount the controllers, "),
 		  "%s", done.out);

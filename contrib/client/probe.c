@@ -154,20 +154,20 @@ static void ask_terminals(struct finding *finding, const struct diagnosis *diagn
 			"each session takes one; as root: sysctl kernel.pty.max=4096, or more");
 }
 
+static int read_stats(const void *data)
+{
+	char path[PATH_MAX + 16], byte;
+	snprintf(path, sizeof(path), "%s/stats", ((const struct place *)data)->path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 || read(fd, &byte, 1) < 0 ? errno : 0;
+}
+
 /* A session of `true` in the mount, as anybody would make it. */
 struct attempt {
 	const struct place *place;
 	const char *name;
 	int tell; /* takes the reason where the session's log has one */
 };
-
-static int read_stats(const void *data)
-{
-	char path[PATH_MAX + 16], byte;
-	snprintf(path, sizeof(path), "%s/stats", ((const struct attempt *)data)->place->path);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 || read(fd, &byte, 1) < 0 ? errno : 0;
-}
 
 static int remove_session(const void *data)
 {
@@ -198,7 +198,7 @@ static int run_session(const void *data)
 }
 
 /* 0 or an errno, and the reason in `why`, or "". */
-static int use_mount(const struct place *place, char *why, size_t size)
+static int run_one(const struct place *place, char *why, size_t size)
 {
 	char name[32];
 	int ends[2];
@@ -207,11 +207,8 @@ static int use_mount(const struct place *place, char *why, size_t size)
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return errno;
 	struct attempt attempt = { .place = place, .name = name, .tell = ends[1] };
-	int error = try_in_child(read_stats, &attempt);
-	if (error == 0) {
-		error = try_in_child(run_session, &attempt);
-		try_in_child(remove_session, &attempt);
-	}
+	int error = try_in_child(run_session, &attempt);
+	try_in_child(remove_session, &attempt);
 	close(ends[1]);
 	ssize_t count = read(ends[0], why, size - 1);
 	why[count > 0 ? count : 0] = '\0';
@@ -219,29 +216,42 @@ static int use_mount(const struct place *place, char *why, size_t size)
 	return error;
 }
 
+static void explain_refusal(struct finding *finding, const char *path, int error, const char *why)
+{
+	FACT(finding, "%.100s: %s", path, why[0] ? why : strerror(error));
+	if (why[0])
+		finding_advise(finding, PROBE_MISSING, "its daemon refuses a session of /bin/true");
+	else if (error == EAGAIN)
+		finding_advise(finding, PROBE_MISSING,
+			       "it has as many sessions as --max-sessions allows");
+	else if (error == EDQUOT)
+		finding_advise(finding, PROBE_MISSING, "its ceiling allows you no more sessions");
+	else
+		finding_advise(finding, PROBE_MISSING, "is it another user's?");
+}
+
 void probe_mount(struct finding *finding, struct diagnosis *diagnosis)
 {
-	char why[160];
+	char why[160] = "";
 	const char *path = diagnosis->place.path;
-	int error = use_mount(&diagnosis->place, why, sizeof(why));
-	diagnosis->mounted = error == 0;
-	if (error == 0) {
-		FACT(finding, "%.100s runs sessions: nothing else is needed", path);
-	} else if (error == ENOTCONN) {
+	int error = try_in_child(read_stats, &diagnosis->place);
+	if (error == ENOTCONN || error == ECONNABORTED) {
 		FACT(finding, "the mimoboxfs at %.100s has died", path);
 		finding_advise(finding, PROBE_MISSING, "mimoboxfs %.200s mounts it again", path);
-	} else if (error == ENOENT || error == ENOTDIR) {
+		return;
+	}
+	if (error == ENOENT || error == ENOTDIR) {
 		FACT(finding, "none at %.100s", path);
 		finding_advise(finding, PROBE_WARN, "mount one with: mimoboxfs %.200s", path);
-	} else {
-		FACT(finding, "%.100s: %s", path, why[0] ? why : strerror(error));
-		finding_advise(finding, PROBE_MISSING, "%s",
-			       why[0] ? "the daemon that serves it refuses that"
-			       : error == EAGAIN
-				       ? "it has as many sessions as --max-sessions allows"
-			       : error == EDQUOT ? "its ceiling allows you no more sessions"
-						 : "is it another user's?");
+		return;
 	}
+	if (error == 0)
+		error = run_one(&diagnosis->place, why, sizeof(why));
+	diagnosis->mounted = error == 0;
+	if (error == 0)
+		FACT(finding, "%.100s runs sessions: nothing else is needed", path);
+	else
+		explain_refusal(finding, path, error, why);
 }
 
 /* clang-format off */

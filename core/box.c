@@ -5,6 +5,7 @@
  * only ever grow, so that a listing can go on behind any id.
  */
 #include "forker.h"
+#include "landlock_floor.h"
 #include "machine.h"
 #include "remover.h"
 #include "session.h"
@@ -147,7 +148,7 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 	};
 	if (out->sealed) {
 		out->filter = access_filter(&config->access);
-		out->landlock = (int)config->access.landlock;
+		out->landlock = landlock_floor(&config->access);
 	}
 	snprintf(out->tmp_size, sizeof(out->tmp_size), "%" PRIu64, config->tmp_size);
 	/* tmpfs(5) has inodes of about 1 KiB; the root itself takes some fifty. */

@@ -5,6 +5,7 @@
  */
 #include "start.h"
 
+#include "landlock_floor.h"
 #include "plan.h"
 #include "units.h"
 #include "workspace.h"
@@ -19,8 +20,6 @@ static const char *advice(const struct mimobox_session *session, const struct st
 		return " (user namespaces are used up: sysctl user.max_user_namespaces)";
 	if (report->stage == STAGE_CGROUP)
 		return " (is the limit within what this machine's cgroups take?)";
-	if (report->stage == STAGE_LANDLOCK && !report->what[0])
-		return " (Landlock of Linux 6.12 is needed, and to be in the boot parameter lsm=)";
 	if (report->stage == STAGE_PATHS && report->error == EPERM &&
 	    ceiling_paths(&session->share, NULL))
 		return " (it leads out of the ceiling's paths, or to a session filesystem)";
@@ -35,11 +34,15 @@ static const char *advice(const struct mimobox_session *session, const struct st
 
 void start_log_failure(struct mimobox_session *session, const struct start_report *report)
 {
+	char why[200] = "";
+	if (report->stage == STAGE_LANDLOCK && !report->what[0])
+		landlock_explain(&session->config.access, session->landlock_abi, why, sizeof(why));
 	if (session->box->probed)
 		*session->box->probed = *report;
-	snprintf(session->failure, sizeof(session->failure), "%s%s%s: %s%s",
+	snprintf(session->failure, sizeof(session->failure), "%s%s%s: %s%s%s%s%s",
 		 stage_name(report->stage), report->what[0] ? ": " : "", report->what,
-		 strerror(report->error), advice(session, report));
+		 strerror(report->error), why[0] ? " (" : "", why, why[0] ? ")" : "",
+		 advice(session, report));
 	mimobox_session_log(session, "start failed: %s", session->failure);
 }
 

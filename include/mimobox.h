@@ -78,7 +78,8 @@ struct mimobox_options {
  * memory, processes, cpu, open-files, file-size, tmp-size, retain, timeout, kill-grace: at most
  *   this, `none` being more than any number. network: none, then the ports named, then host.
  *   seccomp: essential, network, compat, as a session has it: a network brings `network` along.
- *   fork no: none may. landlock: at least this version.
+ *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
+ *   at least what the config needs.
  * ro, rw: once either is there, paths must be at or below one of those named, and for `rw` one
  *   that `rw` names; `none` names none. So `ro /` is to read anything, `ro none` to have no path.
  *   They hold for the name that is asked for, and at the start for the place it leads to.

@@ -15,7 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHILD_SECONDS 10
+#include "pace.h"
+
+#define CHILD_SECONDS scaled(10)
 
 struct child_failure {
 	const char *what; /* a literal: at the same address in parent and child */

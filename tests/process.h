@@ -13,7 +13,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SECONDS 20 /* the bound where a test has no reason for another one; under sanitizers */
+#include "pace.h"
+
+/* The bound where a test has no reason for another one; under sanitizers. */
+#define SECONDS scaled(20)
 
 /* As asprintf(), kept until process_finish(). */
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));

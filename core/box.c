@@ -5,6 +5,8 @@
  * only ever grow, so that a listing can go on behind any id.
  */
 #include "forker.h"
+#include "landlock_floor.h"
+#include "machine.h"
 #include "remover.h"
 #include "session.h"
 #include "spawner.h"
@@ -20,10 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Outside of what accounts, containers and systemd use; see uid_map in user_namespaces(7). */
-#define ANONYMOUS_UID_BASE 0x70000000u
-#define ANONYMOUS_UID_COUNT 0x0fffffffu
 
 enum { FIRST_BUCKETS = 256, PROBE_MS = 5000 };
 
@@ -162,7 +160,7 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 	};
 	if (out->sealed) {
 		out->filter = access_filter(&config->access);
-		out->landlock = (int)config->access.landlock;
+		out->landlock = landlock_floor(&config->access);
 	}
 	snprintf(out->tmp_size, sizeof(out->tmp_size), "%" PRIu64, config->tmp_size);
 	/* tmpfs(5) has inodes of about 1 KiB; the root itself takes some fifty. */
@@ -353,6 +351,26 @@ void mimobox_defaults_print(const struct mimobox *box, FILE *to)
 	config_print(&box->defaults, to);
 }
 
+static void note_unlimited(struct mimobox *box, unsigned can)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} limits[] = { { CGROUP_MEMORY, "memory" },
+		       { CGROUP_PROCESSES, "processes" },
+		       { CGROUP_CPU, "cpu" } };
+	size_t size = 0;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (!(can & limits[i].bit))
+			size += (size_t)snprintf(box->unlimited + size,
+						 sizeof(box->unlimited) - size, "%s%s",
+						 size ? ", " : "", limits[i].name);
+	if (!size)
+		return;
+	size += (size_t)snprintf(box->unlimited + size, sizeof(box->unlimited) - size, ": ");
+	machine_advise_limits(can, box->unlimited + size, sizeof(box->unlimited) - size);
+}
+
 /* By default nothing is asked for that this machine cannot enforce, and that is to be seen. */
 static int init_defaults(struct mimobox *box, const char *text, char *why, size_t why_size)
 {
@@ -367,13 +385,14 @@ static int init_defaults(struct mimobox *box, const char *text, char *why, size_
 		box->builtin.processes = UNITS_NONE;
 	if (!(can & CGROUP_CPU))
 		box->builtin.cpu_milli = UNITS_NONE;
+	note_unlimited(box, can);
 	error = config_copy(&box->defaults, &box->builtin);
 	if (error < 0 || !text)
 		return error;
 	config_apply(&box->defaults, &box->builtin, text, strlen(text), &error, &line, &reason);
 	if (error < 0)
 		explain(why, why_size, "defaults: line %u: %s", line, reason.text);
-	return error;
+	return error < 0 && error != -ENOMEM ? -EINVAL : error;
 }
 
 /* An ordinary user's daemon bounds nobody: it has no other users. But its text must be good. */
@@ -386,7 +405,7 @@ static int init_ceiling(struct mimobox *box, const char *text, char *why, size_t
 	int error = ceiling_create(text, &box->ceiling, &line, &reason);
 	if (error < 0) {
 		explain(why, why_size, "ceiling: line %u: %s", line, reason.text);
-		return error;
+		return error == -ENOMEM ? error : -EINVAL;
 	}
 	if (geteuid() != 0) {
 		ceiling_destroy(box->ceiling);
@@ -445,6 +464,15 @@ static int create_helpers(struct mimobox *box)
 	return error;
 }
 
+static void append_advice(const struct start_report *report, char *why, size_t why_size)
+{
+	char advice[512];
+	machine_advise(report, advice, sizeof(advice));
+	size_t size = why ? strlen(why) : 0;
+	if (advice[0] && size < why_size)
+		explain(why + size, why_size - size, "; %s", advice);
+}
+
 static int create_parts(struct mimobox *box, char *why, size_t why_size)
 {
 	const char *what = "event loop";
@@ -457,9 +485,11 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 	/* Most sessions have this one: the spawner gets it by being forked after it. */
 	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
 	const struct sysfilter *filter;
+	bool filter_fails = false;
 	if (error == 0) {
 		what = "system call filter";
 		error = sysfilters_get(&box->filters, &usual, &filter, NULL, 0);
+		filter_fails = error < 0;
 	}
 	if (error == 0) {
 		what = "helper processes";
@@ -467,7 +497,10 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 	}
 	if (error < 0)
 		explain(why, why_size, "cannot make the %s: %s", what, strerror(-error));
-	return error;
+	if (error < 0 && filter_fails)
+		append_advice(&(struct start_report){ .stage = STAGE_SECCOMP, .error = -error },
+			      why, why_size);
+	return machine_refuses(error) ? -EOPNOTSUPP : error;
 }
 
 static int init_box(struct mimobox *box, const struct mimobox_options *options, char *why,
@@ -497,7 +530,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	error = root_layout_init(&box->layout);
 	if (error < 0) {
 		explain(why, why_size, "the system's directories: %s", strerror(-error));
-		return error;
+		return machine_refuses(error) ? -EOPNOTSUPP : error;
 	}
 	box->resolver = find_resolver();
 	error = prepare_workspaces(box, options->workspaces, why, why_size);
@@ -592,19 +625,40 @@ static void explain_by_log(const struct mimobox_session *session, char *why, siz
 	explain(why, size, "%.*s", (int)(end - start), text + start);
 }
 
+/* Says what to do behind what failed. Returns what mimobox_probe() does. */
+static int advise(const struct start_report *report, int error, char *why, size_t why_size)
+{
+	if (!report->error)
+		return machine_refuses(error) ? -EOPNOTSUPP : error;
+	append_advice(report, why, why_size);
+	return machine_refuses_start(report) ? -EOPNOTSUPP : error;
+}
+
+/* With root's daemon it is the first to have another id than the daemon's. */
+static int explain_no_session(const struct mimobox *box, int error, char *why, size_t why_size)
+{
+	char advice[256];
+	bool lacks = machine_refuses(error) && machine_advise_ids(advice, sizeof(advice));
+	if (lacks)
+		explain(why, why_size, "cannot make a session: %s; %s", strerror(-error), advice);
+	else
+		explain(why, why_size,
+			"cannot make a session: %s (workspaces in %s are for other ids than "
+			"root's)",
+			strerror(-error), box->workspaces ? box->workspaces : "-");
+	return lacks ? -EOPNOTSUPP : error;
+}
+
 int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 {
 	static const char trivial[] = "argv [\"/bin/true\"]";
 	struct mimobox_session *session;
 	mimobox_notify_fn notify = box->notify;
 	int error = mimobox_session_create(box, "probe", geteuid(), getegid(), &session);
-	if (error < 0) {
-		explain(why, why_size,
-			"cannot make a session: %s (workspaces in %s are for other ids than "
-			"root's)",
-			strerror(-error), box->workspaces ? box->workspaces : "-");
-		return error;
-	}
+	if (error < 0)
+		return explain_no_session(box, error, why, why_size);
+	struct start_report report = { .error = 0 };
+	box->probed = &report;
 	box->notify = NULL;
 	mimobox_session_configure(session, trivial, sizeof(trivial) - 1);
 	error = mimobox_session_start(session);
@@ -617,8 +671,11 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 				    PROBE_MS / 1000);
 	if (error == 0 && session->status != 0)
 		error = -EIO;
-	if (error < 0)
+	if (error < 0) {
 		explain_by_log(session, why, why_size);
+		error = advise(&report, error, why, why_size);
+	}
+	box->probed = NULL;
 	mimobox_session_remove(session);
 	mimobox_session_unref(session);
 	box->notify = notify;

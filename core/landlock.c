@@ -112,7 +112,7 @@ static int ruleset_create(const struct landlock_policy *policy)
 	const struct ruleset_attr attr = {
 		.handled_access_fs = rights_known(policy->abi),
 		.handled_access_net = net ? NET_BIND_TCP | NET_CONNECT_TCP : 0,
-		.scoped = policy->abi >= LANDLOCK_ABI_FLOOR
+		.scoped = policy->abi >= LANDLOCK_ABI_ALL
 				  ? SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL
 				  : 0,
 	};

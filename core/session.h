@@ -128,6 +128,9 @@ struct mimobox {
 	struct pool *pool;
 	unsigned waiting; /* sandboxes of the pool's, until their ends */
 
+	char unlimited[320]; /* which limits cannot be enforced, and what to do; "": all can */
+	struct start_report *probed; /* mimobox_probe() is to be told of a start that fails */
+
 	struct stats stats;
 	struct attention attention;
 	uint64_t last_id, last_group;

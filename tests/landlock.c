@@ -196,7 +196,7 @@ static void apply(const struct landlock_rule *rules, unsigned count, bool net,
 {
 	const struct landlock_policy policy = {
 		.abi = landlock_abi(),
-		.floor = LANDLOCK_ABI_FLOOR,
+		.floor = LANDLOCK_ABI_ALL,
 		.rules = rules,
 		.rule_count = count,
 		.net = net,
@@ -357,10 +357,9 @@ static void apply_wrongly(const void *data)
 						 { "/nowhere", LANDLOCK_READ } };
 	const struct landlock_rule symlinks[] = { { link, LANDLOCK_FULL },
 						  { beyond, LANDLOCK_FULL } };
-	struct landlock_policy policy = { .abi = landlock_abi(),
-					  .floor = LANDLOCK_ABI_FLOOR,
-					  .rules = missing,
-					  .rule_count = 2 };
+	struct landlock_policy policy = {
+		.abi = landlock_abi(), .floor = LANDLOCK_ABI_ALL, .rules = missing, .rule_count = 2
+	};
 	unsigned failed = 9;
 
 	(void)data;
@@ -373,7 +372,7 @@ static void apply_wrongly(const void *data)
 	policy.rule_count = 1;
 	CHECK(landlock_apply(&policy, &failed) == -ELOOP && failed == 0);
 	policy.rule_count = 0;
-	policy.abi = LANDLOCK_ABI_FLOOR - 1;
+	policy.abi = LANDLOCK_ABI_ALL - 1;
 	CHECK(landlock_apply(&policy, &failed) == -EOPNOTSUPP && failed == UINT_MAX);
 	/* Ports that the version can say nothing of. */
 	policy.abi = policy.floor = LANDLOCK_ABI_NET - 1;
@@ -419,13 +418,13 @@ static void act_under_older_version(const void *data)
 
 Test(landlock, lower_versions_are_in_force_when_asked_for)
 {
-	for (int abi = 1; abi < LANDLOCK_ABI_FLOOR; abi++)
+	for (int abi = 1; abi < LANDLOCK_ABI_ALL; abi++)
 		child_passes(act_under_older_version, &abi);
 }
 
 Test(landlock, this_kernel_has_the_floor)
 {
-	cr_assert_geq(landlock_abi(), LANDLOCK_ABI_FLOOR);
+	cr_assert_geq(landlock_abi(), LANDLOCK_ABI_ALL);
 }
 
 static void signal_outside(const void *data)

@@ -207,7 +207,7 @@ static void end_daemon(void)
 	sweep_step("end");
 	kill(sweep_now.daemon, SIGTERM);
 	if (!ended(sweep_now.daemon, GONE_MS, &status)) {
-		sweep_found("the daemon has not ended in %d ms", GONE_MS);
+		sweep_found("the daemon has not ended in %u ms", scaled(GONE_MS));
 		kill(sweep_now.daemon, SIGKILL);
 		umount2(sweep_now.mount, MNT_DETACH);
 		waitpid(sweep_now.daemon, NULL, 0);

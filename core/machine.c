@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine.h"
 
+#include "landlock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -104,16 +106,19 @@ static const struct manager {
 	  NULL, NULL, "run it as an ordinary user there" },
 };
 
+/* $container, where there is one, goes before files: it is what the manager itself has said. */
 static const struct manager *find_manager(void)
 {
 	char text[TEXT_MAX];
 	const char *word = getenv("container");
-	read_file("/run/systemd/container", text);
+	bool said = word && *word;
+	if (!said)
+		read_file("/run/systemd/container", text);
 	for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
 		const struct manager *manager = &managers[i];
-		if ((manager->file && access(manager->file, F_OK) == 0) ||
-		    (manager->word && word && strcmp(word, manager->word) == 0) ||
-		    (manager->word && strcmp(text, manager->word) == 0))
+		if (!said && manager->file && access(manager->file, F_OK) == 0)
+			return manager;
+		if (manager->word && strcmp(said ? word : text, manager->word) == 0)
 			return manager;
 	}
 	return NULL;
@@ -230,12 +235,25 @@ static void advise_filters(const struct start_report *report, char *text, size_t
 			 "CONFIG_SECCOMP_FILTER (qemu-user has none)");
 }
 
-static void advise_landlock(const struct start_report *report, const struct manager *manager,
-			    char *text, size_t size)
+/* False: it is not a container's filter that is in the way. */
+static bool advise_landlock(int abi, char *text, size_t size)
 {
-	if (manager && is_filtered() && (report->error == ENOSYS || report->error == EPERM))
-		snprintf(text, size, "the container refuses it: %s" OUTSIDE,
-			 manager->filter ? manager->filter : manager->sandboxes);
+	const struct manager *manager = find_manager();
+	if (!manager || !is_filtered() || (abi != -ENOSYS && abi != -EPERM))
+		return false;
+	snprintf(text, size, "the container refuses it: %s" OUTSIDE,
+		 manager->filter ? manager->filter : manager->sandboxes);
+	return true;
+}
+
+void machine_advise_landlock(int abi, char *text, size_t size)
+{
+	if (!advise_landlock(abi, text, size))
+		snprintf(text, size, "%s",
+			 abi == -EOPNOTSUPP
+				 ? "add landlock to the boot parameter lsm="
+				 : "it takes Linux 5.13 or later, built with "
+				   "CONFIG_SECURITY_LANDLOCK, and no filter that refuses it");
 }
 
 void machine_advise(const struct start_report *report, char *text, size_t size)
@@ -255,7 +273,11 @@ void machine_advise(const struct start_report *report, char *text, size_t size)
 		advise_root(report, manager, text, size);
 		break;
 	case STAGE_LANDLOCK:
-		advise_landlock(report, manager, text, size);
+		advise_landlock(landlock_abi(), text, size);
+		break;
+	case STAGE_FORK:
+		if (report->error == EPERM || report->error == ENOSYS)
+			advise_refused(manager ? manager->sandboxes : NULL, text, size);
 		break;
 	case STAGE_SECCOMP:
 		advise_filters(report, text, size);
@@ -265,9 +287,14 @@ void machine_advise(const struct start_report *report, char *text, size_t size)
 	}
 }
 
-/* A setting can make a refusal of what is a shortage elsewhere. */
+/*
+ * A setting can make a refusal of what is a shortage elsewhere. Paths are what somebody has named,
+ * and may be there the next time.
+ */
 bool machine_refuses_start(const struct start_report *report)
 {
+	if (report->stage == STAGE_PATHS || report->stage == STAGE_CWD)
+		return false;
 	if (report->stage == STAGE_CLONE && report->error == ENOSPC)
 		return number_in("/proc/sys/user/max_user_namespaces") == 0;
 	return machine_refuses(-report->error);

@@ -28,6 +28,8 @@ bool machine_refuses_start(const struct start_report *report);
 void machine_advise(const struct start_report *report, char *text, size_t size);
 void machine_advise_mount(char *text, size_t size);
 void machine_advise_device(int error, char *text, size_t size);
+/* Where landlock_abi() gives `abi`, and that is an error. */
+void machine_advise_landlock(int abi, char *text, size_t size);
 /* Of limits, where cgroups can enforce only `can` (CGROUP_MEMORY, ...). */
 void machine_advise_limits(unsigned can, char *text, size_t size);
 /* False: this process's user namespace has the ids above, or the user is not root. */

@@ -51,7 +51,7 @@ static int lacks(struct mimobox_session *session, const char *key)
 	mimobox_session_log(session,
 			    "start failed: %s: this machine gives the daemon no cgroup for it "
 			    "(%s; or ask for '%s none')",
-			    key, strchr(session->box->unlimited, ':') + 2, key);
+			    key, box_advice_for_limit(session->box, key), key);
 	return -EOPNOTSUPP;
 }
 

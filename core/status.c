@@ -172,23 +172,6 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	}
 }
 
-void mimobox_print_machine(const struct mimobox *box, FILE *to)
-{
-	unsigned can = cgroups_can(box->cgroups);
-	fputs("landlock", to);
-	fprintf(to, box->setup.landlock_abi > 0 ? " %d\n" : " none\n", box->setup.landlock_abi);
-	fprintf(to, "limits%s%s%s%s\n", can & CGROUP_MEMORY ? " memory" : "",
-		can & CGROUP_PROCESSES ? " processes" : "", can & CGROUP_CPU ? " cpu" : "",
-		can ? "" : " none");
-	if (box->unlimited[0])
-		fprintf(to, "unlimited %s\n", box->unlimited);
-}
-
-const char *mimobox_unlimited(const struct mimobox *box)
-{
-	return box->unlimited;
-}
-
 /* Nobody's start waits for this; so the list will do, and no count is kept for each. */
 static void print_stats_of_one(const struct mimobox *box, uid_t uid, FILE *to)
 {

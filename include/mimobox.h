@@ -110,8 +110,8 @@ int mimobox_create(const struct mimobox_options *options, struct mimobox **out, 
 int mimobox_probe(struct mimobox *box, char *why, size_t why_size);
 
 /*
- * One `key value` a line: `landlock`, the version that the kernel has, or none; `limits`, those
- * that can be enforced; and `unlimited`, where there are others.
+ * One `key value` a line: `landlock`, the version that the kernel has, or none and what to do;
+ * `limits`, those that can be enforced; and `unlimited`, where there are others.
  */
 void mimobox_print_machine(const struct mimobox *box, FILE *to);
 /*

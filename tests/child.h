@@ -17,7 +17,7 @@
 
 #include "pace.h"
 
-#define CHILD_SECONDS scaled(10)
+#define CHILD_SECONDS 10
 
 struct child_failure {
 	const char *what; /* a literal: at the same address in parent and child */
@@ -54,7 +54,7 @@ static inline int child_status(void (*fn)(const void *), const void *data)
 	*child_failure = (struct child_failure){ NULL, 0, 0 };
 	pid = fork();
 	if (pid == 0) {
-		alarm(CHILD_SECONDS);
+		alarm(scaled(CHILD_SECONDS));
 		fn(data);
 		_exit(0);
 	}

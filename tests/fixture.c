@@ -28,9 +28,9 @@
 #include "process.h"
 #include "reports.h"
 
-#define GUARDIAN_SECONDS scaled(240) /* longer than a test may take that says nothing else */
-#define STOP_MS scaled(15000)
-#define FOLLOW_MS scaled(2000) /* for what ends when the daemon has ended */
+#define GUARDIAN_SECONDS 240 /* longer than a test may take that says nothing else */
+#define STOP_MS 15000
+#define FOLLOW_MS 2000 /* for what ends when the daemon has ended */
 
 struct fixture fixture;
 
@@ -88,10 +88,8 @@ static void kill_all(void)
 {
 	detach_all();
 	for (unsigned i = 0; i < wards_count; i++) {
-		struct pollfd poll_for = { .fd = wards[i].pidfd, .events = POLLIN };
-
 		pidfd_send_signal(wards[i].pidfd, SIGKILL, NULL, 0);
-		poll(&poll_for, 1, (int)FOLLOW_MS);
+		poll_one(wards[i].pidfd, POLLIN, FOLLOW_MS);
 		close(wards[i].pidfd);
 		snprintf(cgroup_name, sizeof(cgroup_name), "mimobox-%d", wards[i].pid);
 		for (int tries = 0; tries < 20; tries++) {
@@ -106,7 +104,7 @@ static void kill_all(void)
 static _Noreturn void guardian_main(int pipe_end)
 {
 	uint64_t seconds = fixture.seconds ? fixture.seconds : GUARDIAN_SECONDS;
-	uint64_t end = now_ms() + seconds * 1000;
+	uint64_t end = now_ms() + seconds * 1000 * factor();
 	pid_t pid;
 
 	setsid();
@@ -449,7 +447,7 @@ void fixture_daemon_ended(int signal)
 	if (!ended(pid, STOP_MS, &status)) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		report_failure("mimoboxfs has not ended in %u ms", STOP_MS);
+		report_failure("mimoboxfs has not ended in %u ms", scaled(STOP_MS));
 	} else if (status != 0) {
 		report_failure("mimoboxfs ended with status %d", status);
 	}

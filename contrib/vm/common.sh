@@ -30,6 +30,17 @@ machine() {
 	esac
 }
 
+# Installs what making and booting $machine takes; status 77 where that cannot be had.
+need_machine() {
+	case $kernel in
+	uml) kinds=uml ;;
+	*) kinds='uml vm' ;;
+	esac
+	[ "$(id -u)" -eq 0 ] || fail "run as root: it makes file systems, and builds in a root of another release"
+	# shellcheck disable=SC2086
+	need_packages $kinds >&2 || exit 77
+}
+
 # In a machine: what mimobox depends on, what a server has, and what tests call.
 machine_packages() {
 	echo apparmor bsdutils dbus dbus-user-session file fuse3 hostname iproute2 kmod less \
@@ -51,12 +62,18 @@ tree_state() {
 		sha256sum | cut -c 1-16
 }
 
-# in_root NAME OUTPUT KINDS COMMAND: builds with COMMAND in a root of $suite that has the packages of
-# KINDS (and the tree at /src), and moves what it leaves at /out to OUTPUT. The log is OUTPUT.log.
+# The packages of the kinds given.
+packages_of() {
+	for kind; do
+		sed -n "s/^$kind //p" "$here/contrib/packages"
+	done | awk '{ print $1 }' | sort -u
+}
+
+# in_root NAME OUTPUT PACKAGES COMMAND: builds with COMMAND in a root of $suite that has PACKAGES (and
+# the tree at /src), and moves what it leaves at /out to OUTPUT. The log is OUTPUT.log.
 in_root() {
-	packages=$(for kind in $3; do sed -n "s/^$kind //p" "$here/contrib/packages"; done | awk '{ print $1 }' | sort -u)
 	# shellcheck disable=SC2086
-	tarball=$("$vm/root" "$suite" "$1" build-essential $packages) || return
+	tarball=$("$vm/root" "$suite" "$1" $3)
 	place=$(mktemp -d "$cache/build-XXXXXX")
 	mkdir "$place/root"
 	tar -C "$place/root" -xf "$tarball"

@@ -20,7 +20,7 @@ missing_packages() {
 
 # Installs them, as root; otherwise says what to install, and ends.
 need_packages() {
-	missing=$(missing_packages "$@" | tr '\n' ' ')
+	missing=$(missing_packages "$@" | xargs)
 	[ -n "$missing" ] || return 0
 	if [ "$(id -u)" -ne 0 ]; then
 		echo "Missing packages. As root: apt-get install $missing" >&2

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# stranger.sh SUITE ROOT: the README's commands on a clean Debian, word for word, as root and as a user.
+# stranger.sh SUITE ROOT WAY...: the README's commands on a clean Debian, word for word. The ways, in turn:
+# run: contrib/run as root; user: as another user, after that; package: contrib/deb, and its package.
 #
 # Called by system_stranger.c, as root, as the first process of a PID namespace and in a mount
 # namespace, with SOURCE=the tree and GROUP=a name for cgroups. ROOT is an empty directory, for a root
@@ -9,6 +10,8 @@ set -eu
 
 if [ "$1" != inside ]; then
 	suite=$1 root=$2
+	shift 2
+	: "${1:?stranger.sh SUITE ROOT WAY...}"
 	cache=${MIMOBOX_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/mimobox}
 	image=$("$SOURCE/contrib/vm/root" "$suite" stranger) || exit
 	exec 9<"$cache/archives/$suite"
@@ -32,6 +35,7 @@ if [ "$1" != inside ]; then
 	mount -t tmpfs -o mode=1777 none dev/shm
 	ln -s pts/ptmx dev/ptmx
 	ln -s /proc/self/fd dev/fd
+	ln -s ../proc/self/mounts etc/mtab
 	for device in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 fuse:10:229; do
 		mknod -m 666 "dev/${device%%:*}" c $(echo "${device#*:}" | tr : ' ')
 	done
@@ -48,8 +52,9 @@ if [ "$1" != inside ]; then
 	pivot_root . mnt
 	exec chroot . /bin/sh -c 'umount -l /mnt && exec env -i PATH="$PATH" HOME=/root TERM=linux \
 		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-		sh /tmp/stranger.sh inside' 9<&9
+		sh /tmp/stranger.sh inside "$@"' - "$@" 9<&9
 fi
+shift
 
 cd /root/mimobox
 
@@ -73,22 +78,70 @@ commands() {
 	awk -v begins="$1" '/^```/ { of = /^```sh$/ ? NR + 1 : 0; next }
 		of == NR { of = index($0, begins) == 1 ? -1 : 0 }
 		of == -1 { print; found = 1 }
-		END { exit !found }' README.md >/tmp/commands || fail "README.md has no commands '$1'"
-	cat /tmp/commands
+		END { exit !found }' README.md || fail "README.md has no commands '$1'" >&2
+}
+
+# Waits for the ends of the daemons whose mounts have gone.
+await_daemons() {
+	for comm in $(grep -lx mimoboxfs /proc/[0-9]*/comm); do
+		comm=${comm#/proc/}
+		timeout 20 tail -s 0.1 -f --pid="${comm%/comm}" /dev/null || fail 'a daemon does not end'
+	done
+}
+
+# ends_mount [AS...]: does what contrib/run has said of its mount's end.
+ends_mount() {
+	end=$(sed -n 's/.*To end it:  //p' /tmp/out)
+	place=${end##* }
+	"$@" mountpoint -q "$place" || fail "contrib/run: no mount is left at $place"
+	"$@" $end
+	! "$@" mountpoint -q "$place" || fail "contrib/run: the mount is left at $place"
 }
 
 # Of the two commands the other is what runs this.
-commands 'contrib/run' | grep -v '^contrib/test' >/tmp/first
-step 'contrib/run' sh -e /tmp/first
-grep -q '^3$' /tmp/out || fail 'contrib/run: no status of the session'
-mountpoint -q /run/mimobox || fail 'contrib/run: no mount is left'
-$(sed -n 's/.*To end it:  //p' /tmp/out)
-! mountpoint -q /run/mimobox || fail 'contrib/run: the mount is left'
+way_run() {
+	commands 'contrib/run' | grep -v '^contrib/test' >/tmp/commands.run
+	step 'contrib/run' sh -e /tmp/commands.run
+	grep -q '^3$' /tmp/out || fail 'contrib/run: no status of the session'
+	ends_mount
+	[ "$place" = /run/mimobox ] || fail "contrib/run: root's mount is at $place"
+}
 
-commands 'contrib/deb' | grep -v '^systemctl' >/tmp/second
-step 'contrib/deb, apt install' sh -ec 'yes | sh -e /tmp/second'
-[ "$(command -v mimoboxfs)" = /usr/bin/mimoboxfs ] || fail 'the package has no mimoboxfs on the PATH'
-commands 'mimoboxfs /run/mimobox  ' >/tmp/third
-step 'ten lines' script -qec 'stty rows 24 cols 80; sh -e /tmp/third' /dev/null
-tr -d '\r' </tmp/out | grep -qx 3 || fail "ten lines: no status: $(cat /tmp/out)"
-fusermount3 -u /run/mimobox
+# What is missing is root's to install, by the line that is printed.
+way_user() {
+	useradd --create-home --shell /bin/sh stranger
+	cp -R /root/mimobox /home/stranger
+	rm -rf /home/stranger/mimobox/build*
+	chown -R stranger: /home/stranger
+	as='setpriv --reuid stranger --regid stranger --init-groups env HOME=/home/stranger'
+	apt-get remove -q -y fuse3 >/dev/null 2>&1
+	cd /home/stranger/mimobox
+	! $as sh -e /tmp/commands.run >/tmp/out 2>&1 || fail 'contrib/run: needs no fusermount3'
+	line=$(sed -n 's/^Missing packages. As root: //p' /tmp/out)
+	[ "$line" = 'apt-get install fuse3' ] || fail "not the missing package: $(cat /tmp/out)"
+	step "a user's packages" sh -ec "yes | $line"
+	step "a user's contrib/run" $as sh -e /tmp/commands.run
+	grep -q '^3$' /tmp/out || fail "a user's contrib/run: no status of the session"
+	ends_mount $as
+	[ "$place" = "/tmp/mimobox-$(id -u stranger)" ] || fail "a user's mount is at $place"
+	cd /root/mimobox
+}
+
+# The units are for a machine that was booted with systemd.
+way_package() {
+	commands 'contrib/deb' | grep -v '^systemctl' >/tmp/commands.deb
+	step 'contrib/deb, apt install' sh -ec 'yes | sh -e /tmp/commands.deb'
+	[ "$(command -v mimoboxfs)" = /usr/bin/mimoboxfs ] || fail 'not on the PATH: mimoboxfs'
+	commands 'mimoboxfs /run/mimobox  ' >/tmp/commands.ten
+	step 'ten lines' script -qec 'stty rows 24 cols 80; sh -e /tmp/commands.ten' /dev/null
+	tr -d '\r' </tmp/out | grep -qx 3 || fail "ten lines: no status: $(cat /tmp/out)"
+	fusermount3 -u /run/mimobox
+	await_daemons
+	step 'purge' apt-get purge -q -y mimobox
+	left=$(find /etc /usr /var/lib -name '*mimobox*')
+	[ -z "$left" ] || fail "left by the package: $left"
+}
+
+for way; do
+	way_$way
+done

@@ -111,10 +111,12 @@ Test(package, is_built_and_works, .init = fixture_prepare, .fini = fixture_stop,
 	cr_assert_str_eq(sh("cd $D/packages && dpkg-deb -f mimobox_*.deb Version"),
 			 text("%s\n", getenv("VERSION")));
 	cr_assert(has(sh("cd $D/packages && dpkg-deb -f mimobox_*.deb Depends"), "fuse3,"));
-	sh("cd $D/tree && test -f lib/systemd/system/mimobox.service -a"
-	   " -f usr/lib/systemd/user/mimobox.service -a -f usr/lib/tmpfiles.d/mimobox.conf -a"
-	   " -f usr/share/man/man8/mimoboxfs.8.gz -a -f usr/include/mimobox.h &&"
-	   "grep -q '^ExecStart=/usr/bin/mimoboxfs ' lib/systemd/system/mimobox.service");
+	/* Debian 13 has the system's units in usr/lib */
+	sh("cd $D/tree && test -f usr/lib/systemd/user/mimobox.service -a"
+	   " -f usr/lib/tmpfiles.d/mimobox.conf -a -f usr/share/man/man8/mimoboxfs.8.gz -a"
+	   " -f usr/include/mimobox.h && set -- $(find * -path '*lib/systemd/system/*') &&"
+	   "[ \"${1#usr/}\" = lib/systemd/system/mimobox.service ] &&"
+	   "grep -q '^ExecStart=/usr/bin/mimoboxfs ' $1");
 	setenv("MIMOBOXFS", text("%s/tree/usr/bin/mimoboxfs", fixture.dir), 1);
 	fixture_daemon(NULL);
 	cr_assert_str_eq(sh("mkdir $M/a && echo 'echo hello; exit 5' > $M/a/input &&"

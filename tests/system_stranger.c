@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Somebody's first commands, those of the README, on a clean Debian: stranger.sh. */
+/* The README's first commands on clean Debians, as root and as a user: stranger.sh. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static void prepare(void)
 
 TestSuite(stranger, .init = prepare, .fini = fixture_stop, .timeout = TEST_SECONDS);
 
-static void run_stranger(const char *suite)
+static void run_stranger(const char *suite, const char *ways)
 {
 	char *group = text("mimobox-stranger-%d", getpid());
 	char *root = text("%s/root", fixture.dir);
@@ -29,9 +29,10 @@ static void run_stranger(const char *suite)
 	sh(text("mkdir %s", root));
 	done = run_for(RUN_SECONDS,
 		       (const char *const[]){ "unshare", "--mount", "--pid", "--fork",
-					      "--kill-child", "--mount-proc", "sh",
-					      text("%s/tests/stranger.sh", getenv("SOURCE")), suite,
-					      root, NULL });
+					      "--kill-child", "--mount-proc", "sh", "-c",
+					      text("exec sh \"$SOURCE\"/tests/stranger.sh %s %s %s",
+						   suite, root, ways),
+					      NULL });
 	sh(text("find /sys/fs/cgroup -depth -type d -path '*/%s*' -exec rmdir {} ';'", group));
 	sh(text("rmdir %s", root));
 	if (done.status == 77)
@@ -42,5 +43,10 @@ static void run_stranger(const char *suite)
 
 Test(stranger, on_debian_12)
 {
-	run_stranger("bookworm");
+	run_stranger("bookworm", "run user package");
+}
+
+Test(stranger, on_debian_13)
+{
+	run_stranger("trixie", "package");
 }

@@ -13,6 +13,8 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 vm=$here/contrib/vm
 cache=${MIMOBOX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/mimobox}
 
+factor=${MIMOBOX_TEST_FACTOR:-1} # of every bound, as in the tests
+
 fail() {
 	echo "contrib/vm/$(basename "$0"): $*" >&2
 	exit 125

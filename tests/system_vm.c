@@ -19,9 +19,9 @@ static void prepare(void)
 	fixture_prepare();
 }
 
-TestSuite(machine, .init = prepare, .fini = fixture_stop, .timeout = TEST_SECONDS);
+TestSuite(vm, .init = prepare, .fini = fixture_stop, .timeout = TEST_SECONDS);
 
-Test(machine, the_package_in_user_mode_linux)
+Test(vm, the_package_in_user_mode_linux)
 {
 	struct run done;
 

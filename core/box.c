@@ -23,7 +23,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_BUCKETS = 256, PROBE_MS = 5000 };
+enum { FIRST_BUCKETS = 256 };
+/*
+ * With a helper, with the first sandbox, and with one that is built ahead. Deaths are told of at
+ * once, and nobody else waits meanwhile: the bound is for what hangs, not for a slow machine.
+ */
+#define PATIENCE_NS UINT64_C(60000000000)
 
 __attribute__((format(printf, 3, 4))) static void explain(char *why, size_t size,
 							  const char *format, ...)
@@ -458,6 +463,8 @@ static int create_helpers(struct mimobox *box)
 		(const struct helper_kind *const[]){ &box->spawner_kind, &box->sweeper_kind,
 						     &box->remover_kind, &box->ticker_kind },
 		HELPERS, box->keep, &box->forker);
+	box->spawner_kind.patience_ns = box->sweeper_kind.patience_ns = box->patience_ns;
+	box->remover_kind.patience_ns = box->ticker_kind.patience_ns = box->patience_ns;
 	for (unsigned i = 0; error == 0 && i < HELPERS; i++)
 		error = helper_create(box->loop, box->forker, i, helpers[i]);
 	box->attention.ticker = box->ticker;
@@ -511,6 +518,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	box->notify = options->notify;
 	box->data = options->data;
 	box->max_sessions = options->max_sessions;
+	box->patience_ns = options->patience_ns ? options->patience_ns : PATIENCE_NS;
 	box->setup = (struct init_setup){ .layout = &box->layout,
 					  .no_capabilities = cap_init(),
 					  .filters = &box->filters,
@@ -663,12 +671,12 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 	mimobox_session_configure(session, trivial, sizeof(trivial) - 1);
 	error = mimobox_session_start(session);
 	if (error == -EINPROGRESS)
-		error = dispatch_until(box, has_exited, session, PROBE_MS * UINT64_C(1000000))
+		error = dispatch_until(box, has_exited, session, box->patience_ns)
 				? session->start_result
 				: -ETIMEDOUT;
 	if (error == -ETIMEDOUT)
-		mimobox_session_log(session, "/bin/true in a sandbox has not ended in %d s",
-				    PROBE_MS / 1000);
+		mimobox_session_log(session, "/bin/true in a sandbox has not ended in %u s",
+				    (unsigned)(box->patience_ns / UINT64_C(1000000000)));
 	if (error == 0 && session->status != 0)
 		error = -EIO;
 	if (error < 0) {

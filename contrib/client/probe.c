@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DEADLINE_SECONDS = 5, LANDLOCK_NEEDED = 6 };
+enum { DEADLINE_SECONDS = 10, LANDLOCK_NEEDED = 6 };
 
 #define FACT(finding, ...) snprintf((finding)->fact, sizeof((finding)->fact), __VA_ARGS__)
 

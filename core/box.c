@@ -23,6 +23,11 @@
 #include <unistd.h>
 
 enum { FIRST_BUCKETS = 256 };
+/*
+ * With a helper, with the first sandbox, and with one that is built ahead. Deaths are told of at
+ * once, and nobody else waits meanwhile: the bound is for what hangs, not for a slow machine.
+ */
+#define PATIENCE_NS UINT64_C(60000000000)
 
 /* Tables */
 
@@ -427,6 +432,8 @@ static int create_helpers(struct mimobox *box)
 		(const struct helper_kind *const[]){ &box->spawner_kind, &box->sweeper_kind,
 						     &box->remover_kind, &box->ticker_kind },
 		HELPERS, box->keep, &box->forker);
+	box->spawner_kind.patience_ns = box->sweeper_kind.patience_ns = box->patience_ns;
+	box->remover_kind.patience_ns = box->ticker_kind.patience_ns = box->patience_ns;
 	for (unsigned i = 0; error == 0 && i < HELPERS; i++)
 		error = helper_create(box->loop, box->forker, i, helpers[i]);
 	box->attention.ticker = box->ticker;
@@ -472,6 +479,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	box->notify = options->notify;
 	box->data = options->data;
 	box->max_sessions = options->max_sessions;
+	box->patience_ns = options->patience_ns ? options->patience_ns : PATIENCE_NS;
 	box->setup = (struct init_setup){ .layout = &box->layout,
 					  .no_capabilities = cap_init(),
 					  .filters = &box->filters,

@@ -19,7 +19,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 1000, GONE_MS = 2000 };
+/*
+ * The server waits here and serves nobody meanwhile, so this is far below the 30 s after which a
+ * service manager ends what does not beat. The forker's death ends the wait at once.
+ */
+enum { PATIENCE_MS = 10000, GONE_MS = 10000 };
 
 struct forker {
 	const struct helper_kind *kinds[FORKER_KINDS_MAX];

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PROBE_MS = 5000 };
-
 void box_explain(char *why, size_t size, const char *format, ...)
 {
 	va_list arguments;
@@ -123,12 +121,12 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 	mimobox_session_configure(session, trivial, sizeof(trivial) - 1);
 	error = mimobox_session_start(session);
 	if (error == -EINPROGRESS)
-		error = box_dispatch_until(box, has_exited, session, PROBE_MS * UINT64_C(1000000))
+		error = box_dispatch_until(box, has_exited, session, box->patience_ns)
 				? session->start_result
 				: -ETIMEDOUT;
 	if (error == -ETIMEDOUT)
-		mimobox_session_log(session, "/bin/true in a sandbox has not ended in %d s",
-				    PROBE_MS / 1000);
+		mimobox_session_log(session, "/bin/true in a sandbox has not ended in %u s",
+				    (unsigned)(box->patience_ns / UINT64_C(1000000000)));
 	if (error == 0 && session->status != 0)
 		error = -EIO;
 	if (error < 0) {

@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POOL_DEFAULT = 4, POOL_MAX = 1000 };
+enum { POOL_DEFAULT = 4, POOL_MAX = 1000, PATIENCE_MAX = 86400 };
 
 /* Options with a value, each with a long form and an -o form. */
 struct valued {
@@ -91,6 +91,12 @@ static int set_pool(struct options *options, const char *value)
 	return set_number(&options->pool, value, POOL_MAX);
 }
 
+static int set_patience(struct options *options, const char *value)
+{
+	int error = set_number(&options->patience, value, PATIENCE_MAX);
+	return error == 0 && options->patience == 0 ? -EINVAL : error;
+}
+
 static int set_keeper(struct options *options, const char *value)
 {
 	options->keeper = strcmp(value, "yes") == 0;
@@ -106,6 +112,8 @@ static const struct valued valued[] = {
 	  set_workspaces },
 	{ "max-sessions", "N", "how many sessions there may be at a time", set_max_sessions },
 	{ "pool", "N", "how many sandboxes are built ahead, up to 1000 (4)", set_pool },
+	{ "patience", "SECONDS", "how long a helper process may take for one thing (60)",
+	  set_patience },
 	{ "keeper", "yes|no", "whether sessions outlive a server that is killed (yes)",
 	  set_keeper },
 };
@@ -357,6 +365,7 @@ void options_for_box(const struct options *options, char workspaces[64],
 		.ceiling = options->ceiling_text,
 		.max_sessions = options->max_sessions,
 		.pool = options->pool,
+		.patience_ns = options->patience * UINT64_C(1000000000),
 	};
 }
 

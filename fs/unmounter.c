@@ -21,7 +21,7 @@
 #include <fuse_lowlevel.h>
 
 enum { UNMOUNT, DETACH_DEAD };
-enum { SOCKET = STDERR_FILENO + 1, PATIENCE_MS = 5000, MISSES_MAX = 100 };
+enum { SOCKET = STDERR_FILENO + 1, PATIENCE_MS = 10000, MISSES_MAX = 100 };
 
 /* The process */
 

@@ -391,17 +391,20 @@ Test(adversity, the_daemon_is_stopped)
 	works("b");
 }
 
+enum { PATIENCE_SECONDS = 4 };
+
+static const char *patience(void)
+{
+	return text("%u", scaled(PATIENCE_SECONDS));
+}
+
 /* A start has an end of its own, and the next one gets another spawner. */
 Test(adversity, the_spawner_is_stopped)
 {
-	uint64_t begun;
-
-	begin((const char *const[]){ "--pool", "0", NULL });
+	begin((const char *const[]){ "--pool", "0", "--patience", patience(), NULL });
 	session_make("a");
 	stop(helper("mimobox-spawner"));
-	begun = now_ms();
 	refused("a", ETIMEDOUT, "start failed: clone: ");
-	cr_expect_lt(now_ms() - begun, 15000);
 	granted("a");
 	works("b");
 }
@@ -415,7 +418,7 @@ Test(adversity, everything_is_stopped_for_a_while)
 	pid_t spawner, writer;
 	int status;
 
-	begin((const char *const[]){ "--pool", "0", NULL });
+	begin((const char *const[]){ "--pool", "0", "--patience", patience(), NULL });
 	session_make("a");
 	put_all("a/config", "command exit 5\n");
 	spawner = helper("mimobox-spawner");
@@ -424,7 +427,8 @@ Test(adversity, everything_is_stopped_for_a_while)
 	cr_assert(await(process_waits, &writer, 5000));
 	cr_assert_str_eq(get_value("a/status", "state"), "starting");
 	stop(fixture.server);
-	cr_expect(!ended(writer, 6500, NULL));
+	pause_ms(1000 * scaled(PATIENCE_SECONDS) + 1500);
+	cr_expect(!ended(writer, 0, NULL));
 	kill(fixture.server, SIGCONT);
 	kill(spawner, SIGCONT);
 	cr_assert(ended(writer, 10000, &status));
@@ -440,7 +444,7 @@ Test(adversity, everything_is_stopped_for_a_while)
  */
 Test(adversity, the_sweeper_is_stopped)
 {
-	begin((const char *const[]){ "--pool", "0", NULL });
+	begin((const char *const[]){ "--pool", "0", "--patience", patience(), NULL });
 	stop(helper("mimobox-sweeper"));
 	works("a");
 	works("b");

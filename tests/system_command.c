@@ -53,6 +53,8 @@ Test(command, wrong_options_are_one_line_and_status_2)
 		{ "--max-sessions", "many" },
 		{ "--max-sessions=-1" },
 		{ "-o", "max-sessions=x" },
+		{ "--patience", "0" },
+		{ "-o", "patience=5s" },
 		{ "--spool" },
 	};
 

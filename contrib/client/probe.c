@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DEADLINE_SECONDS = 5 };
+enum { DEADLINE_SECONDS = 10 };
 
 #define FACT(finding, ...) snprintf((finding)->fact, sizeof((finding)->fact), __VA_ARGS__)
 

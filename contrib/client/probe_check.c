@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DEADLINE_SECONDS = 30, NOT_FOUND = 127 };
+enum { DEADLINE_SECONDS = 90, NOT_FOUND = 127 };
 
 /* The one that was installed with this program; else that on the PATH. */
 static void execute(void)

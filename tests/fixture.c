@@ -22,6 +22,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -271,6 +272,14 @@ void fixture_start(void)
 {
 	fixture_prepare();
 	fixture_daemon(NULL);
+}
+
+int fixture_landlock(void)
+{
+	const char *played = getenv("LANDLOCK_ABI");
+	int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
+
+	return played && atoi(played) < version ? atoi(played) : version;
 }
 
 unsigned fixture_pool(void)

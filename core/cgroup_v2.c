@@ -7,11 +7,11 @@
  *
  * The group that the daemon was started in comes first: below it, all that holds for a service or a
  * scope (limits, accounting, the end) holds for its sessions too. The daemon moves all processes of
- * that group into a leaf, which is beside the groups of the sessions. Where others than the daemon
- * are in the group, that is done only if the group was delegated (a unit with Delegate=yes, the top
- * that a container sees, a group that belongs to an ordinary user). Otherwise root's daemon uses
- * the top of the hierarchy, to which the rule does not apply. Each step that does not help is
- * undone.
+ * that group into a leaf, which is beside the groups of the sessions. It does so only where the
+ * group was delegated: a unit with Delegate=yes, the top that a container sees, a group of an
+ * ordinary user's. Where no systemd manages the groups, root's daemon also takes a group in which
+ * there are only processes of its own program. Otherwise root's daemon uses the top of the
+ * hierarchy, to which the rule does not apply. Each step that does not help is undone.
  */
 #include "cgroup_backend.h"
 
@@ -168,34 +168,48 @@ static bool may_ask(struct cgroups *cgroups, int directory)
 {
 	char first[16];
 	enum type type = type_of(cgroups, directory);
-	read_at(cgroups, directory, "cgroup.procs", first, sizeof(first));
+	read_at(cgroups, directory, "cgroup.threads", first, sizeof(first));
 	return type == TYPE_TOP || (type == TYPE_DOMAIN && first[0] == '\0');
+}
+
+/* What root's helpers do there later, they do as the owner, without capabilities. */
+static bool is_given(int directory)
+{
+	struct stat status;
+	return geteuid() != 0 ||
+	       (fstatat(directory, "cgroup.procs", &status, 0) == 0 && status.st_uid == 0);
+}
+
+/* A group may have no more groups below it, or none below those. */
+static bool has_room(struct cgroups *cgroups)
+{
+	static const char probe[] = "0"; /* no sandbox has this number */
+	int base = cgroups->bases[BASE].fd;
+	return mkdirat(base, probe, 0755) == 0 && unlinkat(base, probe, AT_REMOVEDIR) == 0;
 }
 
 /* Makes the base below `above`; false leaves all as it was. */
 static bool use(struct cgroups *cgroups, int above)
 {
-	if (!may_ask(cgroups, above))
+	if (!is_given(above) || !may_ask(cgroups, above))
 		return false;
-	unsigned wanted = read_controllers(cgroups, above, "cgroup.controllers");
 	unsigned had = read_controllers(cgroups, above, "cgroup.subtree_control");
-	unsigned asked = ask(cgroups, above, '+', wanted & ~had);
-	unsigned can = (had | asked) & wanted;
-	/* A process that came in meanwhile would have made it a threaded domain. */
-	if (can && may_ask(cgroups, above) && cgroup_base_make_at(cgroups, BASE, above) == 0) {
+	unsigned can =
+		ask(cgroups, above, '+', read_controllers(cgroups, above, "cgroup.controllers"));
+	if (can && cgroup_base_make_at(cgroups, BASE, above) == 0) {
 		cgroups->can = ask(cgroups, cgroups->bases[BASE].fd, '+', can);
-		if (cgroups->can) {
-			cgroups->asked = asked;
+		if (cgroups->can && has_room(cgroups)) {
 			cgroups->backend = &cgroup_v2;
 			return true;
 		}
+		cgroups->can = 0;
 		cgroup_base_remove(cgroups, BASE);
 	}
-	ask(cgroups, above, '-', asked);
+	ask(cgroups, above, '-', can & ~had);
 	return false;
 }
 
-/* A process of the daemon's, or of another: the keeper, the server, the starter that waits. */
+/* The keeper, the server, the starter that waits; or another daemon. */
 static bool is_daemon(pid_t pid)
 {
 	char path[32];
@@ -211,7 +225,8 @@ static bool is_daemon(pid_t pid)
  */
 static int move_listed(struct cgroups *cgroups, int from, int to, bool others)
 {
-	int fd = open_at(cgroups, from, "cgroup.procs", O_RDONLY), count = 0, error = 0;
+	/* Of a process whose first thread has ended, only the others are listed. */
+	int fd = open_at(cgroups, from, "cgroup.threads", O_RDONLY), count = 0, error = 0;
 	FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
 	char text[32];
 	if (!list) {
@@ -221,7 +236,8 @@ static int move_listed(struct cgroups *cgroups, int from, int to, bool others)
 	}
 	while (error == 0 && fgets(text, sizeof(text), list)) {
 		count++;
-		if (!others && !is_daemon(atoi(text)))
+		pid_t pid = atoi(text); /* 0: of a PID namespace that this process does not see */
+		if (pid == 0 || (!others && !is_daemon(pid)))
 			error = -EBUSY;
 		else if (to >= 0)
 			error = write_at(cgroups, to, "cgroup.procs", text);
@@ -241,7 +257,7 @@ static bool move_processes(struct cgroups *cgroups, int from, int to, bool other
 	return count == 0;
 }
 
-/* What move_out() did. */
+/* Undoes move_out(). */
 static void move_back(struct cgroups *cgroups, int above)
 {
 	int leaf = openat(above, CGROUP_LEAF, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -257,10 +273,8 @@ static bool move_out(struct cgroups *cgroups, int above, bool others)
 {
 	if (move_listed(cgroups, above, -1, others) < 0)
 		return false;
-	if (mkdirat(above, CGROUP_LEAF, 0755) < 0 && errno != EEXIST) {
-		cgroup_note(cgroups, -errno);
+	if (mkdirat(above, CGROUP_LEAF, 0755) < 0 && errno != EEXIST)
 		return false;
-	}
 	int leaf = open_at(cgroups, above, CGROUP_LEAF, O_PATH | O_DIRECTORY);
 	bool empty = leaf >= 0 && move_processes(cgroups, above, leaf, others);
 	if (leaf >= 0)
@@ -270,14 +284,15 @@ static bool move_out(struct cgroups *cgroups, int above, bool others)
 	return empty;
 }
 
+/*
+ * A group that has had processes gives controllers only because a daemon emptied it: this one, or
+ * one that could not undo it. The kernel refuses that where another daemon has its groups there.
+ */
 void cgroup_v2_give_back(struct cgroups *cgroups, int above)
 {
-	unsigned asked = cgroups->asked;
-	/* Another daemon that has its groups here, too, needs them; it is in the leaf as well. */
-	if (ask(cgroups, above, '-', asked) == asked && cgroups->moved)
+	if (cgroups->emptied && ask(cgroups, above, '-', cgroups->can) == cgroups->can)
 		move_back(cgroups, above);
-	cgroups->asked = 0;
-	cgroups->moved = false;
+	cgroups->emptied = false;
 }
 
 /* systemd marks the groups of units with Delegate=yes. */
@@ -293,46 +308,66 @@ static bool is_delegated(const struct cgroup_hierarchy *unified)
 	return false;
 }
 
+/*
+ * Whether root's daemon may take a group that no mark says was delegated. systemd puts processes
+ * into the groups of its units, which fails where those give controllers.
+ */
+static bool is_free(struct cgroups *cgroups, const struct cgroup_hierarchy *unified, int own)
+{
+	int top = open_at(cgroups, AT_FDCWD, unified->mount, O_PATH | O_DIRECTORY);
+	bool all = top >= 0 && read_controllers(cgroups, top, "cgroup.controllers") ==
+				       read_controllers(cgroups, own, "cgroup.controllers");
+	if (top >= 0)
+		close(top);
+	return all && access("/run/systemd/system", F_OK) < 0;
+}
+
 static bool is_leaf(const char *path)
 {
 	const char *name = strrchr(path, '/');
 	return name && strcmp(name + 1, CGROUP_LEAF) == 0;
 }
 
-static bool use_own(struct cgroups *cgroups, const struct cgroup_hierarchy *unified, int own)
+/* The group above the leaf of another daemon, from which this one was started. */
+static bool use_above_leaf(struct cgroups *cgroups, int leaf)
 {
-	if (type_of(cgroups, own) == TYPE_TOP)
-		return use(cgroups, own);
-	if (read_controllers(cgroups, own, "cgroup.controllers") == 0 ||
-	    !move_out(cgroups, own, is_delegated(unified)))
-		return false;
-	cgroups->moved = use(cgroups, own);
-	if (!cgroups->moved)
-		move_back(cgroups, own);
-	return cgroups->moved;
+	int above = open_at(cgroups, leaf, "..", O_PATH | O_DIRECTORY);
+	cgroups->emptied = above >= 0 && use(cgroups, above);
+	if (above >= 0)
+		close(above);
+	return cgroups->emptied;
 }
 
-static bool use_path(struct cgroups *cgroups, const struct cgroup_hierarchy *unified,
-		     const char *path)
+static bool use_own(struct cgroups *cgroups, const struct cgroup_hierarchy *unified, int own)
 {
-	int fd = open_at(cgroups, AT_FDCWD, path, O_PATH | O_DIRECTORY);
-	bool used = fd >= 0 &&
-		    (path == unified->own ? use_own(cgroups, unified, fd) : use(cgroups, fd));
-	if (fd >= 0)
-		close(fd);
-	return used;
+	bool delegated = is_delegated(unified);
+	if (type_of(cgroups, own) == TYPE_TOP)
+		return use(cgroups, own);
+	if (is_leaf(unified->own) && use_above_leaf(cgroups, own))
+		return true;
+	if (!is_given(own) || read_controllers(cgroups, own, "cgroup.controllers") == 0 ||
+	    !(delegated || is_free(cgroups, unified, own)) || !move_out(cgroups, own, delegated))
+		return false;
+	cgroups->emptied = use(cgroups, own);
+	if (!cgroups->emptied)
+		move_back(cgroups, own);
+	return cgroups->emptied;
 }
 
 bool cgroup_v2_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count)
 {
 	const struct cgroup_hierarchy *unified = cgroup_find_v2(found, count);
-	char above[CGROUP_ROOT_MAX];
 	if (!unified)
 		return false;
-	/* Started from the leaf of another daemon: a group beside that one's. */
-	snprintf(above, sizeof(above), "%s/..", unified->own);
-	if (is_leaf(unified->own) && use_path(cgroups, unified, above))
-		return true;
-	return use_path(cgroups, unified, unified->own) ||
-	       (geteuid() == 0 && use_path(cgroups, unified, unified->mount));
+	int own = open_at(cgroups, AT_FDCWD, unified->own, O_PATH | O_DIRECTORY);
+	bool used = own >= 0 && use_own(cgroups, unified, own);
+	if (own >= 0)
+		close(own);
+	if (used || geteuid() != 0)
+		return used;
+	int top = open_at(cgroups, AT_FDCWD, unified->mount, O_PATH | O_DIRECTORY);
+	used = top >= 0 && use(cgroups, top);
+	if (top >= 0)
+		close(top);
+	return used;
 }

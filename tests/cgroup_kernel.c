@@ -25,6 +25,8 @@ ssize_t __wrap_write(int fd, const void *data, size_t size);
 int __wrap_mkdirat(int directory, const char *name, mode_t mode);
 int __wrap_unlinkat(int directory, const char *name, int flags);
 ssize_t __wrap_getxattr(const char *path, const char *name, void *value, size_t size);
+int __real_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode);
 uid_t __wrap_geteuid(void);
 
 /* Files */
@@ -52,6 +54,8 @@ static void put(const char *group, const char *file, const char *text)
 	join(path, group, file);
 	to = fopen(path, "we");
 	cr_assert(to && fputs(text, to) >= 0 && fclose(to) == 0, "%s", path);
+	if (strcmp(file, "cgroup.procs") == 0) /* each has one thread */
+		put(group, "cgroup.threads", text);
 }
 
 static void get(const char *group, const char *file, char text[TEXT])
@@ -200,7 +204,8 @@ static int may_give(const char *group, const char *controller)
 static int change_control(const char *group, const char *text)
 {
 	const char *controller = text + 1;
-	char old[TEXT], new[TEXT] = "", *rest = old, *at;
+	static const char *const all[] = { "cpu", "memory", "pids" };
+	char new[TEXT] = "";
 	int error = 0;
 
 	if (*text == '+')
@@ -209,14 +214,11 @@ static int change_control(const char *group, const char *text)
 		error = -EBUSY;
 	if (error < 0)
 		return error;
-	get(group, "cgroup.subtree_control", old);
-	while ((at = strsep(&rest, " \n")))
-		if (*at && strcmp(at, controller) != 0)
+	/* The kernel lists them in an order of its own. */
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(all[i], controller) == 0 ? *text == '+' : gives(group, all[i]))
 			snprintf(new + strlen(new), TEXT - strlen(new), "%s%s", *new ? " " : "",
-				 at);
-	if (*text == '+')
-		snprintf(new + strlen(new), TEXT - strlen(new), "%s%s", *new ? " " : "",
-			 controller);
+				 all[i]);
 	put(group, "cgroup.subtree_control", new);
 	return 0;
 }
@@ -250,21 +252,27 @@ static int move(const char *group, const char *pid)
 	return 0;
 }
 
+void cgroup_kernel_enter(const char *group, const char *pid)
+{
+	cr_assert_eq(move(cgroup_kernel_path(group), pid), 0, "%s", group);
+	settle();
+}
+
 int cgroup_kernel_write(const char *group, const char *file, const char *text)
 {
 	const char *path = *group == '/' ? group : cgroup_kernel_path(group);
+	bool asks = strcmp(file, "cgroup.subtree_control") == 0;
 	char word[64];
 	int error = -EACCES;
 
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(text, "\n"), text);
+	if (asks && *word == '+' && cgroup_kernel.comes_to &&
+	    strcmp(path, cgroup_kernel_path(cgroup_kernel.comes_to)) == 0)
+		cgroup_kernel_enter(cgroup_kernel.comes_to, "1");
 	if (strcmp(file, "cgroup.procs") == 0)
 		error = move(path, strcmp(word, "0") ? word : "self");
-	else if (strcmp(file, "cgroup.subtree_control") == 0)
+	else if (asks)
 		error = change_control(path, word);
-	if (cgroup_kernel.comes_to && !is_populated(cgroup_kernel_path(cgroup_kernel.comes_to))) {
-		move(cgroup_kernel_path(cgroup_kernel.comes_to), "1");
-		cgroup_kernel.comes_to = NULL;
-	}
 	settle();
 	return error;
 }
@@ -298,6 +306,13 @@ ssize_t __wrap_write(int fd, const void *data, size_t size)
 	return error < 0 ? -1 : (ssize_t)size;
 }
 
+static bool is_below(const char *path, const char *group)
+{
+	const char *whole = cgroup_kernel_path(group);
+
+	return strncmp(path, whole, strlen(whole)) == 0;
+}
+
 static void fill(const char *group)
 {
 	put(group, "cgroup.procs", "");
@@ -311,9 +326,8 @@ int __wrap_mkdirat(int directory, const char *name, mode_t mode)
 
 	if (!inside(directory, path))
 		return __real_mkdirat(directory, name, mode);
-	if (cgroup_kernel.read_only &&
-	    strcmp(path, cgroup_kernel_path(cgroup_kernel.read_only)) == 0) {
-		errno = EACCES;
+	if (cgroup_kernel.full && is_below(path, cgroup_kernel.full) && cgroup_kernel.room-- <= 0) {
+		errno = EAGAIN; /* cgroup.max.descendants */
 		return -1;
 	}
 	join(whole, path, name);
@@ -325,8 +339,9 @@ int __wrap_mkdirat(int directory, const char *name, mode_t mode)
 
 int __wrap_unlinkat(int directory, const char *name, int flags)
 {
-	static const char *const files[] = { "cgroup.procs", "cgroup.subtree_control",
-					     "cgroup.controllers", "cgroup.type" };
+	static const char *const files[] = { "cgroup.procs", "cgroup.threads",
+					     "cgroup.subtree_control", "cgroup.controllers",
+					     "cgroup.type" };
 	char path[PATH_MAX], whole[PATH_MAX];
 	int result;
 
@@ -362,6 +377,14 @@ ssize_t __wrap_getxattr(const char *path, const char *name, void *value, size_t 
 	}
 	*(char *)value = '1';
 	return 1;
+}
+
+int __wrap_access(const char *path, int mode)
+{
+	if (strcmp(path, "/run/systemd/system") != 0)
+		return __real_access(path, mode);
+	errno = ENOENT;
+	return cgroup_kernel.systemd ? 0 : -1;
 }
 
 uid_t __wrap_geteuid(void)

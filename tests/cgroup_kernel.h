@@ -2,8 +2,8 @@
 /*
  * A hierarchy of cgroup v2 in a directory, which answers as the kernel does: what is written to
  * cgroup.procs and cgroup.subtree_control is judged by the rules of kernel/cgroup/cgroup.c. It
- * replaces write(2), mkdirat(2), unlinkat(2), getxattr(2) and geteuid(2) of the code under test
- * (ld's --wrap); everything outside of the directory goes to the real calls.
+ * replaces write(2), mkdirat(2), unlinkat(2), getxattr(2), access(2) and geteuid(2) of the code
+ * under test (ld's --wrap); everything outside of the directory goes to the real calls.
  */
 #ifndef CGROUP_KERNEL_H
 #define CGROUP_KERNEL_H
@@ -23,11 +23,16 @@ int cgroup_kernel_write(const char *group, const char *file, const char *text);
 /* The whole tree, one line a group: its path, type, controllers given, processes. */
 const char *cgroup_kernel_tree(void);
 
+/* A process comes to the group, by whatever way: "0" is one of another PID namespace. */
+void cgroup_kernel_enter(const char *group, const char *pid);
+
 struct cgroup_kernel {
 	uid_t uid;             /* geteuid(2) */
+	bool systemd;          /* runs the machine */
 	const char *delegated; /* the group that systemd has marked; NULL: none */
-	const char *comes_to;  /* the group that a process comes to as soon as it is empty; NULL */
-	const char *read_only; /* the group in which mkdir(2) fails with EACCES; NULL */
+	const char *comes_to;  /* one comes to this group when controllers are asked for; NULL */
+	const char *full;      /* in this group mkdir(2) is refused, as in those below; NULL */
+	int room;              /* after so many more groups */
 };
 extern struct cgroup_kernel cgroup_kernel;
 

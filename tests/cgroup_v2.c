@@ -70,8 +70,8 @@ static void enter(const char *group, pid_t pid)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "%d\n", (int)pid);
-	cr_assert_eq(cgroup_kernel_write(group, "cgroup.procs", text), 0, "%s", group);
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	cgroup_kernel_enter(group, text);
 }
 
 /* A machine with a group `unit` in which the daemon and its starter are. */
@@ -127,7 +127,7 @@ static void expect_used(const char *above, unsigned can)
 	char base[128], daemon[128];
 
 	cr_expect_eq(cgroups_can(&cgroups), can);
-	snprintf(base, sizeof(base), "%s/%s: domain, gives (%spids cpu), has ()\n", above,
+	snprintf(base, sizeof(base), "%s/%s: domain, gives (cpu %spids), has ()\n", above,
 		 cgroups.name, can & CGROUP_MEMORY ? "memory " : "");
 	snprintf(daemon, sizeof(daemon), "%s/mimobox-daemon: domain, gives (), has (%d %d ", above,
 		 (int)getpid(), (int)starter);
@@ -202,10 +202,14 @@ Test(cgroup_v2, without_the_memory_controller)
 	expect_as_before();
 }
 
-/*
- * One comes in when all have moved, and before anything is asked for: what the kernel grants then
- * makes a threaded domain.
- */
+static void expect_top(void)
+{
+	expect_used("", LIMITS);
+	cr_expect(!strstr(cgroup_kernel_tree(), "mimobox-daemon"), "%s", cgroup_kernel_tree());
+	cgroups_remove(&cgroups);
+	expect_as_before();
+}
+
 Test(cgroup_v2, a_process_that_comes_in_has_it_undone)
 {
 	boot("cpu pids");
@@ -218,13 +222,66 @@ Test(cgroup_v2, a_process_that_comes_in_has_it_undone)
 	cgroups_remove(&cgroups);
 }
 
+/* systemd puts processes of its own into the groups of its units, as those of a reload. */
+Test(cgroup_v2, systemd_keeps_a_unit_that_it_has_not_delegated)
+{
+	boot(ALL_THREE);
+	cgroup_kernel.systemd = true;
+	cr_assert(detect_at("unit", ""));
+	expect_top();
+}
+
+/* Root's helpers could not enter it without capabilities. */
+Test(cgroup_v2, root_takes_no_group_of_a_user_s)
+{
+	boot(ALL_THREE);
+	cgroup_kernel.delegated = "unit";
+	cr_assert_eq(chown(strcat((char *)cgroup_kernel_path("unit"), "/cgroup.procs"), 1000, 1000),
+		     0);
+	cr_assert(detect_at("unit", ""));
+	expect_top();
+}
+
+Test(cgroup_v2, root_takes_the_top_where_its_group_has_less)
+{
+	boot(ALL_THREE);
+	cr_assert_eq(cgroup_kernel_write("", "cgroup.subtree_control", "-memory"), 0);
+	cr_assert(detect_at("unit", ""));
+	expect_used("", LIMITS);
+	cr_expect(!strstr(cgroup_kernel_tree(), "mimobox-daemon"), "%s", cgroup_kernel_tree());
+	cgroups_remove(&cgroups);
+	/* Others may use by then what it has asked for. */
+	cr_expect(strstr(cgroup_kernel_tree(), "/: , gives (cpu memory pids)"), "%s",
+		  cgroup_kernel_tree());
+}
+
+/* Of the leaf, the base and a sandbox's group, the last one that may be made: cgroup.max.* */
 Test(cgroup_v2, where_no_group_can_be_made_nothing_is_changed)
+{
+	for (int room = 0; room < 3; room++) {
+		boot(ALL_THREE);
+		cgroup_kernel.full = "unit";
+		cgroup_kernel.room = room;
+		cr_assert(detect_at("unit", ""), "%d", room);
+		expect_top();
+		become(getpid());
+		cgroup_kernel.uid = 1000;
+		cgroup_kernel.room = room;
+		cr_expect(!detect_at("unit", ""), "%d", room);
+		cr_expect_eq(cgroups_can(&cgroups), 0);
+		cr_expect_eq(cgroups.error, 0);
+		expect_as_before();
+		cgroup_kernel_end();
+	}
+	cgroup_kernel_begin(ALL_THREE);
+}
+
+Test(cgroup_v2, processes_that_are_not_seen_stay)
 {
 	boot(ALL_THREE);
 	cgroup_kernel.uid = 1000;
-	cgroup_kernel.read_only = "unit";
+	cgroup_kernel_enter("unit", "0");
 	cr_expect(!detect_at("unit", ""));
-	cr_expect_eq(cgroups_can(&cgroups), 0);
 	expect_as_before();
 }
 
@@ -242,19 +299,80 @@ Test(cgroup_v2, a_threaded_domain_is_left_as_it_is)
 	expect_as_before();
 }
 
+/* Whichever ends last undoes it. */
 Test(cgroup_v2, a_second_daemon_is_beside_the_first)
 {
+	for (int second_last = 0; second_last < 2; second_last++) {
+		struct cgroups first, second;
+		char alone[sizeof(before)];
+
+		boot(ALL_THREE);
+		cgroup_kernel.uid = 1000;
+		become(getpid());
+		cr_assert(detect_at("unit", ""));
+		snprintf(alone, sizeof(alone), "%s", before);
+		first = cgroups;
+		become(starter);
+		cr_assert(detect_at("unit/mimobox-daemon", ""));
+		expect_used("/unit", LIMITS);
+		second = cgroups;
+		cgroups_remove(second_last ? &first : &second);
+		cr_expect(strstr(cgroup_kernel_tree(), "/unit: domain, gives (cpu memory pids)"),
+			  "%s", cgroup_kernel_tree());
+		cgroups_remove(second_last ? &second : &first);
+		cr_expect_str_eq(cgroup_kernel_tree(), alone, "%s", cgroup_kernel_tree());
+		cgroup_kernel_end();
+	}
+	cgroup_kernel_begin(ALL_THREE);
+}
+
+static void close_all(void)
+{
+	for (int i = 0; i < CGROUP_BASES; i++)
+		if (cgroups.bases[i].fd >= 0) {
+			close(cgroups.bases[i].fd);
+			close(cgroups.bases[i].parent);
+		}
+}
+
+/* The next one, from the shell that the killed one has moved, undoes what that one did. */
+Test(cgroup_v2, a_killed_daemon_is_cleared_away)
+{
+	pid_t dead = child(false);
+	char alone[sizeof(before)];
+
+	kill(dead, SIGKILL);
+	waitpid(dead, NULL, 0);
+	boot(ALL_THREE);
+	cgroup_kernel.uid = 1000;
+	become(dead);
+	cr_assert(detect_at("unit", ""));
+	snprintf(alone, sizeof(alone), "%s", before);
+	close_all();
+	become(getpid());
+	cr_assert(detect_at("unit/mimobox-daemon", ""));
+	expect_used("/unit", LIMITS);
+	cgroups_remove(&cgroups);
+	cr_expect_str_eq(cgroup_kernel_tree(), alone, "%s", cgroup_kernel_tree());
+}
+
+/* Of a PID namespace that this process does not see. It may have this process's PID, too. */
+Test(cgroup_v2, a_daemon_with_a_strange_pid_keeps_its_groups)
+{
 	struct cgroups first;
+	char name[sizeof(cgroups.name)];
 
 	boot(ALL_THREE);
 	cgroup_kernel.uid = 1000;
 	cr_assert(detect_at("unit", ""));
+	snprintf(name, sizeof(name), "%s", cgroups.name);
 	first = cgroups;
-	become(starter);
+	become(getpid());
 	cr_assert(detect_at("unit/mimobox-daemon", ""));
+	cr_expect_str_neq(cgroups.name, name);
 	expect_used("/unit", LIMITS);
-	cgroups_remove(&first);
-	cr_expect(strstr(cgroup_kernel_tree(), "/unit: domain, gives (memory pids cpu)"), "%s",
-		  cgroup_kernel_tree());
+	cr_expect(strstr(cgroup_kernel_tree(), name), "%s", cgroup_kernel_tree());
 	cgroups_remove(&cgroups);
+	cr_expect(strstr(cgroup_kernel_tree(), name), "%s", cgroup_kernel_tree());
+	cgroups_remove(&first);
 }

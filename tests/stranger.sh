@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # stranger.sh SUITE ROOT WAY...: the README's commands on a clean Debian, word for word. The ways, in turn:
-# run: contrib/run as root; user: as another user, after that; package: contrib/deb, and its package.
+# run: contrib/run as root; user: as another user, after that; package: contrib/deb, and its package;
+# apparmor: the profile of the package; purge: all of it goes.
 #
 # Called by system_stranger.c, as root, as the first process of a PID namespace and in a mount
 # namespace, with SOURCE=the tree and GROUP=a name for cgroups. ROOT is an empty directory, for a root
@@ -83,7 +84,7 @@ commands() {
 
 # Waits for the ends of the daemons whose mounts have gone.
 await_daemons() {
-	for comm in $(grep -lx mimoboxfs /proc/[0-9]*/comm); do
+	for comm in $(grep -lsx mimoboxfs /proc/[0-9]*/comm); do
 		comm=${comm#/proc/}
 		timeout 20 tail -s 0.1 -f --pid="${comm%/comm}" /dev/null || fail 'a daemon does not end'
 	done
@@ -137,6 +138,22 @@ way_package() {
 	tr -d '\r' </tmp/out | grep -qx 3 || fail "ten lines: no status: $(cat /tmp/out)"
 	fusermount3 -u /run/mimobox
 	await_daemons
+}
+
+# It comes after the package, and the package again. AppArmor 3 would fail at the profile, and with it
+# the service that loads all of them.
+way_apparmor() {
+	step 'apparmor' apt-get install -q -y --no-install-recommends apparmor
+	profile=/etc/apparmor.d/mimobox
+	if [ -e /etc/apparmor.d/abi/4.0 ]; then
+		rm "$profile" || fail 'AppArmor has not come by a profile'
+	fi
+	step 'once more' dpkg -i build-deb/mimobox_*.deb
+	[ ! -e /etc/apparmor.d/abi/4.0 ] || [ -e "$profile" ] || fail 'the package brings no profile'
+	step 'all profiles' apparmor_parser --skip-kernel-load --skip-cache /etc/apparmor.d
+}
+
+way_purge() {
 	step 'purge' apt-get purge -q -y mimobox
 	left=$(find /etc /usr /var/lib -name '*mimobox*')
 	[ -z "$left" ] || fail "left by the package: $left"

@@ -36,6 +36,7 @@ Test(install, files_and_their_modes)
 		{ "$L/pkgconfig/mimobox.pc", 0644 },
 		{ "$P/share/man/man5/mimobox.5", 0644 },
 		{ "$P/share/man/man8/mimoboxfs.8", 0644 },
+		{ "$P/share/mimobox/apparmor/mimobox", 0644 },
 		{ "$P/share/mimobox/profiles/agent.conf", 0644 },
 		{ "$P/share/mimobox/profiles/build.conf", 0644 },
 		{ "$P/share/mimobox/profiles/node.conf", 0644 },
@@ -66,9 +67,11 @@ Test(install, files_and_their_modes)
 			 "6\n6\n");
 }
 
-/* The units start what is installed beside them. */
+/* The units start what is installed beside them, and the profile is for it. */
 Test(install, units_name_the_program)
 {
+	sh("grep -q \"^profile mimobox $PREFIX/bin/mimobox{,fs} \" "
+	   "$P/share/mimobox/apparmor/mimobox");
 	char *lines = sh("cat $(find $D -name mimobox.service) | grep -c \"^ExecStart=$PREFIX/bin/"
 			 "mimoboxfs -f\"; grep -l '@[a-z]*@' $(find $D -name '*.service') || :");
 

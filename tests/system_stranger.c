@@ -43,10 +43,10 @@ static void run_stranger(const char *suite, const char *ways)
 
 Test(stranger, on_debian_12)
 {
-	run_stranger("bookworm", "run user package");
+	run_stranger("bookworm", "run user package apparmor purge");
 }
 
 Test(stranger, on_debian_13)
 {
-	run_stranger("trixie", "package");
+	run_stranger("trixie", "package apparmor purge");
 }

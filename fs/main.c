@@ -211,6 +211,7 @@ static int serve(const struct options *options, struct daemon *daemon, struct ke
 	if (error < 0)
 		report("%s", strerror(-error));
 	server.keep = keep;
+	again_begin(&server);
 	int status = error < 0 ? STATUS_AGAIN : prepare(&server, &mount, options);
 	if (status == 0) {
 		notify_init(&server.notify, server.loop, mount.path, keep_owner(keep));

@@ -71,6 +71,8 @@ static void op_init(void *userdata, struct fuse_conn_info *connection)
 	connection->want = connection->capable & (FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
 						  FUSE_CAP_READDIRPLUS_AUTO);
 	connection->max_readahead = 0;
+	if (connection->max_write > KEEP_BLOCK_MAX)
+		connection->max_write = KEEP_BLOCK_MAX;
 	server->initialized = true;
 	if (!keep_again(server->keep)) /* see again_adopt() */
 		server->usable = true;

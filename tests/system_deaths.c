@@ -453,7 +453,7 @@ Test(deaths, bytes_on_their_way_are_nobody_elses)
 	fixture_daemon_ended(SIGTERM);
 }
 
-/* A server that goes on has the kernel ask again before it answers anything. */
+/* A server that goes on asks the kernel whether it waits for an answer, before it gives any. */
 static bool has_asked(const void *unused)
 {
 	(void)unused;
@@ -470,8 +470,8 @@ static bool has_no_reader(const void *unused)
 }
 
 /*
- * The server dies with the answer to an opening on its lips, and the client before it is asked
- * about by the next: the kernel has forgotten it, and will not release anything.
+ * The server dies with the answer to an opening on its lips, and the client before the next gives
+ * it: the kernel has it still, and releases what was opened at once.
  */
 Test(deaths, what_was_opened_for_nobody_is_closed)
 {
@@ -517,8 +517,8 @@ Test(deaths, what_was_opened_for_nobody_is_closed)
 	cr_assert_eq(kill(fixture.daemon, SIGCONT), 0);
 	cr_assert(await(fixture_next_is_stopped, &server, 20000));
 	kill(client, SIGKILL);
-	cr_assert(ended(client, 20000, NULL));
 	kill(fixture_server(), SIGKILL);
+	cr_assert(ended(client, 20000, NULL));
 	cr_assert(await(has_no_reader, NULL, 20000), "%s", get("a/status", NULL));
 	fixture_daemon_ended(SIGTERM);
 }

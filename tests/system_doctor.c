@@ -70,6 +70,12 @@ Test(doctor, all_is_there)
 	cr_assert_str_eq(sh("ls -d /tmp/mimoboxfs-* 2>/dev/null || :"), "");
 }
 
+/* Its version is played by a number in the process's personality: 2.6.60 and more. */
+Test(doctor, kernel)
+{
+	told("exec setarch --uname-2.6 $C doctor", 0, "kernel", "warn", "5.15 and later");
+}
+
 /* As in a container that has been given one. */
 Test(doctor, a_mount_is_enough)
 {

@@ -65,9 +65,11 @@ static void ask_kernel(struct finding *finding, const struct diagnosis *diagnosi
 	uname(&name);
 	sscanf(name.release, "%u.%u", &major, &minor);
 	FACT(finding, "Linux %s", name.release);
-	if (major < 6 || (major == 6 && minor < 12))
+	if (major < 5 || (major == 5 && minor < 15))
+		finding_advise(finding, PROBE_WARN, "mimobox is made for 5.15 and later");
+	else if (major < 6 || (major == 6 && minor < 9))
 		finding_advise(finding, PROBE_WARN,
-			       "6.12 or later has all that sessions ask of it by default");
+			       "from 6.9 on, sessions outlive a server that is killed");
 }
 
 /* On the PATH, or where it is when the PATH is too short. */

@@ -52,6 +52,7 @@ static const struct {
 	{ "README.md", "contrib/run ", "builds it all again, and runs every test, this one too" },
 	{ "README.md", "cd contrib/web ", "goes on until it is ended: system_web.c" },
 	{ "README.md", "contrib/deb ", "installs and enables: system_install.c, system_service.c" },
+	{ "README.md", "contrib/vm/smoke ", "boots machines: system_vm.c" },
 	{ "README.md", "contrib/model ", "takes hours: system_model.c" },
 	{ "README.md", "contrib/fuzz ", "takes hours: the corpora are tests by themselves" },
 };

@@ -76,8 +76,9 @@ packages_of() {
 in_root() {
 	# shellcheck disable=SC2086
 	tarball=$("$vm/root" "$suite" "$1" $3)
-	place=$(mktemp -d "$cache/build-XXXXXX")
-	mkdir "$place/root"
+	place=$cache/build-$suite-$1 # one at a time: the caller has a lock
+	rm -rf "$place"
+	mkdir -p "$place/root"
 	tar -C "$place/root" -xf "$tarball"
 	mkdir "$place/root/src" "$place/root/out"
 	tree_of_source -cf - . | tar -C "$place/root/src" -xf -

@@ -45,7 +45,7 @@ build() {
 	dir=$1
 	shift
 	if [ -f "$dir/build.ninja" ]; then
-		meson configure "$dir" "$@"
+		meson setup --reconfigure "$dir" "$here" "$@"
 	else
 		meson setup "$dir" "$here" "$@"
 	fi >"$dir.log" 2>&1 && ninja -C "$dir" >>"$dir.log" 2>&1 || {

@@ -20,8 +20,9 @@ enum { HIERARCHIES_MAX = 24 };
 
 /* For who goes on in this process's place; and the bases' descriptors, by a number of their own. */
 struct kept {
-	unsigned can;
+	unsigned can, asked;
 	int version; /* 0: there are none */
+	int moved;
 };
 #define KEPT_BASES (UINT64_MAX - 1)
 
@@ -182,13 +183,13 @@ static void sweep(int above)
 		close(fd);
 }
 
-int cgroup_base_make(struct cgroups *cgroups, int index, const char *above)
+int cgroup_base_make_at(struct cgroups *cgroups, int index, int above)
 {
-	int parent = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int error = 0, fd = -1;
+	int parent = fcntl(above, F_DUPFD_CLOEXEC, 0);
 	if (parent < 0)
 		return cgroup_note(cgroups, -errno);
 	sweep(parent);
-	int error = 0, fd = -1;
 	if (mkdirat(parent, cgroups->name, 0755) < 0 && errno != EEXIST)
 		error = -errno;
 	else if ((fd = openat(parent, cgroups->name, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0) {
@@ -203,6 +204,16 @@ int cgroup_base_make(struct cgroups *cgroups, int index, const char *above)
 	return 0;
 }
 
+int cgroup_base_make(struct cgroups *cgroups, int index, const char *above)
+{
+	int fd = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return cgroup_note(cgroups, -errno);
+	int error = cgroup_base_make_at(cgroups, index, fd);
+	close(fd);
+	return error;
+}
+
 void cgroup_base_remove(struct cgroups *cgroups, int index)
 {
 	struct cgroup_base *base = &cgroups->bases[index];
@@ -210,6 +221,7 @@ void cgroup_base_remove(struct cgroups *cgroups, int index)
 		return;
 	close(base->fd);
 	remove_tree(base->parent, cgroups->name);
+	cgroup_v2_give_back(cgroups, base->parent);
 	close(base->parent);
 	*base = (struct cgroup_base){ .fd = -1, .parent = -1 };
 }
@@ -230,6 +242,8 @@ static int detect(struct cgroups *cgroups)
 static int keep_found(const struct cgroups *cgroups)
 {
 	const struct kept kept = { .can = cgroups->can,
+				   .asked = cgroups->asked,
+				   .moved = cgroups->moved,
 				   .version = !cgroups->backend                ? 0
 					      : cgroups->backend == &cgroup_v1 ? 1
 									       : 2 };
@@ -248,6 +262,8 @@ static int take_found(struct cgroups *cgroups)
 	if (!kept)
 		return -ENOENT;
 	cgroups->can = kept->can;
+	cgroups->asked = kept->asked;
+	cgroups->moved = kept->moved;
 	cgroups->backend = kept->version == 1 ? &cgroup_v1 : kept->version == 2 ? &cgroup_v2 : NULL;
 	for (uint32_t i = 0; i < CGROUP_BASES; i++)
 		cgroups->bases[i] =

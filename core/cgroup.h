@@ -4,8 +4,9 @@
  * backends: v2, and v1 where v2 has no controllers.
  *
  * The daemon's own groups are directories `mimobox-PID`, below the group that it was started in
- * or, for root, below the top; each sandbox has one below those, named by its number. Nothing here
- * blocks for longer than the kernel takes to make a directory.
+ * or, for root where that cannot be, below the top. Each sandbox has one below those, named by its
+ * number. Nothing here blocks for longer than the kernel takes to make a directory, or to move the
+ * daemon's own processes at its start and end.
  */
 #ifndef CGROUP_H
 #define CGROUP_H

@@ -30,6 +30,8 @@ struct cgroups {
 	char name[32];                          /* mimobox-PID */
 	pid_t owner;                            /* that PID */
 	struct keep *keep;                      /* NULL: nobody goes on with them */
+	unsigned asked; /* controllers of v2 that the group above the base did not give before */
+	bool moved;     /* the processes of that group are in a leaf */
 };
 
 struct cgroup_backend {
@@ -55,8 +57,12 @@ const struct cgroup_hierarchy *cgroup_find_v2(const struct cgroup_hierarchy *fou
  */
 int cgroup_note(struct cgroups *cgroups, int error);
 
+/* Undoes what was done to the group above the base, which has been removed. */
+void cgroup_v2_give_back(struct cgroups *cgroups, int above);
+
 /* Makes base `index` in the directory `above` and sweeps what dead daemons left there. */
 int cgroup_base_make(struct cgroups *cgroups, int index, const char *above);
+int cgroup_base_make_at(struct cgroups *cgroups, int index, int above);
 void cgroup_base_remove(struct cgroups *cgroups, int index);
 
 /* Files of a session's group in base `index`. 0 or -errno. */

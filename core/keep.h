@@ -30,7 +30,7 @@ struct keep;
  * struct keep_head, what keep_pass() and fs/handover.c write), or what a server and the init of a
  * sandbox say to each other.
  */
-enum { KEEP_VERSION = 1, KEEP_NAME_MAX = 15 };
+enum { KEEP_VERSION = 2, KEEP_NAME_MAX = 15 };
 
 enum keep_kind {
 	KEEP_BOX = 1, /* core's */

@@ -158,6 +158,8 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	if (!session->config.terminal)
 		print_stream(session, MIMOBOX_STDERR, "stderr", to);
 	fprintf(to, "readers %u\n", session->streams[MIMOBOX_STDOUT].output.reader_count);
+	if (session->box->unlimited[0])
+		fprintf(to, "unlimited %s\n", session->box->unlimited);
 	if (session->started.tv_sec)
 		print_usage(session, to);
 	if (session->state == MIMOBOX_RUNNING) {

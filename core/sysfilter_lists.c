@@ -143,6 +143,7 @@ const struct sysfilter_group sysfilter_groups[] = {
 };
 
 const struct sysfilter_number sysfilter_newer[] = {
+	{ "futex_waitv", 449 },
 	{ "set_mempolicy_home_node", 450 },
 	{ "cachestat", 451 },
 	{ "fchmodat2", 452 },

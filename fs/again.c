@@ -7,17 +7,23 @@
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <keep.h>
 #include <linux/fuse.h>
 #include <malloc.h>
 #include <mimobox.h>
+#include <older.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Of Linux 6.9; older headers do without. */
+/* Of Linux 5.16, 5.17 and 6.9: older headers do without. */
+#define OPEN_NOFLUSH (UINT32_C(1) << 5)
+#define INIT_EXT (UINT32_C(1) << 30)
 enum { NOTIFY_RESEND = 7 };
 #define HAS_RESEND (UINT32_C(1) << 7) /* of flags2 */
 #define RESENT (UINT64_C(1) << 63)
@@ -52,17 +58,20 @@ static void have_memory(void *memory, size_t size)
 void again_keep_first(struct server *server)
 {
 	const struct fuse_in_header *header = request_of(server);
-	const struct fuse_init_in *init = (const void *)(header + 1);
+	const struct {
+		uint32_t major, minor, readahead, flags, flags2;
+	} *first = (const void *)(header + 1);
 	if (!server->keep || keep_again(server->keep))
 		return;
-	server->resends = header->len >= sizeof(*header) + sizeof(*init) &&
-			  (init->flags & FUSE_INIT_EXT) && (init->flags2 & HAS_RESEND);
+	server->resends = header->len >= sizeof(*header) + sizeof(*first) &&
+			  (first->flags & INIT_EXT) && (first->flags2 & HAS_RESEND);
 	keep_put(server->keep, KEEP_INIT, 0, 0, header, header->len);
 }
 
 static int arm_first(struct server *server)
 {
 	int error = 0, fd = fuse_session_fd(server->fuse);
+	have_memory(server->buffer.mem, malloc_usable_size(server->buffer.mem));
 	keep_put(server->keep, KEEP_MOUNT, 0, 0, server->path, strlen(server->path));
 	kept_server(server);
 	kept_commit(server);
@@ -77,7 +86,6 @@ int again_arm(struct server *server)
 {
 	if (!server->keep || server->armed)
 		return 0;
-	have_memory(server->buffer.mem, malloc_usable_size(server->buffer.mem));
 	if (keep_again(server->keep)) {
 		server->armed = keep_tell(server->keep, KEEP_ARMED) == 0; /* or the next time */
 		return 0;
@@ -89,42 +97,46 @@ int again_arm(struct server *server)
 
 /* Taking up */
 
-static ssize_t swallow_or_write(int fd, struct iovec *parts, int count, void *userdata)
+/*
+ * libfuse is given the first request, and the answer to it is lost, by a socket that has the
+ * descriptor's number for as long as that takes. What it is read into is there from then on.
+ */
+static int prime(struct server *server, int fuse_fd, int socket, const void *first, size_t size)
 {
-	const struct server *server = userdata;
-	ssize_t size = 0;
-	if (server->usable)
-		return writev(fd, parts, count);
-	for (int i = 0; i < count; i++)
-		size += (ssize_t)parts[i].iov_len;
-	return size;
-}
-
-static ssize_t read_request(int fd, void *to, size_t size, void *userdata)
-{
-	struct server *server = userdata;
-	if (!server->armed)
-		have_memory(to, size);
-	return read(fd, to, size);
+	char name[32];
+	snprintf(name, sizeof(name), "/dev/fd/%d", fuse_fd);
+	if (send(socket, first, size, MSG_NOSIGNAL) < 0)
+		return -errno;
+	if (fuse_session_mount(server->fuse, name) < 0)
+		return -EIO;
+	int got = fuse_session_receive_buf(server->fuse, &server->buffer);
+	if (got <= 0)
+		return got < 0 ? got : -EIO;
+	have_memory(server->buffer.mem, malloc_usable_size(server->buffer.mem));
+	fuse_session_process_buf(server->fuse, &server->buffer);
+	return server->initialized ? 0 : -EPROTO;
 }
 
 int again_adopt(struct server *server, int fuse_fd)
 {
-	static const struct fuse_custom_io io = { .writev = swallow_or_write,
-						  .read = read_request };
+	int ends[2], error = 0;
 	size_t size;
-	const void *kept = keep_get(server->keep, KEEP_INIT, 0, 0, &size);
-	void *first = kept ? malloc(size) : NULL;
-	if (fuse_fd < 0 || !first)
-		return fuse_fd < 0 ? -EBADF : -ENOMEM;
-	memcpy(first, kept, size);
-	int error = fuse_session_custom_io(server->fuse, &io, fuse_fd) == 0 ? 0 : -EIO;
+	const void *first = keep_get(server->keep, KEEP_INIT, 0, 0, &size);
+	if (!first || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return first ? -errno : -ENOENT;
+	int mount = fcntl(fuse_fd, F_DUPFD_CLOEXEC, 0);
+	if (mount < 0 || dup3(ends[0], fuse_fd, O_CLOEXEC) < 0)
+		error = -errno;
 	if (error == 0)
-		fuse_session_process_buf(server->fuse,
-					 &(struct fuse_buf){ .mem = first, .size = size });
-	free(first);
-	server->usable = error == 0 && server->initialized;
-	return error == 0 && !server->usable ? -EPROTO : error;
+		error = prime(server, fuse_fd, ends[1], first, size);
+	if (error == 0 && dup3(mount, fuse_fd, O_CLOEXEC) < 0)
+		error = -errno;
+	close(ends[0]);
+	close(ends[1]);
+	if (mount >= 0)
+		close(mount);
+	server->usable = error == 0;
+	return error;
 }
 
 static int notify(struct server *server, int code, const void *data, size_t size)
@@ -140,7 +152,7 @@ static int write_opened(const struct server *server, uint64_t unique, const stru
 {
 	struct fuse_open_out opened = { .fh = handle->id,
 					.open_flags = FOPEN_DIRECT_IO |
-						      (handle->file->take ? 0 : FOPEN_NOFLUSH) };
+						      (handle->file->take ? 0 : OPEN_NOFLUSH) };
 	struct fuse_out_header header = { .len = sizeof(header) + sizeof(opened),
 					  .unique = unique };
 	struct iovec parts[] = { { &header, sizeof(header) }, { &opened, sizeof(opened) } };

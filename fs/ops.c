@@ -266,7 +266,9 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	fi->fh = handle->id;
 	fi->direct_io = 1;
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 11)
 	fi->noflush = !handle->file->take;
+#endif
 	kept_opened(server, unique, handle);
 	/* Interrupted meanwhile, say: the kernel has no file, and will not release one. */
 	if (fuse_reply_open(req, fi) < 0)

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#define FUSE_USE_VERSION 314
+#define FUSE_USE_VERSION 310
 #include <fuse_lowlevel.h>
 
 struct daemon;

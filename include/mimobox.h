@@ -94,18 +94,31 @@ struct mimobox_options {
  */
 
 /*
- * Makes an empty set. Fails with what the machine lacks (ENOSYS, EPERM, EMFILE, ENOENT: no such
- * spool directory, EINVAL: malformed defaults or ceiling); `why`, of `why_size` bytes, then has one
- * line that says what to do. Both may be NULL/0.
+ * Makes an empty set. `why`, of `why_size` bytes, has one line for people when it fails; both may
+ * be NULL/0. EOPNOTSUPP: this machine lacks something, and `why` says what to do. EINVAL: malformed
+ * defaults or ceiling. Everything else may be different the next time: ENOMEM, EMFILE; ENOENT: no
+ * such spool directory; EPERM: the workspaces directory is not this user's alone.
  */
 int mimobox_create(const struct mimobox_options *options, struct mimobox **out, char *why,
 		   size_t why_size);
 
 /*
  * Starts a sandbox of /bin/true with the defaults and waits for its end: 0 when this machine can
- * run sessions, else the errno of what failed and one line in `why`. Blocks for 5 s at most.
+ * run sessions, else an errno as that of mimobox_create(), and one line in `why`. Blocks for 5 s at
+ * most.
  */
 int mimobox_probe(struct mimobox *box, char *why, size_t why_size);
+
+/*
+ * One `key value` a line: `landlock`, the version that the kernel has, or none and what to do;
+ * `limits`, those that can be enforced; and `unlimited`, where there are others.
+ */
+void mimobox_print_machine(const struct mimobox *box, FILE *to);
+/*
+ * The limits that this machine's cgroups cannot enforce, why, and what to do; "" where there are
+ * none. Where `defaults` say nothing else, sessions have none of these.
+ */
+const char *mimobox_unlimited(const struct mimobox *box);
 
 /*
  * With `keep`, where another process has left sessions, before anything else is done: they are

@@ -89,10 +89,8 @@ static void kill_all(void)
 {
 	detach_all();
 	for (unsigned i = 0; i < wards_count; i++) {
-		struct pollfd poll_for = { .fd = wards[i].pidfd, .events = POLLIN };
-
 		pidfd_send_signal(wards[i].pidfd, SIGKILL, NULL, 0);
-		poll(&poll_for, 1, 2000);
+		poll_one(wards[i].pidfd, POLLIN, FOLLOW_MS);
 		close(wards[i].pidfd);
 		snprintf(cgroup_name, sizeof(cgroup_name), "mimobox-%d", wards[i].pid);
 		for (int tries = 0; tries < 20; tries++) {
@@ -107,7 +105,7 @@ static void kill_all(void)
 static _Noreturn void guardian_main(int pipe_end)
 {
 	uint64_t seconds = fixture.seconds ? fixture.seconds : GUARDIAN_SECONDS;
-	uint64_t end = now_ms() + seconds * 1000;
+	uint64_t end = now_ms() + seconds * 1000 * factor();
 	pid_t pid;
 
 	setsid();
@@ -236,7 +234,7 @@ void fixture_adopt(void)
 	cr_assert_neq(fixture.daemon, 0, "no daemon in the background");
 	guardian_tell(fixture.daemon);
 	/* one that was not waited for has no server yet */
-	cr_assert(await(is_mounted, NULL, 15000), "nothing is mounted");
+	cr_assert(await(is_mounted, NULL, STOP_MS), "nothing is mounted");
 	fixture.server = fixture_server();
 	if (!fixture.server) /* without a keeper */
 		fixture.server = fixture.daemon;
@@ -300,7 +298,7 @@ static bool pool_is_full(const void *unused)
 
 void fixture_pool_filled(void)
 {
-	cr_assert(await(pool_is_full, NULL, 15000), "the pool has not been filled");
+	cr_assert(await(pool_is_full, NULL, STOP_MS), "the pool has not been filled");
 }
 
 pid_t fixture_child(pid_t parent, const char *name)
@@ -458,7 +456,7 @@ void fixture_daemon_ended(int signal)
 	if (!ended(pid, STOP_MS, &status)) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		report_failure("mimoboxfs has not ended in %d ms", STOP_MS);
+		report_failure("mimoboxfs has not ended in %u ms", scaled(STOP_MS));
 	} else if (status != 0) {
 		report_failure("mimoboxfs ended with status %d", status);
 	}

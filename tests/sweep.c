@@ -76,7 +76,7 @@ static void check_refusal(int errors, int status)
 
 	line = strchr(text, '\n');
 
-	if (status != 1 && status != 2)
+	if (status < 1 || status > 3)
 		sweep_found("exit status %d", status);
 	/* libfuse may have said something as well, once it is mounted. */
 	while (strncmp(text, "fuse: ", 6) == 0 && line)
@@ -207,7 +207,7 @@ static void end_daemon(void)
 	sweep_step("end");
 	kill(sweep_now.daemon, SIGTERM);
 	if (!ended(sweep_now.daemon, GONE_MS, &status)) {
-		sweep_found("the daemon has not ended in %d ms", GONE_MS);
+		sweep_found("the daemon has not ended in %u ms", scaled(GONE_MS));
 		kill(sweep_now.daemon, SIGKILL);
 		umount2(sweep_now.mount, MNT_DETACH);
 		waitpid(sweep_now.daemon, NULL, 0);

@@ -14,6 +14,7 @@ export const a_timeout_is_no_error = () =>
 	agent(async (a) => {
 		const { session } = await a.call('start_session', { command: 'echo hello; sleep 1000' });
 		await a.call('wait', { session, pattern: 'hello' });
+		const begin = Date.now();
 		for (const asked of [
 			{ pattern: 'never' },
 			{},

@@ -79,7 +79,7 @@ static const char acts[] =
 	"says('link', lambda: os.link('g', 'd/g'))\n"
 	"says('rename', lambda: os.rename('g', 'h'))\n"
 	"says('truncate own', lambda: os.truncate('h', 0))\n"
-	"for path in '/usr/bin/env', '/etc/passwd', '/srv/ro/file', '/srv/rw/ro/file':\n"
+	"for path in '/etc/passwd', '/srv/ro/file', '/srv/rw/ro/file':\n"
 	"    says('truncate ' + path, lambda: os.truncate(path, 0))\n"
 	"says('truncate proc', lambda: os.truncate('/proc/self/comm', 0))\n"
 	"print('comm', open('/proc/self/comm').read().strip())\n"
@@ -92,11 +92,11 @@ static const char acts[] =
 static char *expected_of(int version)
 {
 	return text("move %s\nlink %s\nrename done\ntruncate own done\n"
-		    "truncate /usr/bin/env %s\ntruncate /etc/passwd 30\n"
+		    "truncate /etc/passwd 30\n"
 		    "truncate /srv/ro/file 30\ntruncate /srv/rw/ro/file 30\n"
 		    "truncate proc %s\ncomm python3\nentropy %s\nadd entropy %s\ndevice 13\n"
 		    "tcp %s\ninit %s\n",
-		    version < 2 ? "18" : "done", version < 2 ? "18" : "done", "13",
+		    version < 2 ? "18" : "done", version < 2 ? "18" : "done",
 		    version < 3 ? "done" : "13", version < 5 ? "done" : "13",
 		    version < 5 ? "1" : "13", version < 4 ? "done" : "13",
 		    version < 6 ? "done" : "1");

@@ -62,7 +62,7 @@ static void tree_remove(void)
 		cr_log_warn("%s is left", base);
 }
 
-TestSuite(landlock, .init = tree_make, .fini = tree_remove, .timeout = 30);
+TestSuite(landlock, .init = tree_make, .fini = tree_remove, .timeout = 110);
 
 static int open_close(const char *path, int flags)
 {

@@ -52,11 +52,6 @@ options() {
 	[ ! -s /etc/mimobox.defaults ] || echo --defaults /etc/mimobox.defaults
 }
 
-# A keeper goes on after its server from Linux 6.9 on.
-server_may_die() {
-	printf '%s\n' 6.9 "$(uname -r)" | sort -V -C
-}
-
 # The server: the child of the keeper $1 that leads its process group.
 server_of() {
 	ps -o pid=,pgid=,comm= --ppid "$1" | awk '$1 == $2 && $3 == "mimoboxfs" { print $1 }'
@@ -166,12 +161,7 @@ reload_with_a_cat() {
 	cat=$!
 	echo 'echo be""fore' >"$mount/parked/input"
 	grep -q match "$mount/parked/wait/match@0:before"
-	if ! server_may_die; then
-		echo "Linux $(uname -r) has no upgrade while in use: refused, and all goes on"
-		not "$@" reload mimobox
-	else
-		"$@" reload mimobox
-	fi
+	"$@" reload mimobox
 	[ "$("$@" show -P MainPID mimobox)" = "$main" ]
 	echo 'echo af""ter; exit 4' >"$mount/parked/input"
 	[ "$(cat "$mount/parked/exit")" = 4 ]
@@ -182,18 +172,13 @@ reload_with_a_cat() {
 	rmdir "$mount/parked"
 }
 
-# kill -9 of the server: sessions go on. Before Linux 6.9 all ends, and the unit serves again.
+# kill -9 of the server: sessions go on.
 server_killed() {
 	local mount=$1 main
 	shift
 	main=$("$@" show -P MainPID mimobox)
 	start "$mount/goes-on" </dev/null
 	kill -9 "$(server_of "$main")"
-	if ! server_may_die; then
-		echo "Linux $(uname -r): the death of the server is that of all"
-		await serves_again "$mount" "$main" "$@"
-		return
-	fi
 	echo 'echo st""ill; exit 5' >"$mount/goes-on/input"
 	[ "$(cat "$mount/goes-on/exit")" = 5 ]
 	grep -q still "$mount/goes-on/transcript"

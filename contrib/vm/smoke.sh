@@ -52,11 +52,6 @@ options() {
 	[ ! -s /etc/mimobox.defaults ] || echo --defaults /etc/mimobox.defaults
 }
 
-# A keeper goes on after its server from Linux 6.9 on.
-server_may_die() {
-	printf '%s\n' 6.9 "$(uname -r)" | sort -V -C
-}
-
 # The server: the child of the keeper $1 that leads its process group.
 server_of() {
 	ps -o pid=,pgid=,comm= --ppid "$1" | awk '$1 == $2 && $3 == "mimoboxfs" { print $1 }'
@@ -166,12 +161,7 @@ reload_with_a_cat() {
 	cat=$!
 	echo 'echo be""fore' >"$mount/parked/input"
 	grep -q match "$mount/parked/wait/match@0:before"
-	if ! server_may_die; then
-		echo "Linux $(uname -r) has no upgrade while in use: refused, and all goes on"
-		not "$@" reload mimobox
-	else
-		"$@" reload mimobox
-	fi
+	"$@" reload mimobox
 	[ "$("$@" show -P MainPID mimobox)" = "$main" ]
 	echo 'echo af""ter; exit 4' >"$mount/parked/input"
 	[ "$(cat "$mount/parked/exit")" = 4 ]
@@ -182,18 +172,13 @@ reload_with_a_cat() {
 	rmdir "$mount/parked"
 }
 
-# kill -9 of the server: sessions go on. Before Linux 6.9 all ends, and the unit serves again.
+# kill -9 of the server: sessions go on.
 server_killed() {
 	local mount=$1 main
 	shift
 	main=$("$@" show -P MainPID mimobox)
 	start "$mount/goes-on" </dev/null
 	kill -9 "$(server_of "$main")"
-	if ! server_may_die; then
-		echo "Linux $(uname -r): the death of the server is that of all"
-		await serves_again "$mount" "$main" "$@"
-		return
-	fi
 	echo 'echo st""ill; exit 5' >"$mount/goes-on/input"
 	[ "$(cat "$mount/goes-on/exit")" = 5 ]
 	grep -q still "$mount/goes-on/transcript"
@@ -348,25 +333,25 @@ alice_service_stop() {
 }
 systemctl_disable() { systemctl --user disable mimobox; }
 
-# Where AppArmor has user namespaces refused to programs without a profile that names them, as Ubuntu
-# has it, the package's profile lets alice mount. Debian 12's parser knows no such profile.
+# With AppArmor 4, which knows of user namespaces, the package's profile is loaded, and alice's daemon
+# runs by it, also where programs without such a profile are refused them, as on Ubuntu.
 alice_under_apparmor() {
 	local profiles=/sys/kernel/security/apparmor/profiles
 	local restrict=/proc/sys/kernel/apparmor_restrict_unprivileged_userns
-	if [ ! -e $restrict ] || [ ! -r $profiles ]; then
-		echo "this kernel's AppArmor refuses no user namespaces"
-		not grep -q '^mimobox ' $profiles
+	if ! aa-enabled --quiet || ! echo 'profile try { userns, }' | apparmor_parser -QT; then
+		echo "AppArmor is not on here, or knows nothing of user namespaces: no profile"
+		not grep '^mimobox ' $profiles
 		return
 	fi
 	grep '^mimobox ' $profiles
-	echo 1 >$restrict
+	[ ! -e $restrict ] || echo 1 >$restrict
 	as_alice own_service_once
-	echo 0 >$restrict
+	[ ! -e $restrict ] || echo 0 >$restrict
 }
 own_service_once() {
 	systemctl --user start mimobox
 	own_ten_lines
-	cat "/proc/$(systemctl --user show -P MainPID mimobox)/attr/current"
+	grep '^mimobox (' "/proc/$(systemctl --user show -P MainPID mimobox)/attr/current"
 	systemctl --user stop mimobox
 }
 

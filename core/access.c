@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "access.h"
 
+#include "landlock.h"
 #include "units.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,6 +193,29 @@ void access_print_network(const struct access *access, FILE *to)
 	for (size_t i = 0; access->network == NETWORK_TCP && i < access->port_count; i++)
 		fprintf(to, "%c%u", i ? ',' : ' ', access->ports[i]);
 	fputc('\n', to);
+}
+
+/* Landlock */
+
+int access_set_landlock(struct access *access, const char *value)
+{
+	uint64_t version = strcmp(value, "auto") == 0 ? LANDLOCK_AUTO : 0;
+	int error = version || strcmp(value, "none") == 0
+			    ? 0
+			    : units_parse_count(value, 1, LANDLOCK_ABI_ALL, &version);
+	if (error == 0)
+		access->landlock = version;
+	return error;
+}
+
+void access_print_landlock(const struct access *access, FILE *to)
+{
+	if (access->landlock == LANDLOCK_AUTO)
+		fputs("landlock auto\n", to);
+	else if (access->landlock == 0)
+		fputs("landlock none\n", to);
+	else
+		fprintf(to, "landlock %" PRIu64 "\n", access->landlock);
 }
 
 /* The whole */

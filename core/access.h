@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a sandbox may reach beyond its own: host paths, the network, and which system calls.
- * A part of `struct config`; values come from its keys `ro`, `rw`, `network`, `seccomp`, `fork`.
+ * A part of `struct config`; values come from its keys `ro`, `rw`, `network`, `seccomp`, `fork`,
+ * `landlock`.
  */
 #ifndef ACCESS_H
 #define ACCESS_H
@@ -12,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+/* As a version of Landlock: what the config needs, see landlock_floor(). */
+#define LANDLOCK_AUTO UINT64_MAX
 
 enum network {
 	NETWORK_NONE, /* a network of its own, with nothing but a loopback */
@@ -33,7 +37,8 @@ struct access {
 	size_t port_count;
 	enum sysfilter_profile seccomp;
 	bool fork;
-	uint64_t landlock; /* the lowest version of Landlock that will do; 0: none is needed */
+	uint64_t landlock; /* the lowest version that will do, or LANDLOCK_AUTO; 0: none is needed
+			    */
 };
 
 /* Gives a place its one name, in place; false where it is relative or has `.` or `..` in it. */
@@ -51,8 +56,12 @@ int access_add_path(struct access *access, const char *value, bool writable, con
 /* `none`, `host`, or `tcp PORT,...`. 0, -EINVAL, -ERANGE a port out of bounds, -ENOMEM. */
 int access_set_network(struct access *access, const char *value);
 
+/* `auto`, `none`, or a version from 1 to LANDLOCK_ABI_ALL. 0, -EINVAL, -ERANGE. */
+int access_set_landlock(struct access *access, const char *value);
+
 void access_print_paths(const struct access *access, bool writable, FILE *to);
 void access_print_network(const struct access *access, FILE *to);
+void access_print_landlock(const struct access *access, FILE *to);
 
 /* `to` need not be initialised. 0 or -ENOMEM, and then empty. */
 int access_copy(struct access *to, const struct access *from);

@@ -5,6 +5,8 @@
  * only ever grow, so that a listing can go on behind any id.
  */
 #include "forker.h"
+#include "landlock_floor.h"
+#include "machine.h"
 #include "remover.h"
 #include "session.h"
 #include "spawner.h"
@@ -16,27 +18,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Outside of what accounts, containers and systemd use; see uid_map in user_namespaces(7). */
-#define ANONYMOUS_UID_BASE 0x70000000u
-#define ANONYMOUS_UID_COUNT 0x0fffffffu
-
-enum { FIRST_BUCKETS = 256, PROBE_MS = 5000 };
-
-__attribute__((format(printf, 3, 4))) static void explain(char *why, size_t size,
-							  const char *format, ...)
-{
-	va_list arguments;
-	if (!why || size == 0)
-		return;
-	va_start(arguments, format);
-	vsnprintf(why, size, format, arguments);
-	va_end(arguments);
-}
+enum { FIRST_BUCKETS = 256 };
+/*
+ * With a helper, with the first sandbox, and with one that is built ahead. Deaths are told of at
+ * once, and nobody else waits meanwhile: the bound is for what hangs, not for a slow machine.
+ */
+#define PATIENCE_NS UINT64_C(60000000000)
 
 /* Tables */
 
@@ -162,7 +153,7 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 	};
 	if (out->sealed) {
 		out->filter = access_filter(&config->access);
-		out->landlock = (int)config->access.landlock;
+		out->landlock = landlock_floor(&config->access);
 	}
 	snprintf(out->tmp_size, sizeof(out->tmp_size), "%" PRIu64, config->tmp_size);
 	/* tmpfs(5) has inodes of about 1 KiB; the root itself takes some fifty. */
@@ -367,13 +358,14 @@ static int init_defaults(struct mimobox *box, const char *text, char *why, size_
 		box->builtin.processes = UNITS_NONE;
 	if (!(can & CGROUP_CPU))
 		box->builtin.cpu_milli = UNITS_NONE;
+	box_note_unlimited(box, can);
 	error = config_copy(&box->defaults, &box->builtin);
 	if (error < 0 || !text)
 		return error;
 	config_apply(&box->defaults, &box->builtin, text, strlen(text), &error, &line, &reason);
 	if (error < 0)
-		explain(why, why_size, "defaults: line %u: %s", line, reason.text);
-	return error;
+		box_explain(why, why_size, "defaults: line %u: %s", line, reason.text);
+	return error < 0 && error != -ENOMEM ? -EINVAL : error;
 }
 
 /* An ordinary user's daemon bounds nobody: it has no other users. But its text must be good. */
@@ -385,8 +377,8 @@ static int init_ceiling(struct mimobox *box, const char *text, char *why, size_t
 		return 0;
 	int error = ceiling_create(text, &box->ceiling, &line, &reason);
 	if (error < 0) {
-		explain(why, why_size, "ceiling: line %u: %s", line, reason.text);
-		return error;
+		box_explain(why, why_size, "ceiling: line %u: %s", line, reason.text);
+		return error == -ENOMEM ? error : -EINVAL;
 	}
 	if (geteuid() != 0) {
 		ceiling_destroy(box->ceiling);
@@ -417,10 +409,11 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 		error = box->workspaces ? 0 : -errno;
 	}
 	if (error < 0)
-		explain(why, why_size, "workspaces directory %s: %s", directory,
-			error == -EPERM ? "it, or writing to it, is not this user's alone; name "
-					  "another: --workspaces DIR"
-					: strerror(-error));
+		box_explain(why, why_size, "workspaces directory %s: %s", directory,
+			    error == -EPERM
+				    ? "it, or writing to it, is not this user's alone; name "
+				      "another: --workspaces DIR"
+				    : strerror(-error));
 	return error;
 }
 
@@ -439,6 +432,8 @@ static int create_helpers(struct mimobox *box)
 		(const struct helper_kind *const[]){ &box->spawner_kind, &box->sweeper_kind,
 						     &box->remover_kind, &box->ticker_kind },
 		HELPERS, box->keep, &box->forker);
+	box->spawner_kind.patience_ns = box->sweeper_kind.patience_ns = box->patience_ns;
+	box->remover_kind.patience_ns = box->ticker_kind.patience_ns = box->patience_ns;
 	for (unsigned i = 0; error == 0 && i < HELPERS; i++)
 		error = helper_create(box->loop, box->forker, i, helpers[i]);
 	box->attention.ticker = box->ticker;
@@ -457,17 +452,23 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 	/* Most sessions have this one: the spawner gets it by being forked after it. */
 	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
 	const struct sysfilter *filter;
+	enum stage stage = STAGE_FORK;
 	if (error == 0) {
 		what = "system call filter";
 		error = sysfilters_get(&box->filters, &usual, &filter, NULL, 0);
+		stage = error < 0 ? STAGE_SECCOMP : STAGE_FORK;
 	}
 	if (error == 0) {
 		what = "helper processes";
 		error = create_helpers(box);
 	}
 	if (error < 0)
-		explain(why, why_size, "cannot make the %s: %s", what, strerror(-error));
-	return error;
+		box_explain(why, why_size, "cannot make the %s: %s", what, strerror(-error));
+	if (error < 0)
+		box_append_advice(
+			&(struct start_report){ .stage = (int32_t)stage, .error = -error }, why,
+			why_size);
+	return machine_refuses(error) ? -EOPNOTSUPP : error;
 }
 
 static int init_box(struct mimobox *box, const struct mimobox_options *options, char *why,
@@ -478,6 +479,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	box->notify = options->notify;
 	box->data = options->data;
 	box->max_sessions = options->max_sessions;
+	box->patience_ns = options->patience_ns ? options->patience_ns : PATIENCE_NS;
 	box->setup = (struct init_setup){ .layout = &box->layout,
 					  .no_capabilities = cap_init(),
 					  .filters = &box->filters,
@@ -491,13 +493,13 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	box->spool_dir = realpath(spool_dir, NULL);
 	int error = box->spool_dir ? spool_check(box->spool_dir) : -errno;
 	if (error < 0) {
-		explain(why, why_size, "spool directory %s: %s", spool_dir, strerror(-error));
+		box_explain(why, why_size, "spool directory %s: %s", spool_dir, strerror(-error));
 		return error;
 	}
 	error = root_layout_init(&box->layout);
 	if (error < 0) {
-		explain(why, why_size, "the system's directories: %s", strerror(-error));
-		return error;
+		box_explain(why, why_size, "the system's directories: %s", strerror(-error));
+		return machine_refuses(error) ? -EOPNOTSUPP : error;
 	}
 	box->resolver = find_resolver();
 	error = prepare_workspaces(box, options->workspaces, why, why_size);
@@ -545,11 +547,11 @@ int mimobox_create(const struct mimobox_options *options, struct mimobox **out, 
 	struct mimobox *box = calloc(1, sizeof(*box));
 	if (!box)
 		return -ENOMEM;
-	explain(why, why_size, "%s", "");
+	box_explain(why, why_size, "%s", "");
 	int error = init_box(box, options, why, why_size);
 	if (error < 0) {
 		if (why && why_size && !*why)
-			explain(why, why_size, "%s", strerror(-error));
+			box_explain(why, why_size, "%s", strerror(-error));
 		free_box(box);
 		return error;
 	}
@@ -557,8 +559,7 @@ int mimobox_create(const struct mimobox_options *options, struct mimobox **out, 
 	return 0;
 }
 
-/* Dispatches until `done`, or until the time is over. */
-static bool dispatch_until(struct mimobox *box, bool (*done)(void *), void *data, uint64_t ns)
+bool box_dispatch_until(struct mimobox *box, bool (*done)(void *), void *data, uint64_t ns)
 {
 	uint64_t end = loop_now() + ns;
 	while (!done(data)) {
@@ -567,63 +568,6 @@ static bool dispatch_until(struct mimobox *box, bool (*done)(void *), void *data
 			return done(data);
 	}
 	return true;
-}
-
-static bool has_exited(void *data)
-{
-	const struct mimobox_session *session = data;
-	return session->state == MIMOBOX_EXITED ||
-	       (session->state == MIMOBOX_CREATED && session->start_result != -EINPROGRESS);
-}
-
-/* The last line of its log says what went wrong. */
-static void explain_by_log(const struct mimobox_session *session, char *why, size_t size)
-{
-	const char *text = session->journal.text;
-	size_t end = session->journal.size;
-	while (end > 0 && text[end - 1] == '\n')
-		end--;
-	size_t start = end;
-	while (start > 0 && text[start - 1] != '\n')
-		start--;
-	const char *after_time = memchr(text + start, ' ', end - start);
-	if (after_time)
-		start = (size_t)(after_time + 1 - text);
-	explain(why, size, "%.*s", (int)(end - start), text + start);
-}
-
-int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
-{
-	static const char trivial[] = "argv [\"/bin/true\"]";
-	struct mimobox_session *session;
-	mimobox_notify_fn notify = box->notify;
-	int error = mimobox_session_create(box, "probe", geteuid(), getegid(), &session);
-	if (error < 0) {
-		explain(why, why_size,
-			"cannot make a session: %s (workspaces in %s are for other ids than "
-			"root's)",
-			strerror(-error), box->workspaces ? box->workspaces : "-");
-		return error;
-	}
-	box->notify = NULL;
-	mimobox_session_configure(session, trivial, sizeof(trivial) - 1);
-	error = mimobox_session_start(session);
-	if (error == -EINPROGRESS)
-		error = dispatch_until(box, has_exited, session, PROBE_MS * UINT64_C(1000000))
-				? session->start_result
-				: -ETIMEDOUT;
-	if (error == -ETIMEDOUT)
-		mimobox_session_log(session, "/bin/true in a sandbox has not ended in %d s",
-				    PROBE_MS / 1000);
-	if (error == 0 && session->status != 0)
-		error = -EIO;
-	if (error < 0)
-		explain_by_log(session, why, why_size);
-	mimobox_session_remove(session);
-	mimobox_session_unref(session);
-	box->notify = notify;
-	box->stats = (struct stats){ 0 };
-	return error;
 }
 
 static bool none_live(void *data)
@@ -649,7 +593,7 @@ static void remove_cgroups(struct mimobox *box)
 	const uint64_t all = 0;
 	bool removed = false;
 	if (helper_ask(box->sweeper, &all, NULL, 0, on_all_removed, &removed) < 0 ||
-	    dispatch_until(box, is_set, &removed, UINT64_C(2000000000)))
+	    box_dispatch_until(box, is_set, &removed, UINT64_C(2000000000)))
 		return;
 	helper_destroy(box->sweeper); /* nobody is told any more */
 	box->sweeper = NULL;
@@ -662,7 +606,7 @@ void mimobox_destroy(struct mimobox *box)
 	pool_close(box->pool);
 	while (box->first)
 		mimobox_session_remove(box->first);
-	if (!dispatch_until(box, none_live, box, 2 * UINT64_C(2000000000))) {
+	if (!box_dispatch_until(box, none_live, box, 2 * UINT64_C(2000000000))) {
 		helper_give_up(box->spawner);
 		helper_give_up(box->sweeper);
 		helper_give_up(box->remover);
@@ -671,7 +615,7 @@ void mimobox_destroy(struct mimobox *box)
 		for (struct mimobox_session *session = box->ids[i]; session;
 		     session = session->by_id)
 			session_kill_now(session);
-	dispatch_until(box, none_live, box, UINT64_C(2000000000));
+	box_dispatch_until(box, none_live, box, UINT64_C(2000000000));
 	for (size_t i = 0; i < box->buckets; i++)
 		for (struct mimobox_session *session = box->ids[i]; session;
 		     session = session->by_id)

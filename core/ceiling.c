@@ -5,6 +5,8 @@
  */
 #include "ceiling.h"
 
+#include "landlock.h"
+#include "landlock_floor.h"
 #include "units.h"
 
 #include <errno.h>
@@ -181,11 +183,26 @@ static int judge_fork(const struct bound *bound, const struct ceiling *ceiling,
 	return refuse(reason, -EPERM, "%s: yes is above the ceiling of no", bound->name);
 }
 
+/* With `auto` what the kernel has is in force. */
+static int judge_machine(const struct bound *bound, uint64_t least, struct reason *reason)
+{
+	int abi = landlock_abi();
+	if (abi >= (int)least || least == 0)
+		return 0;
+	return refuse(reason, -EPERM,
+		      "%s: this kernel's version, %d, is below the %d of the ceiling", bound->name,
+		      abi > 0 ? abi : 0, (int)least);
+}
+
 static int judge_landlock(const struct bound *bound, const struct ceiling *ceiling,
 			  const struct config *asked, struct reason *reason)
 {
 	char text[NUMBER_LENGTH];
 	uint64_t version = asked->access.landlock, least = ceiling->most.access.landlock;
+	if (least == LANDLOCK_AUTO)
+		least = (uint64_t)landlock_floor_of_network(asked->access.network);
+	else if (version == LANDLOCK_AUTO)
+		return judge_machine(bound, least, reason);
 	if (version >= least)
 		return 0;
 	return refuse(reason, -EPERM, "%s: %s is below the %llu of the ceiling", bound->name,

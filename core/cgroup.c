@@ -13,15 +13,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HIERARCHIES_MAX = 24 };
+enum { HIERARCHIES_MAX = 24, NAMES_MAX = 1000 };
 
 /* For who goes on in this process's place; and the bases' descriptors, by a number of their own. */
 struct kept {
 	unsigned can;
 	int version; /* 0: there are none */
+	int emptied;
 };
 #define KEPT_BASES (UINT64_MAX - 1)
 
@@ -114,10 +116,14 @@ static bool parse_mount(struct cgroups *cgroups, const char *line,
 	if (!find_own(cgroups, v2 ? NULL : options, hierarchy->controllers,
 		      sizeof(hierarchy->controllers), path, sizeof(path)))
 		return false;
+	/* It is mounted for another cgroup namespace, and its groups are not of this one. */
+	if (strncmp(root, "/..", 3) == 0)
+		return false;
 	/* A container may have but a part of the hierarchy mounted. */
 	const char *below = path;
 	size_t length = strlen(root);
-	if (length > 1 && strncmp(path, root, length) == 0)
+	if (length > 1 && strncmp(path, root, length) == 0 &&
+	    (path[length] == '/' || path[length] == '\0'))
 		below = path + length;
 	if (strcmp(below, "/") == 0)
 		below = "";
@@ -164,6 +170,21 @@ static void remove_tree(int above, const char *name)
 	unlinkat(above, name, AT_REMOVEDIR);
 }
 
+/*
+ * A daemon holds a lock on each of its bases, which the kernel keeps until the last process of the
+ * daemon has ended. A PID alone does not tell: another PID namespace may share the hierarchy.
+ */
+static int open_base(int above, const char *name)
+{
+	int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	int error = -errno;
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
 /* A daemon that was killed could not remove its groups; its sandboxes died with it. */
 static void sweep(int above)
 {
@@ -172,9 +193,15 @@ static void sweep(int above)
 	struct dirent *entry;
 	while (directory && (entry = readdir(directory))) {
 		int pid, length = 0;
-		if (sscanf(entry->d_name, "mimobox-%d%n", &pid, &length) == 1 && pid > 0 &&
-		    entry->d_name[length] == '\0' && kill(pid, 0) < 0 && errno == ESRCH)
-			remove_tree(above, entry->d_name);
+		if (sscanf(entry->d_name, "mimobox-%d%n", &pid, &length) != 1 || pid <= 0 ||
+		    (entry->d_name[length] && entry->d_name[length] != '.') || kill(pid, 0) == 0 ||
+		    errno != ESRCH)
+			continue;
+		int base = open_base(above, entry->d_name);
+		if (base < 0)
+			continue;
+		remove_tree(above, entry->d_name);
+		close(base);
 	}
 	if (directory)
 		closedir(directory);
@@ -182,18 +209,44 @@ static void sweep(int above)
 		close(fd);
 }
 
-int cgroup_base_make(struct cgroups *cgroups, int index, const char *above)
+static bool has_bases(const struct cgroups *cgroups)
 {
-	int parent = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < CGROUP_BASES; i++)
+		if (cgroups->bases[i].fd >= 0)
+			return true;
+	return false;
+}
+
+/* 0 with the base, locked; -EAGAIN: another daemon's has the name. */
+static int make_base(int above, const char *name, int *out)
+{
+	if (mkdirat(above, name, 0755) < 0 && errno != EEXIST)
+		return errno == EAGAIN ? -EMLINK : -errno; /* there may be no more groups */
+	int fd = open_base(above, name);
+	if (fd < 0)
+		return fd;
+	/* Another daemon may have swept it before it was locked. */
+	struct stat locked, there;
+	if (fstat(fd, &locked) == 0 && fstatat(above, name, &there, 0) == 0 &&
+	    locked.st_ino == there.st_ino) {
+		*out = fd;
+		return 0;
+	}
+	close(fd);
+	return -EAGAIN;
+}
+
+int cgroup_base_make_at(struct cgroups *cgroups, int index, int above)
+{
+	int fd = -1, parent = fcntl(above, F_DUPFD_CLOEXEC, 0);
 	if (parent < 0)
 		return cgroup_note(cgroups, -errno);
 	sweep(parent);
-	int error = 0, fd = -1;
-	if (mkdirat(parent, cgroups->name, 0755) < 0 && errno != EEXIST)
-		error = -errno;
-	else if ((fd = openat(parent, cgroups->name, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0) {
-		error = -errno;
-		unlinkat(parent, cgroups->name, AT_REMOVEDIR);
+	int error = make_base(parent, cgroups->name, &fd);
+	for (int i = 1; error == -EAGAIN && i < NAMES_MAX && !has_bases(cgroups); i++) {
+		snprintf(cgroups->name, sizeof(cgroups->name), "mimobox-%d.%d", (int)cgroups->owner,
+			 i);
+		error = make_base(parent, cgroups->name, &fd);
 	}
 	if (error < 0) {
 		close(parent);
@@ -203,6 +256,16 @@ int cgroup_base_make(struct cgroups *cgroups, int index, const char *above)
 	return 0;
 }
 
+int cgroup_base_make(struct cgroups *cgroups, int index, const char *above)
+{
+	int fd = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return cgroup_note(cgroups, -errno);
+	int error = cgroup_base_make_at(cgroups, index, fd);
+	close(fd);
+	return error;
+}
+
 void cgroup_base_remove(struct cgroups *cgroups, int index)
 {
 	struct cgroup_base *base = &cgroups->bases[index];
@@ -210,6 +273,7 @@ void cgroup_base_remove(struct cgroups *cgroups, int index)
 		return;
 	close(base->fd);
 	remove_tree(base->parent, cgroups->name);
+	cgroup_v2_give_back(cgroups, base->parent);
 	close(base->parent);
 	*base = (struct cgroup_base){ .fd = -1, .parent = -1 };
 }
@@ -230,6 +294,7 @@ static int detect(struct cgroups *cgroups)
 static int keep_found(const struct cgroups *cgroups)
 {
 	const struct kept kept = { .can = cgroups->can,
+				   .emptied = cgroups->emptied,
 				   .version = !cgroups->backend                ? 0
 					      : cgroups->backend == &cgroup_v1 ? 1
 									       : 2 };
@@ -248,6 +313,7 @@ static int take_found(struct cgroups *cgroups)
 	if (!kept)
 		return -ENOENT;
 	cgroups->can = kept->can;
+	cgroups->emptied = kept->emptied;
 	cgroups->backend = kept->version == 1 ? &cgroup_v1 : kept->version == 2 ? &cgroup_v2 : NULL;
 	for (uint32_t i = 0; i < CGROUP_BASES; i++)
 		cgroups->bases[i] =
@@ -446,7 +512,7 @@ void cgroup_entry_close(const struct cgroup_entry *entry)
 int cgroup_enter(const struct cgroup_entry *entry)
 {
 	for (unsigned i = 0; i < entry->count; i++)
-		if (write(entry->tasks[i], "0", 1) < 0) /* whoever writes it */
+		if (write(entry->tasks[i], "0", 1) < 0) /* the writer */
 			return -errno;
 	return 0;
 }

@@ -4,8 +4,9 @@
  * backends: v2, and v1 where v2 has no controllers.
  *
  * The daemon's own groups are directories `mimobox-PID`, below the group that it was started in
- * or, for root, below the top; each sandbox has one below those, named by its number. Nothing here
- * blocks for longer than the kernel takes to make a directory.
+ * or, for root where that cannot be, below the top. Each sandbox has one below those, named by its
+ * number. Nothing here blocks for longer than the kernel takes to make a directory, or to move the
+ * daemon's own processes at its start and end.
  */
 #ifndef CGROUP_H
 #define CGROUP_H
@@ -33,15 +34,15 @@ struct cgroup_usage {
 	uint64_t memory, memory_peak; /* bytes */
 	uint64_t processes;           /* tasks */
 	uint64_t cpu_ns;
-	uint64_t oom_kills; /* processes killed for want of memory */
+	uint64_t oom_kills; /* processes killed because memory ran out */
 	uint64_t refused_forks;
 };
 
 /*
  * Finds what this process may use, makes the groups of the keeper's process, or of this one where
  * `keep` is NULL, and removes those of daemons that are no more. Always succeeds, save for -ENOMEM:
- * a machine without usable groups can enforce nothing, which cgroups_can() says. Whoever goes on in
- * the place of another has the groups of that one.
+ * a machine without usable groups can enforce nothing, which cgroups_can() says. A server that
+ * takes over from another has the groups of that one.
  */
 int cgroups_create(struct keep *keep, struct cgroups **out);
 void cgroups_destroy(struct cgroups *cgroups);
@@ -70,9 +71,9 @@ int cgroups_clear(struct cgroups *cgroups, bool (*wanted)(void *data, uint64_t i
 
 /*
  * The way in, for a process that is about to be cloned. It is not moved from outside, by
- * cgroup.procs: whoever does that waits for an RCU grace period, 10 to 20 ms on a machine that has
- * nothing to do, and with it everybody who forks. A v2 group is cloned into; into those of v1 a
- * thread that is the only one of its process moves itself, which waits for nobody.
+ * cgroup.procs: the writer waits for an RCU grace period, 10 to 20 ms on a machine that has
+ * nothing to do, and so does each process that forks. The kernel clones into a v2 group. Into those
+ * of v1 a thread that is the only one of its process moves itself, without that wait.
  */
 struct cgroup_entry {
 	int directory; /* for CLONE_INTO_CGROUP; -1: there is none */

@@ -29,7 +29,8 @@ struct cgroups {
 	struct cgroup_base bases[CGROUP_BASES]; /* indices are the backend's */
 	char name[32];                          /* mimobox-PID */
 	pid_t owner;                            /* that PID */
-	struct keep *keep;                      /* NULL: nobody goes on with them */
+	struct keep *keep;                      /* NULL: no other process goes on with them */
+	bool emptied; /* v2: the processes of the group above the base are in a leaf */
 };
 
 struct cgroup_backend {
@@ -50,13 +51,17 @@ extern const struct cgroup_backend cgroup_v1, cgroup_v2;
 const struct cgroup_hierarchy *cgroup_find_v2(const struct cgroup_hierarchy *found, size_t count);
 
 /*
- * Notes `error`, of something that may fail where it can't be done, if it was for want of memory,
- * descriptors or the like: that must not be taken for a machine that can't. Returns it.
+ * Notes `error`, of something that may fail where it can't be done, if the reason is a shortage of
+ * memory, descriptors or the like: that must not be taken for a machine that can't. Returns it.
  */
 int cgroup_note(struct cgroups *cgroups, int error);
 
+/* Undoes what was done to the group above the base, which has been removed. */
+void cgroup_v2_give_back(struct cgroups *cgroups, int above);
+
 /* Makes base `index` in the directory `above` and sweeps what dead daemons left there. */
 int cgroup_base_make(struct cgroups *cgroups, int index, const char *above);
+int cgroup_base_make_at(struct cgroups *cgroups, int index, int above);
 void cgroup_base_remove(struct cgroups *cgroups, int index);
 
 /* Files of a session's group in base `index`. 0 or -errno. */

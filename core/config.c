@@ -372,25 +372,17 @@ WORD_KEY(ends, ends_with_command, "command", "last-process")
 static int parse_landlock(struct config *config, const struct key *key, const char *value,
 			  struct reason *reason)
 {
-	uint64_t version = 0;
-	int error = strcmp(value, "none") == 0
-			    ? 0
-			    : units_parse_count(value, 1, LANDLOCK_ABI_FLOOR, &version);
-	if (error < 0) {
-		refuse(reason, "%s '%.100s': neither none nor a version from 1 to %d", key->name,
-		       value, LANDLOCK_ABI_FLOOR);
-		return error;
-	}
-	config->access.landlock = version;
-	return 0;
+	int error = access_set_landlock(&config->access, value);
+	if (error < 0)
+		refuse(reason, "%s '%.100s': neither auto, none nor a version from 1 to %d",
+		       key->name, value, LANDLOCK_ABI_ALL);
+	return error;
 }
 
 static void print_landlock(const struct config *config, const struct key *key, FILE *to)
 {
-	if (config->access.landlock)
-		fprintf(to, "%s %d\n", key->name, (int)config->access.landlock);
-	else
-		fprintf(to, "%s none\n", key->name);
+	(void)key;
+	access_print_landlock(&config->access, to);
 }
 
 static const struct key keys[] = {
@@ -451,7 +443,7 @@ int config_init(struct config *config)
 		.access = { .network = NETWORK_NONE,
 			    .seccomp = SYSFILTER_ESSENTIAL,
 			    .fork = true,
-			    .landlock = LANDLOCK_ABI_FLOOR },
+			    .landlock = LANDLOCK_AUTO },
 	};
 	if (config->argv && config->cwd)
 		return 0;

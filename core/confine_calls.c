@@ -155,14 +155,11 @@ static int add_arguments(scmp_filter_ctx context, enum confine_process process)
 
 int confine_calls(enum confine_process process)
 {
-	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	if (!context)
-		return -ENOMEM;
-	int error = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (error == 0)
-		error = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (error == 0)
-		error = seccomp_attr_set(context, SCMP_FLTATR_CTL_LOG, 1);
+	scmp_filter_ctx context;
+	int error = sysfilter_begin(SCMP_ACT_ERRNO(EPERM), &context);
+	if (error < 0)
+		return error;
+	error = seccomp_attr_set(context, SCMP_FLTATR_CTL_LOG, 1);
 	if (error == 0)
 		error = seccomp_attr_set(context, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (error == 0)

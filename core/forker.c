@@ -4,6 +4,7 @@
 #include "confine.h"
 #include "keep.h"
 #include "message.h"
+#include "older.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,13 +14,16 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 1000, GONE_MS = 2000 };
+/*
+ * The server waits here and serves nobody meanwhile, so this is far below the 30 s after which a
+ * service manager ends what does not beat. The forker's death ends the wait at once.
+ */
+enum { PATIENCE_MS = 10000, GONE_MS = 10000 };
 
 struct forker {
 	const struct helper_kind *kinds[FORKER_KINDS_MAX];

@@ -19,8 +19,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* One that is stopped, say, would have everybody wait; the next who asks gets another. */
-#define PATIENCE_NS UINT64_C(5000000000)
 /* A timer that is as late as this tells that the daemon itself was stopped. */
 #define LATE_NS UINT64_C(1000000000)
 
@@ -43,8 +41,10 @@ struct helper {
 	int socket;
 	struct loop_source *source;
 	struct asker *first, **last;
-	struct asker *unsent;       /* the first of those whose questions were not sent yet */
-	struct loop_timer patience; /* with the work that is at hand */
+	struct asker *unsent; /* the first of those whose questions were not sent yet */
+	/* With the work at hand: when one that is stopped is given up, the next who asks gets
+	 * another. */
+	struct loop_timer patience;
 };
 
 /* The process */
@@ -131,7 +131,7 @@ static void wait_for_first(struct helper *helper)
 {
 	loop_timer_disarm(&helper->patience);
 	if (helper->first)
-		loop_timer_arm(&helper->patience, PATIENCE_NS);
+		loop_timer_arm(&helper->patience, helper->kind->patience_ns);
 }
 
 static int send_question(struct helper *helper, const struct asker *asker, const int *descriptors)

@@ -41,7 +41,8 @@ struct helper_kind {
 	void (*rest)(void *context); /* after each, when the answer is on its way; NULL: nothing */
 	void *context;
 	size_t message_size;
-	int keep[12]; /* descriptors that the work needs, in any order; the first `kept` */
+	uint64_t patience_ns; /* with one piece of work */
+	int keep[12];         /* descriptors that the work needs, in any order; the first `kept` */
 	unsigned kept;
 };
 

@@ -30,7 +30,7 @@ struct keep;
  * struct keep_head, what keep_pass() and fs/handover.c write), or what a server and the init of a
  * sandbox say to each other.
  */
-enum { KEEP_VERSION = 1, KEEP_NAME_MAX = 15 };
+enum { KEEP_VERSION = 2, KEEP_NAME_MAX = 15 };
 
 enum keep_kind {
 	KEEP_BOX = 1, /* core's */
@@ -54,6 +54,7 @@ enum keep_kind {
 	KEEP_CARRY,
 	KEEP_CAST,
 	KEEP_FEED,
+	KEEP_WAITING,
 };
 
 struct keep_record {
@@ -99,9 +100,16 @@ enum { KEEP_BLOCK_MIN = 4096, KEEP_BLOCK_MAX = 1 << 20 };
 void *keep_block(struct keep *keep, size_t size);
 /* It is given to others only after the next commit. NULL is fine. */
 void keep_block_free(struct keep *keep, void *block, size_t size);
+/*
+ * The same memory for each server, for what a client asks and the server works on: more than one of
+ * the largest blocks. NULL: no keeper.
+ */
+enum { KEEP_BUFFER_SIZE = KEEP_BLOCK_MAX + KEEP_BLOCK_MIN };
+void *keep_buffer(struct keep *keep);
 /* How a record tells of it; 0: NULL. */
 uint64_t keep_block_place(const struct keep *keep, const void *block);
-/* What a record told of is in use. */
+void *keep_block_at(struct keep *keep, uint64_t place);
+/* The same, and what the record told of is in use. */
 void *keep_block_claim(struct keep *keep, uint64_t place, size_t size);
 
 /* Has the keeper have copies as well. 0 or -errno. */

@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 
-enum { KEEP_LOG_START = 64, KEEP_CLASSES = 9 };
+enum { KEEP_LOG_START = 64, KEEP_CLASSES = 9, KEEP_BUFFER_PLACE = 1 << 16 };
 
 struct keep_slot {
 	uint64_t id;

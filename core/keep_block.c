@@ -99,6 +99,17 @@ void keep_blocks_commit(struct keep *keep)
 	keep->freed_count = 0;
 }
 
+void *keep_buffer(struct keep *keep)
+{
+	static_assert(sizeof(struct keep_head) <= KEEP_BUFFER_PLACE, "the buffer is behind it");
+	return keep ? (char *)keep->head + KEEP_BUFFER_PLACE : NULL;
+}
+
+void *keep_block_at(struct keep *keep, uint64_t place)
+{
+	return (char *)keep->head + place;
+}
+
 uint64_t keep_block_place(const struct keep *keep, const void *block)
 {
 	return keep && block ? (uint64_t)((const char *)block - (const char *)keep->head) : 0;

@@ -7,8 +7,8 @@
  * version knows.
  *
  * "Handled" means refused unless a rule grants it. A right that isn't handled is free: hence the
- * floor, below which nothing is applied at all rather than part of it. Rights of versions after
- * those are not handled, since nobody could say here who needs them.
+ * policy's floor, below which nothing is applied at all rather than part of it. Rights of versions
+ * after those are not handled, since nobody could say here who needs them.
  */
 #include "landlock.h"
 
@@ -58,8 +58,8 @@
 #define ABI_LOG_FLAGS 7
 #define ABI_RESOLVE_UNIX 9
 
-/* All of the floor, which is what any running version has at least. */
-#define FS_FLOOR ((FS_IOCTL_DEV << 1) - 1)
+/* All of version 5. */
+#define FS_ALL ((FS_IOCTL_DEV << 1) - 1)
 /* What a rule for anything but a directory may have; more is EINVAL. */
 #define FS_OF_FILES \
 	(FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV | FS_RESOLVE_UNIX)
@@ -87,16 +87,16 @@ static const uint64_t class_rights[] = {
 	[LANDLOCK_DEVICE] = FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE,
 	[LANDLOCK_TERMINAL] = FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_IOCTL_DEV,
 	[LANDLOCK_FULL] =
-		(FS_FLOOR | FS_RESOLVE_UNIX) & ~(FS_MAKE_CHAR | FS_MAKE_BLOCK | FS_IOCTL_DEV),
+		(FS_ALL | FS_RESOLVE_UNIX) & ~(FS_MAKE_CHAR | FS_MAKE_BLOCK | FS_IOCTL_DEV),
 };
 
 static uint64_t rights_known(int abi)
 {
 	if (abi >= ABI_RESOLVE_UNIX)
-		return FS_FLOOR | FS_RESOLVE_UNIX;
+		return FS_ALL | FS_RESOLVE_UNIX;
 	if (abi >= 5)
-		return FS_FLOOR;
-	return FS_FLOOR & ~(FS_IOCTL_DEV | (abi < 3 ? FS_TRUNCATE : 0) | (abi < 2 ? FS_REFER : 0));
+		return FS_ALL;
+	return FS_ALL & ~(FS_IOCTL_DEV | (abi < 3 ? FS_TRUNCATE : 0) | (abi < 2 ? FS_REFER : 0));
 }
 
 int landlock_abi(void)
@@ -112,7 +112,7 @@ static int ruleset_create(const struct landlock_policy *policy)
 	const struct ruleset_attr attr = {
 		.handled_access_fs = rights_known(policy->abi),
 		.handled_access_net = net ? NET_BIND_TCP | NET_CONNECT_TCP : 0,
-		.scoped = policy->abi >= LANDLOCK_ABI_FLOOR
+		.scoped = policy->abi >= LANDLOCK_ABI_ALL
 				  ? SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL
 				  : 0,
 	};

@@ -10,11 +10,12 @@
 #include <stdint.h>
 
 /*
- * The first version with everything that is asked for here: scopes (Linux 6.12). A lower one has
+ * The first version with everything that a config can ask for: scopes (Linux 6.12). A lower one has
  * no signal and abstract socket scopes, below 5 no say over ioctl on devices, below 4 none over
- * the network, below 3 none over truncation.
+ * the network, below 3 none over truncation, and 1 lets nothing be linked or renamed to another
+ * directory. Which of them will do is landlock_floor.h's to say.
  */
-#define LANDLOCK_ABI_FLOOR 6
+#define LANDLOCK_ABI_ALL 6
 #define LANDLOCK_ABI_NET 4
 
 /*
@@ -41,7 +42,7 @@ struct landlock_rule {
 /* Borrowed throughout. */
 struct landlock_policy {
 	int abi;   /* of landlock_abi() */
-	int floor; /* the lowest that will do: LANDLOCK_ABI_FLOOR, unless somebody asked for less */
+	int floor; /* the lowest that will do; below 1: any, but for ports */
 	const struct landlock_rule *rules;
 	unsigned rule_count;
 	bool net; /* no TCP port may be bound, and none connected to but these; else TCP is free */

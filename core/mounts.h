@@ -6,8 +6,9 @@
 #ifndef MOUNTS_H
 #define MOUNTS_H
 
+#include "older.h"
+
 #include <stdint.h>
-#include <sys/mount.h>
 #include <sys/types.h>
 
 enum { MOUNT_LOCKED_DOWN = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };

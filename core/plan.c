@@ -9,6 +9,7 @@
 #include "plan.h"
 
 #include "environ.h"
+#include "landlock_floor.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -109,7 +110,7 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 		};
 	plan->landlock = (struct landlock_policy){
 		.abi = landlock_abi(),
-		.floor = (int)access->landlock,
+		.floor = landlock_floor(access),
 		.rules = plan->rules,
 		.rule_count = count,
 		.net = access->network != NETWORK_HOST,

@@ -31,7 +31,6 @@
 
 #define REFILL_NS UINT64_C(3000000)
 #define MOUNTS_NS UINT64_C(50000000)
-#define BUILD_PATIENCE_NS UINT64_C(10000000000)
 /* After a failure, or a shortage. */
 #define HOLD_NS UINT64_C(10000000000)
 #define BUSY_RETRY_NS UINT64_C(10000000)
@@ -201,7 +200,7 @@ static void on_clone(void *data, int result, const int *descriptors)
 	} else if (waiting->ending) {
 		sandbox_kill(&waiting->sandbox);
 	} else {
-		loop_timer_arm(&waiting->timer, BUILD_PATIENCE_NS);
+		loop_timer_arm(&waiting->timer, waiting->pool->box->patience_ns);
 	}
 }
 

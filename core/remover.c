@@ -2,6 +2,7 @@
 #include "remover.h"
 
 #include "confine.h"
+#include "older.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 static int start_rm(const char *directory, const char *name, pid_t *pid)

@@ -2,6 +2,7 @@
 #include "sandbox.h"
 
 #include "message.h"
+#include "older.h"
 #include "spawner.h"
 
 #include <assert.h>
@@ -9,7 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>

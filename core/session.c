@@ -126,7 +126,11 @@ static int ask_ceiling(struct mimobox_session *session)
 {
 	struct reason reason;
 	int error = ceiling_take(&session->share, &session->config, &reason);
-	if (error < 0)
+	const char *advice = error < 0 ? box_advice_for_limit(session->box, reason.text) : NULL;
+	if (advice)
+		mimobox_session_log(session, "start refused: %s (this machine cannot limit it: %s)",
+				    reason.text, advice);
+	else if (error < 0)
 		mimobox_session_log(session, "start refused: %s", reason.text);
 	return error;
 }

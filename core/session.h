@@ -114,6 +114,7 @@ struct mimobox {
 	char *spool_dir;
 	char *workspaces; /* the directory of all of them; NULL: none */
 	unsigned max_sessions;
+	uint64_t patience_ns; /* with helpers, and with sandboxes that are built for nobody yet */
 	struct ceiling *ceiling;         /* NULL: none */
 	struct config builtin, defaults; /* `reset` in defaults goes back to builtin */
 	struct cgroups *cgroups;
@@ -128,6 +129,9 @@ struct mimobox {
 	struct pool *pool;
 	unsigned waiting; /* sandboxes of the pool's, until their ends */
 
+	char unlimited[320]; /* which limits cannot be enforced, and what to do; "": all can */
+	struct start_report *probed; /* mimobox_probe() is to be told of a start that fails */
+
 	struct stats stats;
 	struct attention attention;
 	uint64_t last_id, last_group;
@@ -140,6 +144,19 @@ struct mimobox {
 	size_t buckets;
 	size_t referenced; /* sessions in the table of ids: also the removed ones */
 };
+
+/* Dispatches until `done`, or until the time is over: false. */
+bool box_dispatch_until(struct mimobox *box, bool (*done)(void *), void *data, uint64_t ns);
+
+/* probe.c. One line for people; `why` may be NULL. */
+void box_explain(char *why, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Adds what to do about a start that failed so. */
+void box_append_advice(const struct start_report *report, char *why, size_t why_size);
+/* Fills box->unlimited. */
+void box_note_unlimited(struct mimobox *box, unsigned can);
+/* What to do about the limit that `reason` begins with; NULL: this machine can enforce it. */
+const char *box_advice_for_limit(const struct mimobox *box, const char *reason);
 
 /* session.c, for box.c: of a zeroed one whose box, id, names and ids are set. */
 void session_init(struct mimobox_session *session);

@@ -5,6 +5,7 @@
  */
 #include "start.h"
 
+#include "landlock_floor.h"
 #include "plan.h"
 #include "units.h"
 #include "workspace.h"
@@ -15,12 +16,10 @@
 
 static const char *advice(const struct mimobox_session *session, const struct start_report *report)
 {
-	if (report->stage == STAGE_CLONE && (report->error == ENOSPC || report->error == EPERM))
-		return " (are user namespaces allowed? sysctl user.max_user_namespaces)";
+	if (report->stage == STAGE_CLONE && report->error == ENOSPC)
+		return " (user namespaces are used up: sysctl user.max_user_namespaces)";
 	if (report->stage == STAGE_CGROUP)
 		return " (is the limit within what this machine's cgroups take?)";
-	if (report->stage == STAGE_LANDLOCK && !report->what[0])
-		return " (Landlock of Linux 6.12 is needed, and to be in the boot parameter lsm=)";
 	if (report->stage == STAGE_PATHS && report->error == EPERM &&
 	    ceiling_paths(&session->share, NULL))
 		return " (it leads out of the ceiling's paths, or to a session filesystem)";
@@ -35,9 +34,15 @@ static const char *advice(const struct mimobox_session *session, const struct st
 
 void start_log_failure(struct mimobox_session *session, const struct start_report *report)
 {
-	snprintf(session->failure, sizeof(session->failure), "%s%s%s: %s%s",
+	char why[200] = "";
+	if (report->stage == STAGE_LANDLOCK && !report->what[0])
+		landlock_explain(&session->config.access, session->landlock_abi, why, sizeof(why));
+	if (session->box->probed)
+		*session->box->probed = *report;
+	snprintf(session->failure, sizeof(session->failure), "%s%s%s: %s%s%s%s%s",
 		 stage_name(report->stage), report->what[0] ? ": " : "", report->what,
-		 strerror(report->error), advice(session, report));
+		 strerror(report->error), why[0] ? " (" : "", why, why[0] ? ")" : "",
+		 advice(session, report));
 	mimobox_session_log(session, "start failed: %s", session->failure);
 }
 
@@ -45,8 +50,8 @@ static int lacks(struct mimobox_session *session, const char *key)
 {
 	mimobox_session_log(session,
 			    "start failed: %s: this machine gives the daemon no cgroup for it "
-			    "(delegate one, or ask for '%s none')",
-			    key, key);
+			    "(%s; or ask for '%s none')",
+			    key, box_advice_for_limit(session->box, key), key);
 	return -EOPNOTSUPP;
 }
 

@@ -4,6 +4,7 @@
  * kernel's own account of the sandboxed process at the moment of asking, never from what was
  * asked for; where there is no process, there is no isolation to tell of.
  */
+#include "landlock_floor.h"
 #include "session.h"
 #include "units.h"
 
@@ -127,15 +128,6 @@ static void print_namespaces(pid_t pid, FILE *to)
 	fputc('\n', to);
 }
 
-/* The kernel doesn't tell; but no command was ever exec'd without what was asked for. */
-static void print_landlock(int abi, FILE *to)
-{
-	if (abi > 0)
-		fprintf(to, "landlock-abi %d\n", abi);
-	else
-		fputs("landlock-abi none\n", to);
-}
-
 static void print_stream(const struct mimobox_session *session, enum mimobox_stream which,
 			 const char *name, FILE *to)
 {
@@ -166,12 +158,17 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	if (!session->config.terminal)
 		print_stream(session, MIMOBOX_STDERR, "stderr", to);
 	fprintf(to, "readers %u\n", session->streams[MIMOBOX_STDOUT].output.reader_count);
+	if (session->box->unlimited[0])
+		fprintf(to, "unlimited %s\n", session->box->unlimited);
 	if (session->started.tv_sec)
 		print_usage(session, to);
 	if (session->state == MIMOBOX_RUNNING) {
 		print_process(session->sandbox.pid, to);
 		print_namespaces(session->sandbox.pid, to);
-		print_landlock(session->landlock_abi, to);
+		/* The kernel doesn't tell; but no command was ever exec'd without what was asked
+		 * for.
+		 */
+		landlock_print(&session->config.access, session->landlock_abi, to);
 	}
 }
 

@@ -163,25 +163,32 @@ static int export_program(scmp_filter_ctx context, struct sysfilter *out)
 	return r;
 }
 
-static scmp_filter_ctx context_create(uint32_t default_action)
+int sysfilter_begin(uint32_t default_action, void **out)
 {
 	scmp_filter_ctx context = seccomp_init(default_action);
+	int r;
 
-	if (context != NULL &&
-	    (seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
-	     seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2) < 0)) {
+	if (context == NULL)
+		return -ENOMEM;
+	/* The library asks the kernel whether it has the action. */
+	r = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (r == -EINVAL)
+		r = -ENOSYS;
+	if (r == 0)
+		r = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r < 0)
 		seccomp_release(context);
-		context = NULL;
-	}
-	return context;
+	else
+		*out = context;
+	return r;
 }
 
 static int build_guard(const struct sysfilter_options *options, struct sysfilter *out)
 {
-	scmp_filter_ctx context = context_create(SCMP_ACT_ALLOW);
-	int r = -ENOMEM;
+	scmp_filter_ctx context = NULL;
+	int r = sysfilter_begin(SCMP_ACT_ALLOW, &context);
 
-	if (context != NULL)
+	if (r == 0)
 		r = sysfilter_guard(context, options);
 	if (r == 0)
 		r = export_program(context, out);
@@ -191,10 +198,10 @@ static int build_guard(const struct sysfilter_options *options, struct sysfilter
 
 static int build_list(const struct sysfilter_options *options, struct sysfilter *out)
 {
-	scmp_filter_ctx context = context_create(SCMP_ACT_ERRNO(ENOSYS));
-	int r = -ENOMEM;
+	scmp_filter_ctx context = NULL;
+	int r = sysfilter_begin(SCMP_ACT_ERRNO(ENOSYS), &context);
 
-	if (context != NULL)
+	if (r == 0)
 		r = list_all(context, options);
 	if (r == 0)
 		r = export_program(context, out);

@@ -3,6 +3,8 @@
 #ifndef SYSFILTER_LISTS_H
 #define SYSFILTER_LISTS_H
 
+#include <stdint.h>
+
 /* What becomes of a call. An allowed one may still be refused for its arguments. */
 enum sysfilter_verdict {
 	SYSFILTER_ALLOW,        /* in every profile */
@@ -27,7 +29,7 @@ struct sysfilter_number {
 extern const struct sysfilter_group sysfilter_groups[];
 
 /*
- * Numbers of calls newer than the oldest libseccomp that is supported (2.5.4); since 424 they are
+ * Numbers of calls newer than the oldest libseccomp that is supported (2.5.1); since 424 they are
  * the same on every architecture. Ends with a row whose `name` is NULL.
  */
 extern const struct sysfilter_number sysfilter_newer[];
@@ -37,5 +39,12 @@ extern const struct sysfilter_number sysfilter_newer[];
  * name that neither libseccomp nor the table above knows.
  */
 int sysfilter_number(const char *name, int *out);
+
+/*
+ * Begins a program with libseccomp: what it is not told of gets `default_action`, other
+ * architectures end the process. 0 and a scmp_filter_ctx; or -errno: -ENOSYS where the kernel takes
+ * no filters.
+ */
+int sysfilter_begin(uint32_t default_action, void **out);
 
 #endif

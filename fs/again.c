@@ -4,71 +4,59 @@
 #include "files.h"
 #include "handle.h"
 #include "kept.h"
+#include "kept_records.h"
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <keep.h>
 #include <linux/fuse.h>
-#include <malloc.h>
 #include <mimobox.h>
+#include <older.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Of Linux 6.9; older headers do without. */
-enum { NOTIFY_RESEND = 7 };
-#define HAS_RESEND (UINT32_C(1) << 7) /* of flags2 */
-#define RESENT (UINT64_C(1) << 63)
+/* An answer under such a number is to the interrupt of a request. */
+#define INTERRUPT UINT64_C(1)
 
-static const struct fuse_in_header *request_of(const struct server *server)
+static struct fuse_in_header *request_of(const struct server *server)
 {
 	return server->buffer.mem;
-}
-
-void again_look_at(struct server *server)
-{
-	const struct fuse_in_header *request = request_of(server);
-	server->unique = request->unique & ~RESENT;
-	server->resent = request->unique & RESENT;
-	/* What is asked again comes first, but for these. */
-	server->fresh |= !server->resent && request->opcode != FUSE_INTERRUPT &&
-			 request->opcode != FUSE_FORGET && request->opcode != FUSE_BATCH_FORGET;
 }
 
 /*
  * A request that is lost half read, for want of a page of memory to put it in, is one that the
  * kernel answers itself, with an error.
  */
-static void have_memory(void *memory, size_t size)
+static void have_memory(const struct server *server)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)memory;
-	uintptr_t end = (start + size + page - 1) & ~(page - 1);
-	start &= ~(page - 1);
-	(void)madvise((void *)start, end - start, MADV_POPULATE_WRITE);
+	(void)madvise(server->buffer.mem, KEEP_BUFFER_SIZE, MADV_POPULATE_WRITE);
+}
+
+void again_begin(struct server *server)
+{
+	server->buffer.mem = keep_buffer(server->keep);
 }
 
 void again_keep_first(struct server *server)
 {
 	const struct fuse_in_header *header = request_of(server);
-	const struct fuse_init_in *init = (const void *)(header + 1);
-	if (!server->keep || keep_again(server->keep))
-		return;
-	server->resends = header->len >= sizeof(*header) + sizeof(*init) &&
-			  (init->flags & FUSE_INIT_EXT) && (init->flags2 & HAS_RESEND);
-	keep_put(server->keep, KEEP_INIT, 0, 0, header, header->len);
+	if (server->keep && !keep_again(server->keep))
+		keep_put(server->keep, KEEP_INIT, 0, 0, header, header->len);
 }
 
 static int arm_first(struct server *server)
 {
-	int error = 0, fd = fuse_session_fd(server->fuse);
+	int fd = fuse_session_fd(server->fuse);
 	keep_put(server->keep, KEEP_MOUNT, 0, 0, server->path, strlen(server->path));
 	kept_server(server);
 	kept_commit(server);
-	if (server->resends)
-		error = keep_store(server->keep, KEPT_MOUNT, &(uint32_t){ KEPT_FUSE }, &fd, 1);
-	if (server->resends && error == 0)
+	int error = keep_store(server->keep, KEPT_MOUNT, &(uint32_t){ KEPT_FUSE }, &fd, 1);
+	if (error == 0)
 		error = keep_tell(server->keep, KEEP_ARMED);
 	return error == 0 ? keep_tell(server->keep, KEEP_READY) : error;
 }
@@ -77,7 +65,7 @@ int again_arm(struct server *server)
 {
 	if (!server->keep || server->armed)
 		return 0;
-	have_memory(server->buffer.mem, malloc_usable_size(server->buffer.mem));
+	have_memory(server);
 	if (keep_again(server->keep)) {
 		server->armed = keep_tell(server->keep, KEEP_ARMED) == 0; /* or the next time */
 		return 0;
@@ -89,97 +77,124 @@ int again_arm(struct server *server)
 
 /* Taking up */
 
-static ssize_t swallow_or_write(int fd, struct iovec *parts, int count, void *userdata)
+/* libfuse answers to a pipe that has the descriptor's number for as long as that takes. */
+static int prime(struct server *server, int fuse_fd, int pipe)
 {
-	const struct server *server = userdata;
-	ssize_t size = 0;
-	if (server->usable)
-		return writev(fd, parts, count);
-	for (int i = 0; i < count; i++)
-		size += (ssize_t)parts[i].iov_len;
-	return size;
-}
-
-static ssize_t read_request(int fd, void *to, size_t size, void *userdata)
-{
-	struct server *server = userdata;
-	if (!server->armed)
-		have_memory(to, size);
-	return read(fd, to, size);
+	char name[32];
+	size_t size;
+	const void *kept = keep_get(server->keep, KEEP_INIT, 0, 0, &size);
+	void *first = kept ? malloc(size) : NULL;
+	snprintf(name, sizeof(name), "/dev/fd/%d", fuse_fd);
+	if (!first || dup3(pipe, fuse_fd, O_CLOEXEC) < 0 ||
+	    fuse_session_mount(server->fuse, name) < 0) {
+		free(first);
+		return -ENOMEM;
+	}
+	memcpy(first, kept, size);
+	fuse_session_process_buf(server->fuse, &(struct fuse_buf){ .mem = first, .size = size });
+	free(first);
+	return server->initialized ? 0 : -EPROTO;
 }
 
 int again_adopt(struct server *server, int fuse_fd)
 {
-	static const struct fuse_custom_io io = { .writev = swallow_or_write,
-						  .read = read_request };
-	size_t size;
-	const void *kept = keep_get(server->keep, KEEP_INIT, 0, 0, &size);
-	void *first = kept ? malloc(size) : NULL;
-	if (fuse_fd < 0 || !first)
-		return fuse_fd < 0 ? -EBADF : -ENOMEM;
-	memcpy(first, kept, size);
-	int error = fuse_session_custom_io(server->fuse, &io, fuse_fd) == 0 ? 0 : -EIO;
-	if (error == 0)
-		fuse_session_process_buf(server->fuse,
-					 &(struct fuse_buf){ .mem = first, .size = size });
-	free(first);
-	server->usable = error == 0 && server->initialized;
-	return error == 0 && !server->usable ? -EPROTO : error;
+	int ends[2];
+	int mount = fcntl(fuse_fd, F_DUPFD_CLOEXEC, 0);
+	if (mount < 0)
+		return -errno;
+	int error = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
+	if (error == 0) {
+		error = prime(server, fuse_fd, ends[1]);
+		close(ends[0]);
+		close(ends[1]);
+	}
+	if (error == 0 && dup3(mount, fuse_fd, O_CLOEXEC) < 0)
+		error = -errno;
+	close(mount);
+	server->usable = error == 0;
+	return error;
 }
 
-static int notify(struct server *server, int code, const void *data, size_t size)
+/* 0 or -errno. */
+static int say(const struct server *server, uint64_t unique, int error, const void *data,
+	       size_t size)
 {
-	struct fuse_out_header header = { .len = (uint32_t)(sizeof(header) + size), .error = code };
+	struct fuse_out_header header = { .len = (uint32_t)(sizeof(header) + size),
+					  .error = error,
+					  .unique = unique };
 	struct iovec parts[] = { { &header, sizeof(header) }, { (void *)data, size } };
 	ssize_t done = writev(fuse_session_fd(server->fuse), parts, size ? 2 : 1);
 	return done < 0 ? -errno : 0;
 }
 
-/* As libfuse would; 0 or -errno. */
-static int write_opened(const struct server *server, uint64_t unique, const struct handle *handle)
+/*
+ * Whether the kernel waits for the answer: 1, 0 or -errno. It says so to an answer to an interrupt,
+ * which means nothing, or, with EAGAIN, has it interrupt once more.
+ */
+static int is_awaited(const struct server *server, uint64_t unique, int answer)
 {
-	struct fuse_open_out opened = { .fh = handle->id,
-					.open_flags = FOPEN_DIRECT_IO |
-						      (handle->file->take ? 0 : FOPEN_NOFLUSH) };
-	struct fuse_out_header header = { .len = sizeof(header) + sizeof(opened),
-					  .unique = unique };
-	struct iovec parts[] = { { &header, sizeof(header) }, { &opened, sizeof(opened) } };
-	return writev(fuse_session_fd(server->fuse), parts, 2) < 0 ? -errno : 0;
+	int error = say(server, unique | INTERRUPT, answer, NULL, 0);
+	return error == -ENOENT ? 0 : error < 0 ? error : 1;
 }
 
-/*
- * Answers to openings that may not have been heard. They do not wait to be asked for again: a
- * client that is killed between asking and being asked about is forgotten by the kernel, and what
- * was opened for it would never be released.
- */
-static int answer_opened(struct server *server)
+static void serve(struct server *server)
 {
-	struct keep_record *records;
-	size_t count;
-	int error = keep_list(server->keep, KEEP_REQUEST, &records, &count);
-	if (error < 0)
-		return error;
-	for (size_t i = 0; i < count; i++) {
-		const struct keep_request *request = records[i].data;
-		struct handle *handle =
-			request->opened ? handle_find(server, (uint64_t)request->result) : NULL;
-		if (!handle)
-			continue;
-		error = write_opened(server, records[i].id, handle);
-		if (error == -ENOENT) /* where it was asked again already, its number is another */
-			error = write_opened(server, records[i].id | RESENT, handle);
-		if (error == 0)
-			kept_answered(server, records[i].id);
-	}
-	free(records);
+	server->resent = true;
+	server->buffer.size = request_of(server)->len;
+	server_process(server);
+	server->resent = false;
+	kept_commit(server); /* before another is put to where this one is */
+}
+
+/* What the other had read last: it may not have come to anything of it. */
+static int serve_last(struct server *server)
+{
+	const struct fuse_in_header *request = request_of(server);
+	if (keep_get(server->keep, KEEP_WAITING, request->unique, 0, NULL))
+		return 0;
+	bool interrupts = request->opcode == FUSE_INTERRUPT;
+	int awaited = is_awaited(server, request->unique, interrupts ? -EAGAIN : 0);
+	if (awaited > 0 && !interrupts)
+		serve(server);
+	return awaited < 0 ? awaited : 0;
+}
+
+static int serve_waiting(struct server *server, uint64_t unique)
+{
+	const struct kept_waiting *kept = keep_get(server->keep, KEEP_WAITING, unique, 0, NULL);
+	int awaited = is_awaited(server, unique, 0);
+	if (awaited < 0)
+		return awaited;
+	char *to = server->buffer.mem;
+	void *data = kept->place ? keep_block_at(server->keep, kept->place) : NULL;
+	memcpy(to, kept->head, kept->head_size);
+	if (data)
+		memcpy(to + kept->head_size, data, kept->size);
+	keep_block_free(server->keep, data, kept->size);
+	keep_drop(server->keep, KEEP_WAITING, unique, 0);
+	if (awaited)
+		serve(server);
+	else
+		kept_answered(server, unique);
 	return 0;
 }
 
-int again_ask(struct server *server)
+/* What waits once more is not served once more: who waits is listed before. */
+static int serve_all(struct server *server)
 {
-	int error = answer_opened(server);
-	if (error < 0)
-		return error;
+	struct keep_record *records;
+	size_t count;
+	int error = keep_list(server->keep, KEEP_WAITING, &records, &count);
+	if (error == 0)
+		error = serve_last(server);
+	for (size_t i = 0; error == 0 && i < count; i++)
+		error = serve_waiting(server, records[i].id);
+	free(records);
+	return error;
+}
+
+int again_serve(struct server *server)
+{
 	/* What happened meanwhile, nobody was told of. */
 	for (struct link *link = server->handles.next; link != &server->handles;
 	     link = link->next) {
@@ -187,7 +202,7 @@ int again_ask(struct server *server)
 		if (handle->polled)
 			handle_wake(handle);
 	}
-	return notify(server, NOTIFY_RESEND, NULL, 0);
+	return serve_all(server);
 }
 
 uint64_t again_lets_go(const struct server *server)
@@ -207,5 +222,5 @@ uint64_t again_poll_number(const struct server *server)
 int again_notify_poll(struct server *server, uint64_t number)
 {
 	struct fuse_notify_poll_wakeup_out out = { .kh = number };
-	return notify(server, FUSE_NOTIFY_POLL, &out, sizeof(out));
+	return say(server, 0, FUSE_NOTIFY_POLL, &out, sizeof(out));
 }

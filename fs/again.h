@@ -4,9 +4,12 @@
  *
  * The kernel goes on with the connection for as long as somebody holds its descriptor. It had
  * agreed on its terms with the first server, whose first request is therefore kept, and given to
- * libfuse once more, with nobody hearing the answer. Asked to (FUSE_NOTIFY_RESEND, Linux 6.9), it
- * then sends again what was not answered, each under its number with one bit more. What had been
- * done of that is known by its number (kept.h).
+ * libfuse once more, with nobody hearing the answer.
+ *
+ * The kernel does not ask again what it has no answer to. So a request is read to memory that the
+ * keeper shares, and a copy is kept of each that waits (kept_waits()): what the other had in hand
+ * is there, and is served before anything is read. What had been done of it is known by its number
+ * (kept.h); and whether it was answered, the kernel tells.
  */
 #ifndef AGAIN_H
 #define AGAIN_H
@@ -15,8 +18,8 @@
 
 struct server;
 
-/* Before each request is processed. */
-void again_look_at(struct server *server);
+/* Where requests are read to: once, when the keep is known. */
+void again_begin(struct server *server);
 /* At the first request: keeps it. */
 void again_keep_first(struct server *server);
 /*
@@ -27,8 +30,8 @@ int again_arm(struct server *server);
 
 /* Makes a FUSE session of the mount's descriptor, which is taken over. 0 or -errno. */
 int again_adopt(struct server *server, int fuse_fd);
-/* Has the kernel ask again, and everybody look again who polls. 0 or -errno. */
-int again_ask(struct server *server);
+/* Has everybody look again who polls, and serves what has no answer. 0 or -errno. */
+int again_serve(struct server *server);
 
 /* The handle that the request at hand lets go of, by its number; 0: none. */
 uint64_t again_lets_go(const struct server *server);

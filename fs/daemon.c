@@ -14,7 +14,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <machine.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -128,9 +130,15 @@ void daemon_raise_file_limit(void)
 		  &limit); /* without it there are fewer sessions, each with an error */
 }
 
-int daemon_drop_groups(void)
+/* A container may have a user namespace in which that is refused. */
+int daemon_drop_groups(char *why, size_t size)
 {
-	if (geteuid() != 0 || getgroups(0, NULL) == 0)
+	char advice[256];
+	if (geteuid() != 0 || getgroups(0, NULL) == 0 || setgroups(0, NULL) == 0)
 		return 0;
-	return setgroups(0, NULL) < 0 ? -errno : 0;
+	int error = -errno;
+	bool lacks = machine_advise_ids(advice, sizeof(advice));
+	snprintf(why, size, "cannot give up root's groups: %s%s%s", strerror(-error),
+		 lacks ? "; " : "", advice);
+	return machine_refuses(error) ? STATUS_LACKS : STATUS_AGAIN;
 }

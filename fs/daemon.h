@@ -3,6 +3,7 @@
 #define DAEMON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct daemon {
 	int tell;   /* where the waiting parent listens; -1: nobody waits (any more) */
@@ -30,7 +31,8 @@ void daemon_forget(struct daemon *daemon);
 /* Raises the soft limit of open files to the hard one: each session takes several. */
 void daemon_raise_file_limit(void);
 
-/* Run by root: gives root's supplementary groups up, so that no sandbox has them. 0 or -errno. */
-int daemon_drop_groups(void);
+/* Run by root: gives root's supplementary groups up, so that no sandbox has them. 0, or an exit
+ * status, and why. */
+int daemon_drop_groups(char *why, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <keep.h>
 #include <loop.h>
+#include <older.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#ifndef SO_PEERPIDFD /* Linux 6.5; the keeper takes a later one */
+#ifndef SO_PEERPIDFD /* Linux 6.5 */
 #define SO_PEERPIDFD 77
 #endif
 
@@ -122,15 +123,29 @@ static bool lives(int pidfd)
 	return poll(&end, 1, 0) == 0;
 }
 
+/*
+ * Before Linux 6.5 it is opened by its number. That is another's where the process that connected
+ * has ended at once, and left the socket to one that it had made: for the keeper to take the other
+ * for it, all numbers have to be used up in between, by a sandbox that reaches this socket, which
+ * takes `network host` and no Landlock, or one without scopes.
+ */
+static int open_peer(int fd, pid_t pid)
+{
+	int pidfd;
+	socklen_t size = sizeof(pidfd);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0)
+		return pidfd;
+	return errno == ENOPROTOOPT ? pidfd_open(pid, 0) : -1;
+}
+
 static bool may_enter(int fd)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
-	int pidfd;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != geteuid())
 		return false;
-	size = sizeof(pidfd);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
+	int pidfd = open_peer(fd, peer.pid);
+	if (pidfd < 0)
 		return false;
 	bool may =
 		same_namespace(peer.pid, "user") && same_namespace(peer.pid, "pid") && lives(pidfd);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <keep.h>
 #include <loop.h>
+#include <machine.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -428,6 +429,12 @@ static int begin(struct keeper *keeper, const struct handover *handover)
 	return error == 0 ? catch_signals(keeper) : error;
 }
 
+static int explain_no_start(int error, bool again)
+{
+	report("cannot start the server: %s", strerror(-error));
+	return !again && machine_refuses(error) ? STATUS_LACKS : STATUS_AGAIN;
+}
+
 int keeper_run(const struct options *options, struct daemon *daemon, keeper_serve_fn serve,
 	       const struct handover *handover)
 {
@@ -439,7 +446,7 @@ int keeper_run(const struct options *options, struct daemon *daemon, keeper_serv
 		.socket = -1,
 		.walk_at = UINT64_MAX,
 	};
-	int status = 1;
+	int status = STATUS_AGAIN;
 	door_init(&keeper.door);
 	replacement_init(&keeper.replacement);
 	int error = begin(&keeper, handover);
@@ -448,7 +455,7 @@ int keeper_run(const struct options *options, struct daemon *daemon, keeper_serv
 	if (keeper.child)
 		status = error;
 	else if (error < 0)
-		report("cannot start the server: %s", strerror(-error));
+		status = explain_no_start(error, handover != NULL);
 	else
 		status = supervise(&keeper);
 	close_one(&keeper.signal_fd);

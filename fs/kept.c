@@ -3,8 +3,11 @@
 
 #include "kept_records.h"
 #include "question.h"
+#include "request.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <linux/fuse.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,8 +208,25 @@ void kept_opened(struct server *server, uint64_t unique, const struct handle *ha
 		&(struct keep_request){ .result = (int64_t)handle->id, .final = 1, .opened = 1 });
 }
 
+void kept_waits(struct server *server, const struct request *request)
+{
+	const struct fuse_in_header *header = server->buffer.mem;
+	struct kept_waiting kept;
+	if (!server->keep)
+		return;
+	memset(&kept, 0, sizeof(kept));
+	kept.size = request->writes ? (uint32_t)request->size : 0;
+	kept.place = keep_block_place(server->keep, request->copy);
+	kept.head_size = header->len - kept.size;
+	assert(kept.head_size <= sizeof(kept.head));
+	memcpy(kept.head, header, kept.head_size);
+	keep_put(server->keep, KEEP_WAITING, request->unique, 0, &kept, sizeof(kept));
+	kept_commit(server); /* before another request is read to where this one is */
+}
+
 void kept_answered(struct server *server, uint64_t unique)
 {
+	keep_drop(server->keep, KEEP_WAITING, unique, 0);
 	keep_drop(server->keep, KEEP_REQUEST, unique, 0);
 }
 

@@ -16,6 +16,7 @@ struct dir;
 struct handle;
 struct keep_request;
 struct question;
+struct request;
 struct server;
 
 /* The descriptors of the mount, under a number of their own. */
@@ -47,6 +48,8 @@ void kept_no_handle(const struct handle *handle);
 void kept_answer(struct server *server, uint64_t unique, ssize_t result);
 /* The same of an answer that gives the kernel a file, which it will have to release. */
 void kept_opened(struct server *server, uint64_t unique, const struct handle *handle);
+/* A read or a write has no answer yet: the next server asks itself, with what was asked. */
+void kept_waits(struct server *server, const struct request *request);
 /* After it: it was heard. */
 void kept_answered(struct server *server, uint64_t unique);
 /* Nothing is answered. */

@@ -13,7 +13,7 @@
 #include <resume.h>
 #include <time.h>
 
-enum { KEPT_PIECE = 4096, KEPT_QUESTION_ROW = 255 };
+enum { KEPT_PIECE = 4096, KEPT_QUESTION_ROW = 255, KEPT_HEAD = 128 };
 
 struct kept_server {
 	uid_t uid;
@@ -39,6 +39,14 @@ struct kept_handle {
 	uint64_t poll, text_size;
 	struct reader_state reader;
 	struct wait_state wait;
+};
+
+/* A request as the kernel has asked it; what is written is in a block. */
+struct kept_waiting {
+	uint64_t place;
+	uint32_t size;
+	uint32_t head_size;
+	char head[KEPT_HEAD];
 };
 
 #endif

@@ -178,6 +178,14 @@ static int restore_each(struct server *server, enum keep_kind kind,
 	return error;
 }
 
+/* What is written by it is in use until it is asked again (again.c). */
+static int restore_waiting(struct server *server, const struct keep_record *record)
+{
+	const struct kept_waiting *kept = record->data;
+	(void)keep_block_claim(server->keep, kept->place, kept->size);
+	return 0;
+}
+
 int kept_restore(struct server *server)
 {
 	int error = restore_server(server);
@@ -187,5 +195,7 @@ int kept_restore(struct server *server)
 		error = restore_each(server, KEEP_QUESTION, restore_question);
 	if (error == 0)
 		error = restore_each(server, KEEP_HANDLE, restore_handle);
+	if (error == 0)
+		error = restore_each(server, KEEP_WAITING, restore_waiting);
 	return error;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mimoboxfs: sandboxed terminal sessions as directories. Everything that can be wrong with the
- * command line or the machine is found, and told in one line, before anything is mounted. Exit
- * status: 0; 1 the machine lacks something; 2 a wrong option.
+ * command line or the machine is found, and told in one line, before anything is mounted.
  */
 #include "again.h"
+#include "check.h"
 #include "daemon.h"
 #include "dir.h"
 #include "handover.h"
@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <keep.h>
 #include <limits.h>
+#include <machine.h>
 #include <mimobox.h>
 #include <privileges.h>
 #include <signal.h>
@@ -33,8 +34,9 @@
 
 enum { TEXT_MAX = 1 << 20 };
 
-/* The whole file as a string, the caller's to free; NULL and reported. */
-static char *read_text(const char *path, const char *what)
+/* The whole file as a string in *out, which is finished with the options. 0, or a reported status.
+ */
+static int read_text(const char *path, const char *what, char **out)
 {
 	FILE *file = fopen(path, "re");
 	char *text = malloc(TEXT_MAX + 1);
@@ -51,22 +53,11 @@ static char *read_text(const char *path, const char *what)
 	if (error || !text) {
 		report("cannot read the %s in %s: %s", what, path, strerror(error));
 		free(text);
-		return NULL;
+		return error == EFBIG || error == EINVAL ? STATUS_OPTION : STATUS_AGAIN;
 	}
 	text[size] = '\0';
-	return text;
-}
-
-/*
- * Once more a path for the library, made here for want of one that was given. A user's own is
- * where others can make names as well; that it is nobody else's is checked by the library.
- */
-static void default_workspaces(char *path, size_t size)
-{
-	if (geteuid() == 0)
-		snprintf(path, size, "/var/lib/mimobox/workspaces");
-	else
-		snprintf(path, size, "/var/tmp/mimobox-%u", (unsigned)geteuid());
+	*out = text;
+	return 0;
 }
 
 /* What is below the mount would have the daemon wait for itself. */
@@ -83,14 +74,15 @@ static bool is_in_mount(const struct mount *mount, const char *option, const cha
 	return inside;
 }
 
-/* What of the options is read from files. */
-static bool read_texts(struct options *options)
+/* What of the options is read from files. 0, or a reported status. */
+static int read_texts(struct options *options)
 {
-	if (options->defaults &&
-	    !(options->defaults_text = read_text(options->defaults, "defaults")))
-		return false;
-	return !options->ceiling ||
-	       (options->ceiling_text = read_text(options->ceiling, "ceiling"));
+	int status = 0;
+	if (options->defaults)
+		status = read_text(options->defaults, "defaults", &options->defaults_text);
+	if (status == 0 && options->ceiling)
+		status = read_text(options->ceiling, "ceiling", &options->ceiling_text);
+	return status;
 }
 
 /* What the server may not do shows before it has to. */
@@ -104,32 +96,26 @@ static int rehearse(struct server *server, char *why, size_t why_size)
 
 static int make_box(struct server *server, const struct mount *mount, const struct options *options)
 {
-	char workspaces[64];
-	default_workspaces(workspaces, sizeof(workspaces));
-	struct mimobox_options box = {
-		.spool_dir = options->spool ? options->spool : "/var/tmp",
-		.workspaces = options->workspaces ? options->workspaces : workspaces,
-		.defaults = options->defaults_text,
-		.ceiling = options->ceiling_text,
-		.max_sessions = options->max_sessions,
-		.pool = options->pool,
-		.keep = server->keep,
-		.notify = dir_notify,
-		.data = server,
-	};
-	char why[512] = "";
+	char why[WHY_MAX] = "", workspaces[64];
+	struct mimobox_options box;
+	options_for_box(options, workspaces, &box);
+	box.keep = server->keep;
+	box.notify = dir_notify;
+	box.data = server;
 	int error = mimobox_create(&box, &server->box, why, sizeof(why));
 	bool again = keep_again(server->keep);
 	if (error == 0 && !again &&
 	    (is_in_mount(mount, "spool", box.spool_dir) ||
 	     is_in_mount(mount, "workspaces", box.workspaces)))
-		return 2;
+		return STATUS_OPTION;
 	if (error == 0 && !again)
 		error = rehearse(server, why, sizeof(why));
 	if (error < 0) {
 		report("%s", why[0] ? why : strerror(-error));
-		return 1;
+		return again ? STATUS_AGAIN : status_of(error);
 	}
+	if (!again && mimobox_unlimited(server->box)[0])
+		report_warning("sessions have no limit of %s", mimobox_unlimited(server->box));
 	server->loop = mimobox_loop(server->box);
 	server->max_sessions = options->max_sessions;
 	return 0;
@@ -146,7 +132,7 @@ static int take_over(struct server *server, struct mount *mount, const struct op
 	if (error == 0)
 		return make_box(server, mount, options);
 	report("cannot make the unmounter: %s", strerror(-error));
-	return 1;
+	return STATUS_AGAIN;
 }
 
 /* What that one has kept it may have been made to keep: it is read with no more rights than it had.
@@ -167,7 +153,7 @@ static int go_on(struct server *server)
 		error = mimobox_resume(server->box);
 	if (error < 0)
 		report("cannot go on from what is kept: %s", strerror(-error));
-	return error < 0 ? 1 : 0;
+	return error < 0 ? STATUS_AGAIN : 0;
 }
 
 static int prepare(struct server *server, struct mount *mount, const struct options *options)
@@ -176,10 +162,11 @@ static int prepare(struct server *server, struct mount *mount, const struct opti
 	if (status)
 		return status;
 	privileges_set_turns(PRIVILEGES_SHORT_TURN); /* everybody's keys come through here */
-	int error = daemon_drop_groups();
-	if (error < 0) {
-		report("cannot give up root's groups: %s", strerror(-error));
-		return 1;
+	char why[WHY_MAX];
+	status = daemon_drop_groups(why, sizeof(why));
+	if (status) {
+		report("%s", why);
+		return status;
 	}
 	if (keep_again(server->keep))
 		return take_over(server, mount, options);
@@ -190,28 +177,30 @@ static int prepare(struct server *server, struct mount *mount, const struct opti
 	status = make_box(server, mount, options);
 	if (status)
 		return status;
-	error = server_catch_signals(server);
+	int error = server_catch_signals(server);
 	if (error < 0) {
 		report("cannot catch signals: %s", strerror(-error));
-		return 1;
+		return STATUS_AGAIN;
 	}
 	error = unmounter_begin(&server->unmounter, mount->path);
 	if (error < 0) {
 		report("cannot make the unmounter: %s", strerror(-error));
-		return 1;
+		return STATUS_AGAIN;
 	}
 	return mount_do(mount, server, options);
 }
 
-/* From here on it reads what clients send. */
-static int confine(void)
+/* From here on it reads what clients send. 0, or a reported status. */
+static int confine(const struct keep *keep)
 {
 	int error = confine_rights(CONFINE_SERVER);
 	if (error == 0)
 		error = confine_calls(CONFINE_SERVER);
 	if (error < 0)
 		report("cannot give up privileges: %s", strerror(-error));
-	return error;
+	if (error == 0)
+		return 0;
+	return !keep_again(keep) && machine_refuses(error) ? STATUS_LACKS : STATUS_AGAIN;
 }
 
 static int serve(const struct options *options, struct daemon *daemon, struct keep *keep)
@@ -222,11 +211,11 @@ static int serve(const struct options *options, struct daemon *daemon, struct ke
 	if (error < 0)
 		report("%s", strerror(-error));
 	server.keep = keep;
-	int status = error < 0 ? 1 : prepare(&server, &mount, options);
+	again_begin(&server);
+	int status = error < 0 ? STATUS_AGAIN : prepare(&server, &mount, options);
 	if (status == 0) {
 		notify_init(&server.notify, server.loop, mount.path, keep_owner(keep));
-		error = confine();
-		status = error < 0;
+		status = confine(keep);
 	}
 	if (status == 0 && keep_again(keep))
 		status = go_on(&server);
@@ -238,7 +227,7 @@ static int serve(const struct options *options, struct daemon *daemon, struct ke
 			report("cannot serve the mount: %s", strerror(-error));
 			keep_begin_anew(keep);
 		}
-		status = error < 0;
+		status = error < 0 ? STATUS_AGAIN : 0;
 	}
 	bool broken = status == 0 && !server.stopping;
 	server_finish(&server);
@@ -253,8 +242,9 @@ static int serve(const struct options *options, struct daemon *daemon, struct ke
 static int stay(struct options *options, struct daemon *daemon)
 {
 	daemon_raise_file_limit();
-	if (!options_make_absolute(options) || !read_texts(options))
-		return 1;
+	int status = options_make_absolute(options) ? read_texts(options) : STATUS_AGAIN;
+	if (status)
+		return status;
 	return options->keeper ? keeper_run(options, daemon, serve, NULL)
 			       : serve(options, daemon, NULL);
 }
@@ -272,7 +262,7 @@ static int succeed(struct options *options, const struct handover *handover)
 		return keeper_run(options, &daemon, serve, handover);
 	else
 		report("cannot go on: %s", strerror(-error));
-	return error < 0 ? 1 : 0;
+	return error < 0 ? STATUS_AGAIN : 0;
 }
 
 static int start(struct options *options, const struct handover *handover)
@@ -295,7 +285,7 @@ static int dump_filter(const char *name)
 	char why[256] = "";
 	if (sysfilter_profile_parse(name, &options.profile) < 0) {
 		report("unknown profile '%s': essential, network or compat", name);
-		return 2;
+		return STATUS_OPTION;
 	}
 	int error = sysfilter_build(&options, &filter, why, sizeof(why));
 	if (error == 0)
@@ -303,7 +293,17 @@ static int dump_filter(const char *name)
 	sysfilter_finish(&filter);
 	if (error < 0)
 		report("%s", why[0] ? why : strerror(-error));
-	return error < 0 ? 1 : 0;
+	if (error == 0)
+		return 0;
+	return machine_refuses(error) ? STATUS_LACKS : STATUS_AGAIN;
+}
+
+/* In the foreground, and alone. */
+static int check(struct options *options)
+{
+	daemon_raise_file_limit();
+	int status = read_texts(options);
+	return status ? status : check_run(options);
 }
 
 int main(int argc, char **argv)
@@ -313,7 +313,7 @@ int main(int argc, char **argv)
 	enum handover_found found = handover_find(&handover);
 	int status = 0;
 	if (found == HANDOVER_OTHER)
-		return 1;
+		return STATUS_AGAIN;
 	switch (options_parse(&options, argc, argv)) {
 	case OPTIONS_HELP:
 		options_print_help();
@@ -325,7 +325,10 @@ int main(int argc, char **argv)
 		status = dump_filter(options.dump);
 		break;
 	case OPTIONS_WRONG:
-		status = 2;
+		status = STATUS_OPTION;
+		break;
+	case OPTIONS_CHECK:
+		status = check(&options);
 		break;
 	case OPTIONS_REPLACE:
 		status = replace_run(options.mountpoint);

@@ -21,6 +21,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <keep.h>
+#include <machine.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,22 +110,34 @@ int mount_check_options(struct server *server, const struct options *options)
 	if (server->fuse)
 		return 0;
 	report("%s; see mimoboxfs --help", catch.line[0] ? catch.line : "wrong mount option");
-	return 2;
+	return STATUS_OPTION;
 }
 
-static int check_device(void)
+int mount_try_device(char *why, size_t size)
 {
+	char advice[512];
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (fd >= 0) {
 		close(fd);
 		return 0;
 	}
-	int error = errno;
-	const char *advice = "load the module (modprobe fuse), or give the container the device";
-	if (error == EACCES || error == EPERM)
-		advice = "run as root, or have root run: chmod 666 /dev/fuse";
-	report("cannot open /dev/fuse: %s; %s", strerror(error), advice);
-	return 1;
+	int error = -errno;
+	if (!machine_refuses(error)) {
+		snprintf(why, size, "cannot open /dev/fuse: %s", strerror(-error));
+		return STATUS_AGAIN;
+	}
+	machine_advise_device(error, advice, sizeof(advice));
+	snprintf(why, size, "cannot open /dev/fuse: %s; %s", strerror(-error), advice);
+	return STATUS_LACKS;
+}
+
+static int check_device(void)
+{
+	char why[WHY_MAX];
+	int status = mount_try_device(why, sizeof(why));
+	if (status)
+		report("%s", why);
+	return status;
 }
 
 /* The mount point may be missing, or dead: then its parent must be there. NULL and errno. */
@@ -238,13 +252,13 @@ static int clear_dead_mounts(const char *path)
 		if (statfs(path, &answer) == 0 || errno != ENOTCONN) {
 			report("%s has a mimoboxfs already; end it with: fusermount3 -u %s", path,
 			       path);
-			return 1;
+			return STATUS_AGAIN;
 		}
 		int error = detach(path);
 		if (error < 0) {
 			report("cannot detach the dead mimoboxfs at %s: %s", path,
 			       strerror(-error));
-			return 1;
+			return STATUS_AGAIN;
 		}
 	}
 	return 0;
@@ -281,7 +295,7 @@ int mount_check_machine(struct mount *mount, const char *mountpoint)
 	mount->path = absolute_path(mountpoint);
 	if (!mount->path) {
 		report("cannot use %s as a mount point: %s", mountpoint, strerror(errno));
-		return 1;
+		return STATUS_AGAIN;
 	}
 	int status = clear_dead_mounts(mount->path);
 	if (status)
@@ -290,11 +304,11 @@ int mount_check_machine(struct mount *mount, const char *mountpoint)
 	if (stat(mount->path, &there) < 0) {
 		if (errno != ENOENT) {
 			report("cannot use %s as a mount point: %s", mount->path, strerror(errno));
-			return 1;
+			return STATUS_AGAIN;
 		}
 	} else if (!S_ISDIR(there.st_mode)) {
 		report("cannot use %s as a mount point: %s", mount->path, strerror(ENOTDIR));
-		return 1;
+		return STATUS_AGAIN;
 	}
 	return check_device();
 }
@@ -335,6 +349,41 @@ static void keep_unmounter(struct server *server, const int *before, unsigned co
 	}
 }
 
+/* libfuse and fusermount3 tell what failed by texts alone. */
+static int explain_mount(const char *line, char *why, size_t size)
+{
+	static const int refusals[] = { EPERM, ENODEV, ENOSYS };
+	char advice[512] = "";
+	bool refused = strstr(line, "exec fusermount3") != NULL;
+	if (refused)
+		snprintf(advice, sizeof(advice),
+			 "ordinary users mount by fusermount3: install the package fuse3");
+	for (size_t i = 0; !refused && i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		refused = strstr(line, strerror(refusals[i])) != NULL;
+		if (refused && refusals[i] == ENODEV)
+			snprintf(advice, sizeof(advice), "as root: modprobe fuse");
+		else if (refused && geteuid() != 0 && strstr(line, "fusermount3"))
+			snprintf(advice, sizeof(advice),
+				 "fusermount3 is to be setuid root, and not kept from it: chmod "
+				 "u+s");
+		else if (refused)
+			machine_advise_mount(advice, sizeof(advice));
+	}
+	snprintf(why, size, "%s%s%s", line[0] ? line : "mount failed", advice[0] ? "; " : "",
+		 advice);
+	return refused ? STATUS_LACKS : STATUS_AGAIN;
+}
+
+/* 0, or a status, and why. */
+static int attach(struct fuse_session *fuse, const char *path, bool trace, char *why, size_t size)
+{
+	struct catch catch;
+	catch_begin(&catch, trace);
+	int error = fuse_session_mount(fuse, path);
+	catch_end(&catch);
+	return error == 0 ? 0 : explain_mount(catch.line, why, size);
+}
+
 int mount_do(struct mount *mount, struct server *server, const struct options *options)
 {
 	int sockets[SOCKETS_MAX];
@@ -344,21 +393,41 @@ int mount_do(struct mount *mount, struct server *server, const struct options *o
 		mount->made = true;
 	} else if (errno != EEXIST) {
 		report("cannot make the mount point %s: %s", mount->path, strerror(errno));
-		return 1;
+		return STATUS_AGAIN;
 	}
-	struct catch catch;
-	catch_begin(&catch, options->trace);
-	int error = fuse_session_mount(server->fuse, mount->path);
-	catch_end(&catch);
-	if (error == 0 && unmounter)
+	char why[WHY_MAX];
+	int status = attach(server->fuse, mount->path, options->trace, why, sizeof(why));
+	if (status == 0 && unmounter)
 		keep_unmounter(server, sockets, count);
-	if (error == 0)
+	if (status == 0)
 		return 0;
-	report("cannot mount on %s: %s%s", mount->path, catch.line[0] ? catch.line : "mount failed",
-	       geteuid() == 0 ? " (in a container: it takes CAP_SYS_ADMIN)" : "");
+	report("cannot mount on %s: %s", mount->path, why);
 	if (mount->made)
 		rmdir(mount->path);
-	return 1;
+	return status;
+}
+
+int mount_try(char *why, size_t size)
+{
+	char path[] = "/tmp/mimoboxfs-XXXXXX";
+	struct server server = { 0 };
+	const struct options none = { 0 };
+	if (!mkdtemp(path)) {
+		snprintf(why, size, "cannot make %s: %s", path, strerror(errno));
+		return STATUS_AGAIN;
+	}
+	int status = mount_check_options(&server, &none);
+	/* Where it cannot, nor will it mount. */
+	if (status == 0 && geteuid() == 0 && unshare(CLONE_NEWNS) == 0)
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	if (status == 0)
+		status = attach(server.fuse, path, false, why, size);
+	if (server.fuse && status == 0)
+		fuse_session_unmount(server.fuse);
+	if (server.fuse)
+		fuse_session_destroy(server.fuse);
+	rmdir(path);
+	return status;
 }
 
 void mount_finish(struct mount *mount)

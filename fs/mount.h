@@ -3,6 +3,7 @@
 #define MOUNT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct fuse_session;
 struct options;
@@ -14,8 +15,7 @@ struct mount {
 };
 
 /*
- * Each returns 0, or the exit status for what it has reported: 2 for a wrong option, 1 for what
- * the machine lacks.
+ * Each returns 0, or the exit status (report.h) for what it has reported.
  */
 
 /* Makes `server->fuse` of the mount options; mounts nothing. */
@@ -24,6 +24,12 @@ int mount_check_options(struct server *server, const struct options *options);
 int mount_check_machine(struct mount *mount, const char *mountpoint);
 /* Makes the mount point where it is missing, and mounts. */
 int mount_do(struct mount *mount, struct server *server, const struct options *options);
+
+/* Whether /dev/fuse can be opened: 0, or a status, and why, with what to do. */
+int mount_try_device(char *why, size_t size);
+/* Mounts on a directory of its own, where nobody else sees it if it can, and unmounts it. The same.
+ */
+int mount_try(char *why, size_t size);
 
 /* Whether the topmost mount there is of our type, alive or dead. */
 bool mount_is_there(const char *mountpoint);

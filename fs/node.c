@@ -19,7 +19,7 @@
 #include "question.h"
 #include "server.h"
 
-#define FUSE_USE_VERSION 314
+#define FUSE_USE_VERSION 310
 #include <fuse_lowlevel.h>
 
 #include <errno.h>

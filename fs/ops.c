@@ -71,6 +71,8 @@ static void op_init(void *userdata, struct fuse_conn_info *connection)
 	connection->want = connection->capable & (FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
 						  FUSE_CAP_READDIRPLUS_AUTO);
 	connection->max_readahead = 0;
+	if (connection->max_write > KEEP_BLOCK_MAX)
+		connection->max_write = KEEP_BLOCK_MAX;
 	server->initialized = true;
 	if (!keep_again(server->keep)) /* see again_adopt() */
 		server->usable = true;
@@ -266,7 +268,9 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	fi->fh = handle->id;
 	fi->direct_io = 1;
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 11)
 	fi->noflush = !handle->file->take;
+#endif
 	kept_opened(server, unique, handle);
 	/* Interrupted meanwhile, say: the kernel has no file, and will not release one. */
 	if (fuse_reply_open(req, fi) < 0)

@@ -2,7 +2,7 @@
 #ifndef OPS_H
 #define OPS_H
 
-#define FUSE_USE_VERSION 314
+#define FUSE_USE_VERSION 310
 #include <fuse_lowlevel.h>
 
 /* What the kernel may ask of us; the user data is a struct server. */

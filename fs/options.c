@@ -10,18 +10,19 @@
 
 #include "report.h"
 
-#define FUSE_USE_VERSION 314
+#define FUSE_USE_VERSION 310
 #include <fuse_lowlevel.h>
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <mimobox.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { POOL_DEFAULT = 4, POOL_MAX = 1000 };
+enum { POOL_DEFAULT = 4, POOL_MAX = 1000, PATIENCE_MAX = 86400 };
 
 /* Options with a value, each with a long form and an -o form. */
 struct valued {
@@ -90,6 +91,12 @@ static int set_pool(struct options *options, const char *value)
 	return set_number(&options->pool, value, POOL_MAX);
 }
 
+static int set_patience(struct options *options, const char *value)
+{
+	int error = set_number(&options->patience, value, PATIENCE_MAX);
+	return error == 0 && options->patience == 0 ? -EINVAL : error;
+}
+
 static int set_keeper(struct options *options, const char *value)
 {
 	options->keeper = strcmp(value, "yes") == 0;
@@ -105,6 +112,8 @@ static const struct valued valued[] = {
 	  set_workspaces },
 	{ "max-sessions", "N", "how many sessions there may be at a time", set_max_sessions },
 	{ "pool", "N", "how many sandboxes are built ahead, up to 1000 (4)", set_pool },
+	{ "patience", "SECONDS", "how long a helper process may take for one thing (60)",
+	  set_patience },
 	{ "keeper", "yes|no", "whether sessions outlive a server that is killed (yes)",
 	  set_keeper },
 };
@@ -221,7 +230,7 @@ static bool take_names(struct options *options, char **names, int count)
 	return options->mountpoint != NULL;
 }
 
-enum { HELP = 'h', VERSION = 'V', FIRST_VALUED = 256, DUMP = 1024, REPLACE };
+enum { HELP = 'h', VERSION = 'V', FIRST_VALUED = 256, DUMP = 1024, REPLACE, CHECK };
 
 static void fill_long_options(struct option *to)
 {
@@ -229,6 +238,7 @@ static void fill_long_options(struct option *to)
 	*to++ = (struct option){ "version", no_argument, NULL, VERSION };
 	*to++ = (struct option){ "dump-seccomp", required_argument, NULL, DUMP };
 	*to++ = (struct option){ "replace", no_argument, NULL, REPLACE };
+	*to++ = (struct option){ "check", no_argument, NULL, CHECK };
 	for (int i = 0; i < VALUED; i++)
 		*to++ = (struct option){ valued[i].name, required_argument, NULL,
 					 FIRST_VALUED + i };
@@ -262,6 +272,12 @@ static enum options_result take_rest(struct options *options, int argc, char **a
 		report("--replace takes a mount point, and nothing else; see mimoboxfs --help");
 		return OPTIONS_WRONG;
 	}
+	if (options->check && optind < argc) {
+		report("--check takes no mount point; see mimoboxfs --help");
+		return OPTIONS_WRONG;
+	}
+	if (options->check)
+		return OPTIONS_CHECK;
 	if (!take_names(options, argv + optind, argc - optind))
 		return OPTIONS_WRONG;
 	return options->replace ? OPTIONS_REPLACE : OPTIONS_SERVE;
@@ -270,7 +286,7 @@ static enum options_result take_rest(struct options *options, int argc, char **a
 enum options_result options_parse(struct options *options, int argc, char **argv)
 {
 	*options = (struct options){ .pool = POOL_DEFAULT, .keeper = true };
-	struct option longs[VALUED + 5];
+	struct option longs[VALUED + 6];
 	if (!keep_command_line(options, argc, argv))
 		return OPTIONS_WRONG;
 	fill_long_options(longs);
@@ -290,6 +306,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 			options->foreground = options->trace = true;
 		else if (option == REPLACE)
 			options->replace = true;
+		else if (option == CHECK)
+			options->check = true;
 		else if (option == 'o')
 			good = take_words(options, optarg);
 		else if (option >= FIRST_VALUED && option < DUMP)
@@ -329,6 +347,28 @@ bool options_make_absolute(struct options *options)
 	return make_absolute(&options->spool) && make_absolute(&options->workspaces);
 }
 
+/*
+ * A user's own workspaces are where others can make names as well; that they are nobody else's is
+ * checked by the library.
+ */
+void options_for_box(const struct options *options, char workspaces[64],
+		     struct mimobox_options *out)
+{
+	if (geteuid() == 0)
+		snprintf(workspaces, 64, "/var/lib/mimobox/workspaces");
+	else
+		snprintf(workspaces, 64, "/var/tmp/mimobox-%u", (unsigned)geteuid());
+	*out = (struct mimobox_options){
+		.spool_dir = options->spool ? options->spool : "/var/tmp",
+		.workspaces = options->workspaces ? options->workspaces : workspaces,
+		.defaults = options->defaults_text,
+		.ceiling = options->ceiling_text,
+		.max_sessions = options->max_sessions,
+		.pool = options->pool,
+		.patience_ns = options->patience * UINT64_C(1000000000),
+	};
+}
+
 void options_finish(struct options *options)
 {
 	free(options->mountpoint);
@@ -359,12 +399,17 @@ void options_print_help(void)
 	}
 	printf("  --dump-seccomp PROFILE  the filter of essential, network or compat, raw, on\n"
 	       "                     standard output (for scmp_bpf_disasm)\n"
+	       "  --check            try all that a mount takes, and say what there is and what "
+	       "is\n"
+	       "                     missing, one line each, on standard output\n"
 	       "  --replace          have the mimoboxfs at MOUNTPOINT be this program, with the\n"
 	       "                     options that it has; sessions go on\n"
 	       "  --help             this text\n"
 	       "  --version          the version\n"
 	       "\n"
-	       "End it with: fusermount3 -u MOUNTPOINT (or umount MOUNTPOINT, or SIGTERM).\n");
+	       "End it with: fusermount3 -u MOUNTPOINT (or umount MOUNTPOINT, or SIGTERM).\n"
+	       "Exit status: 0; 1 another try may do; 2 a wrong option; 3 this machine lacks\n"
+	       "something.\n");
 }
 
 void options_print_version(void)

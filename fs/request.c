@@ -45,13 +45,19 @@ ssize_t request_wait(struct request *request, unsigned event)
 	return REQUEST_WAITS;
 }
 
+static void forget(struct request *request)
+{
+	if (request->copy)
+		keep_block_free(request->handle->server->keep, request->copy, request->size);
+	free(request);
+}
+
 void request_finish(struct request *request, ssize_t result)
 {
 	link_remove(&request->link);
 	loop_timer_disarm(&request->timer);
 	answer(request, result);
-	free(request->copy);
-	free(request);
+	forget(request);
 }
 
 /* Of several lines, those that have taken effect count; a read has nothing to lose. */
@@ -91,7 +97,7 @@ static struct request *copy_request(const struct request *request)
 		return NULL;
 	*parked = *request;
 	if (request->writes) {
-		parked->copy = malloc(request->size);
+		parked->copy = keep_block(request->handle->server->keep, request->size);
 		if (!parked->copy) {
 			free(parked);
 			return NULL;
@@ -118,12 +124,12 @@ static void park(const struct request *request)
 	if (!parked ||
 	    (request->patience && loop_timer_arm(&parked->timer, request->patience) < 0)) {
 		if (parked)
-			free(parked->copy);
-		free(parked);
+			forget(parked);
 		answer(request, -ENOMEM);
 		return;
 	}
 	enlist(parked);
+	kept_waits(request->handle->server, parked);
 	fuse_req_interrupt_func(parked->req, interrupted, parked);
 }
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FUSE_USE_VERSION 314
+#define FUSE_USE_VERSION 310
 #include <fuse_lowlevel.h>
 
 struct handle;

@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <keep.h>
+#include <linux/fuse.h>
 #include <mimobox.h>
 #include <poll.h>
 #include <signal.h>
@@ -149,8 +150,9 @@ static void on_miss(struct server *server, int error)
 		poll(NULL, 0, MISS_PAUSE_MS);
 }
 
-static void process(struct server *server)
+void server_process(struct server *server)
 {
+	server->unique = ((const struct fuse_in_header *)server->buffer.mem)->unique;
 	uint64_t gone = again_lets_go(server);
 	fuse_session_process_buf(server->fuse, &server->buffer);
 	/* Without memory for it, libfuse has not asked us: the file is gone all the same. */
@@ -159,51 +161,43 @@ static void process(struct server *server)
 		ops_release(server, left);
 }
 
-/* False where there are no more, or will never be. */
-static bool take_requests(struct server *server)
+static void take_requests(struct server *server)
 {
 	for (int i = 0; i < REQUESTS_A_ROUND; i++) {
 		int size = fuse_session_receive_buf(server->fuse, &server->buffer);
 		if (size == -EINTR)
 			continue;
 		if (size == -EAGAIN)
-			return false;
+			return;
 		if (size == 0) { /* unmounted */
 			server->ended = server->unmounted = true;
-			return false;
+			return;
 		}
 		if (size < 0) {
 			on_miss(server, size);
-			return false;
+			return;
 		}
 		server->misses = 0;
-		again_look_at(server);
-		process(server);
+		server_process(server);
 		if (!server->usable) { /* the first request is op_init(), or it has failed */
 			fail(server, -ECONNREFUSED);
-			return false;
+			return;
 		}
 	}
-	return true;
 }
 
 static void on_fuse(void *data, uint32_t events)
 {
 	(void)events;
-	(void)take_requests(data);
+	take_requests(data);
 }
 
 /* What was being answered goes first: before time, and what sandboxes say, can come in between. */
 static int take_up(struct server *server)
 {
-	int error = again_ask(server);
-	if (error < 0)
-		return error;
 	if (server->stop_again)
 		stop(server);
-	while (!server->fresh && take_requests(server))
-		;
-	return 0;
+	return again_serve(server);
 }
 
 static int add_sources(struct server *server)
@@ -294,6 +288,7 @@ void server_finish(struct server *server)
 		mimobox_destroy(server->box);
 	if (server->signal_fd >= 0)
 		close(server->signal_fd);
-	free(server->buffer.mem);
+	if (!server->keep)
+		free(server->buffer.mem);
 	free(server->answer);
 }

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#define FUSE_USE_VERSION 314
+#define FUSE_USE_VERSION 310
 #include <fuse_lowlevel.h>
 
 struct daemon;
@@ -36,8 +36,7 @@ struct server {
 	struct fuse_session *fuse;
 	struct fuse_buf buffer; /* that requests are read into */
 	uint64_t unique;        /* the kernel's number of the request at hand */
-	bool resent;            /* it was asked before, of a server that was killed */
-	bool fresh;             /* there was one that was not: all of those were at hand */
+	bool resent;            /* another server had it before, and was killed */
 	struct loop_source *fuse_source, *signal_source;
 	struct unmounter unmounter;
 	int signal_fd;
@@ -61,7 +60,6 @@ struct server {
 	bool stopping;    /* told to end */
 	bool stop_again;  /* the one before was */
 	bool armed;       /* the keeper may start another in its place */
-	bool resends;     /* the kernel asks again what was not answered */
 	bool initialized; /* op_init() was here */
 	bool unmounted;   /* by somebody else */
 	const char *path; /* of the mount; borrowed */
@@ -81,6 +79,9 @@ int server_catch_signals(struct server *server);
 
 /* Serves the mounted `server->fuse` until it is unmounted or told to end. 0 or -errno. */
 int server_run(struct server *server, struct daemon *daemon);
+
+/* Serves what is in `server->buffer`. */
+void server_process(struct server *server);
 
 /*
  * Answers what is still parked, unmounts, ends every session and frees all that is in `server`,

@@ -17,11 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FUSE_USE_VERSION 314
+#define FUSE_USE_VERSION 310
 #include <fuse_lowlevel.h>
 
 enum { UNMOUNT, DETACH_DEAD };
-enum { SOCKET = STDERR_FILENO + 1, PATIENCE_MS = 5000, MISSES_MAX = 100 };
+enum { SOCKET = STDERR_FILENO + 1, PATIENCE_MS = 10000, MISSES_MAX = 100 };
 
 /* The process */
 

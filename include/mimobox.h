@@ -66,6 +66,7 @@ struct mimobox_options {
 	const char *ceiling;      /* what others than root may ask for; NULL: anything */
 	unsigned max_sessions;    /* 0: no limit but the machine's */
 	unsigned pool;            /* sandboxes that are built ahead; 0: none */
+	uint64_t patience_ns;     /* with a helper process that does not answer; 0: a minute */
 	struct keep *keep;        /* of this project's own daemon (core/keep.h); NULL */
 	mimobox_notify_fn notify; /* NULL: nobody is told */
 	void *data;
@@ -78,7 +79,8 @@ struct mimobox_options {
  * memory, processes, cpu, open-files, file-size, tmp-size, retain, timeout, kill-grace: at most
  *   this, `none` being more than any number. network: none, then the ports named, then host.
  *   seccomp: essential, network, compat, as a session has it: a network brings `network` along.
- *   fork no: none may. landlock: at least this version.
+ *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
+ *   at least what the config needs.
  * ro, rw: once either is there, paths must be at or below one of those named, and for `rw` one
  *   that `rw` names; `none` names none. So `ro /` is to read anything, `ro none` to have no path.
  *   They hold for the name that is asked for, and at the start for the place it leads to.
@@ -93,18 +95,31 @@ struct mimobox_options {
  */
 
 /*
- * Makes an empty set. Fails with what the machine lacks (ENOSYS, EPERM, EMFILE, ENOENT: no such
- * spool directory, EINVAL: malformed defaults or ceiling); `why`, of `why_size` bytes, then has one
- * line that says what to do. Both may be NULL/0.
+ * Makes an empty set. `why`, of `why_size` bytes, has one line for people when it fails; both may
+ * be NULL/0. EOPNOTSUPP: this machine lacks something, and `why` says what to do. EINVAL: malformed
+ * defaults or ceiling. Everything else may be different the next time: ENOMEM, EMFILE; ENOENT: no
+ * such spool directory; EPERM: the workspaces directory is not this user's alone.
  */
 int mimobox_create(const struct mimobox_options *options, struct mimobox **out, char *why,
 		   size_t why_size);
 
 /*
  * Starts a sandbox of /bin/true with the defaults and waits for its end: 0 when this machine can
- * run sessions, else the errno of what failed and one line in `why`. Blocks for 5 s at most.
+ * run sessions, else an errno as that of mimobox_create(), and one line in `why`. Blocks for 5 s at
+ * most.
  */
 int mimobox_probe(struct mimobox *box, char *why, size_t why_size);
+
+/*
+ * One `key value` a line: `landlock`, the version that the kernel has, or none and what to do;
+ * `limits`, those that can be enforced; and `unlimited`, where there are others.
+ */
+void mimobox_print_machine(const struct mimobox *box, FILE *to);
+/*
+ * The limits that this machine's cgroups cannot enforce, why, and what to do; "" where there are
+ * none. Where `defaults` say nothing else, sessions have none of these.
+ */
+const char *mimobox_unlimited(const struct mimobox *box);
 
 /*
  * With `keep`, where another process has left sessions, before anything else is done: they are

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "older_landlock.h"
+
 /* The two users are in the same chain of the table. */
 enum { ANN = 1001, BOB = 1001 + 256, ROOT = 0 };
 
@@ -51,6 +53,13 @@ static void refused(const char *text, const char *why)
 static void taken(const char *text)
 {
 	cr_expect_eq(ask(text), strlen(text), "'%s': %s", text, reason.text);
+}
+
+/* And so is a start. */
+static void start_refused(const char *why)
+{
+	cr_expect_eq(ceiling_take(&share, &config, &reason), -EPERM);
+	cr_expect_str_eq(reason.text, why, "%s", reason.text);
 }
 
 TestSuite(ceiling);
@@ -167,6 +176,40 @@ Test(ceiling, none_is_more_than_any_number)
 	drop();
 }
 
+/* What is in force with it is the kernel's version. */
+Test(ceiling, landlock_auto_is_what_the_kernel_has)
+{
+	make("landlock 4\n");
+	older_landlock = 4;
+	taken("landlock auto");
+	older_landlock = 3;
+	refused("landlock auto",
+		"landlock: this kernel's version, 3, is below the 4 of the ceiling");
+	taken("landlock 4"); /* and the start is refused */
+	older_landlock = -ENOSYS;
+	refused("landlock auto",
+		"landlock: this kernel's version, 0, is below the 4 of the ceiling");
+	drop();
+	make("landlock none\n");
+	taken("landlock auto");
+	taken("landlock none");
+	drop();
+}
+
+Test(ceiling, landlock_auto_is_no_less_than_what_is_needed)
+{
+	older_landlock = 1;
+	make("landlock auto\n");
+	taken("landlock auto");
+	taken("landlock 1");
+	refused("landlock none", "landlock: none is below the 1 of the ceiling");
+	taken("network host");
+	start_refused("landlock: 1 is below the 6 of the ceiling");
+	taken("landlock auto"); /* and the start is refused by the machine */
+	cr_expect_eq(ceiling_take(&share, &config, &reason), 0, "%s", reason.text);
+	drop();
+}
+
 Test(ceiling, network_is_an_order)
 {
 	make("network none\n");
@@ -263,12 +306,6 @@ Test(ceiling, only_what_is_asked_is_judged)
 }
 
 /* The start */
-
-static void start_refused(const char *why)
-{
-	cr_expect_eq(ceiling_take(&share, &config, &reason), -EPERM);
-	cr_expect_str_eq(reason.text, why, "%s", reason.text);
-}
 
 Test(ceiling, starts_are_judged_whole)
 {

@@ -81,6 +81,8 @@ static void make_v2(void)
 
 	snprintf(found.mount, sizeof(found.mount), "%s", base);
 	snprintf(found.own, sizeof(found.own), "%s", base);
+	put_file("cgroup.controllers", "cpu memory pids\n");
+	put_file("cgroup.procs", "");
 	put_file("cgroup.subtree_control", "");
 	cr_assert_eq(mkdir(in("mimobox-test"), 0755), 0);
 	put_file("mimobox-test/cgroup.subtree_control", "");

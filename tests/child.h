@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "pace.h"
+
 #define CHILD_SECONDS 10
 
 struct child_failure {
@@ -52,7 +54,7 @@ static inline int child_status(void (*fn)(const void *), const void *data)
 	*child_failure = (struct child_failure){ NULL, 0, 0 };
 	pid = fork();
 	if (pid == 0) {
-		alarm(CHILD_SECONDS);
+		alarm(scaled(CHILD_SECONDS));
 		fn(data);
 		_exit(0);
 	}

@@ -31,7 +31,8 @@ static void on_alarm(int signal)
 static void deadline_arm(unsigned seconds)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
-	struct itimerval timer = { .it_value.tv_sec = seconds, .it_interval.tv_usec = 50000 };
+	struct itimerval timer = { .it_value.tv_sec = scaled(seconds),
+				   .it_interval.tv_usec = 50000 };
 
 	late = 0;
 	sigaction(SIGALRM, &action, NULL);

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 
 #include "child.h"
+#include "gate.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -131,23 +132,36 @@ static void call_x32(const void *data)
 
 static void call_i386(const void *data)
 {
-	int result;
-
+	gate_prepare();
 	CHECK(confine_calls(*(const enum confine_process *)data) == 0);
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20) : "memory", "r8", "r9", "r10", "r11");
+	gate_call(GATE);
+}
+
+static void call_without_gate(const void *data)
+{
+	gate_prepare();
+	CHECK(confine_calls(*(const enum confine_process *)data) == 0);
+	gate_call(NO_GATE);
 }
 
 Test(confine, other_architectures_are_killed)
 {
 	static const enum confine_process all[] = { CONFINE_SERVER, CONFINE_SWEEPER,
 						    CONFINE_UNMOUNTER };
+	const struct {
+		void (*call)(const void *data);
+		int signal;
+	} ways[] = { { call_x32, SIGSYS },
+		     { call_i386, gate_signal(GATE) },
+		     { call_without_gate, SIGSEGV } };
 
 	for (size_t i = 0; i < COUNT(all); i++)
-		for (int x32 = 0; x32 < 2; x32++) {
-			int status = child_status(x32 ? call_x32 : call_i386, &all[i]);
+		for (size_t j = 0; j < COUNT(ways); j++) {
+			int status = child_status(ways[j].call, &all[i]);
 
-			cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "0x%x",
-				  (unsigned)status);
+			cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == ways[j].signal,
+				  "way %zu: 0x%x", j, (unsigned)status);
+			cr_expect_eq(child_failure->line, 0);
 		}
 }
 #endif

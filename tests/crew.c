@@ -61,12 +61,11 @@ static void start_printer(const struct printer *printer)
 static ssize_t read_some(const struct printer *printer, int fd, char *data, size_t size)
 {
 	while (printer->polls) {
-		struct pollfd ready = { .fd = fd, .events = POLLIN };
 		ssize_t count = read(fd, data, size);
 
 		if (count >= 0 || errno != EAGAIN)
 			return count;
-		NEED(poll(&ready, 1, 60000) == 1, "printer %u: nothing comes", printer->number);
+		NEED(poll_one(fd, POLLIN, 60000), "printer %u: nothing comes", printer->number);
 	}
 	return read(fd, data, size);
 }

@@ -45,6 +45,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
 #define EXPORT __attribute__((visibility("default")))
 
 enum { STACK_MAX = 32 };
@@ -365,6 +369,16 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	if (cut && result >= 0)
 		drop_descriptors(message);
 	return result;
+}
+
+EXPORT int getsockopt(int fd, int level, int name, void *data, socklen_t *size)
+{
+	NEXT(getsockopt);
+	if (!plan || !plan->older || level != SOL_SOCKET || name != SO_PEERPIDFD)
+		return next(fd, level, name, data, size);
+	plan->hits++;
+	errno = ENOPROTOOPT;
+	return -1;
 }
 
 WRAP(int, poll, ENOMEM, -1, (struct pollfd * fds, nfds_t count, int timeout), (fds, count, timeout))

@@ -61,6 +61,8 @@ struct fault_plan {
 	_Atomic int64_t live;
 	/* Added to what the daemon is told of the time of day; seconds. */
 	_Atomic int64_t clock;
+	/* The kernel knows no SO_PEERPIDFD: it is one before 6.5. Asking for it is a hit. */
+	bool older;
 	/* What is to be told: all sites that are reached. */
 	bool record;
 	_Atomic bool full;

@@ -22,6 +22,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,10 +89,8 @@ static void kill_all(void)
 {
 	detach_all();
 	for (unsigned i = 0; i < wards_count; i++) {
-		struct pollfd poll_for = { .fd = wards[i].pidfd, .events = POLLIN };
-
 		pidfd_send_signal(wards[i].pidfd, SIGKILL, NULL, 0);
-		poll(&poll_for, 1, 2000);
+		poll_one(wards[i].pidfd, POLLIN, FOLLOW_MS);
 		close(wards[i].pidfd);
 		snprintf(cgroup_name, sizeof(cgroup_name), "mimobox-%d", wards[i].pid);
 		for (int tries = 0; tries < 20; tries++) {
@@ -106,7 +105,7 @@ static void kill_all(void)
 static _Noreturn void guardian_main(int pipe_end)
 {
 	uint64_t seconds = fixture.seconds ? fixture.seconds : GUARDIAN_SECONDS;
-	uint64_t end = now_ms() + seconds * 1000;
+	uint64_t end = now_ms() + seconds * 1000 * factor();
 	pid_t pid;
 
 	setsid();
@@ -220,22 +219,29 @@ static bool is_ours(pid_t pid)
 	return pid == fixture.guardian || was_spawned(pid);
 }
 
-void fixture_adopt(void)
+/* /proc may leave one out while others come and go. */
+static bool has_daemon(const void *unused)
 {
-	pid_t pids[16];
-	unsigned count = children(pids, 16);
+	pid_t pids[256]; /* those that an example has left are among them, dead */
+	unsigned count = children(pids, 256);
 
+	(void)unused;
 	fixture.daemon = 0;
-	for (unsigned i = 0; i < count && i < 16; i++)
+	for (unsigned i = 0; i < count && i < 256; i++)
 		if (!is_ours(pids[i]) && process_state(pids[i]) != 'Z') {
 			cr_assert_eq(fixture.daemon, 0, "two daemons: %d, %d", fixture.daemon,
 				     pids[i]);
 			fixture.daemon = pids[i];
 		}
-	cr_assert_neq(fixture.daemon, 0, "no daemon in the background");
+	return fixture.daemon != 0;
+}
+
+void fixture_adopt(void)
+{
+	cr_assert(await(has_daemon, NULL, FOLLOW_MS), "no daemon in the background");
 	guardian_tell(fixture.daemon);
 	/* one that was not waited for has no server yet */
-	cr_assert(await(is_mounted, NULL, 15000), "nothing is mounted");
+	cr_assert(await(is_mounted, NULL, STOP_MS), "nothing is mounted");
 	fixture.server = fixture_server();
 	if (!fixture.server) /* without a keeper */
 		fixture.server = fixture.daemon;
@@ -268,6 +274,14 @@ void fixture_start(void)
 	fixture_daemon(NULL);
 }
 
+int fixture_landlock(void)
+{
+	const char *played = getenv("LANDLOCK_ABI");
+	int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
+
+	return played && atoi(played) < version ? atoi(played) : version;
+}
+
 unsigned fixture_pool(void)
 {
 	const char *pool = getenv("POOL");
@@ -291,7 +305,7 @@ static bool pool_is_full(const void *unused)
 
 void fixture_pool_filled(void)
 {
-	cr_assert(await(pool_is_full, NULL, 15000), "the pool has not been filled");
+	cr_assert(await(pool_is_full, NULL, STOP_MS), "the pool has not been filled");
 }
 
 pid_t fixture_child(pid_t parent, const char *name)
@@ -449,7 +463,7 @@ void fixture_daemon_ended(int signal)
 	if (!ended(pid, STOP_MS, &status)) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		report_failure("mimoboxfs has not ended in %d ms", STOP_MS);
+		report_failure("mimoboxfs has not ended in %u ms", scaled(STOP_MS));
 	} else if (status != 0) {
 		report_failure("mimoboxfs ended with status %d", status);
 	}

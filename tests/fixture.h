@@ -54,6 +54,8 @@ void fixture_daemon_ended(int signal);
 void fixture_nothing_left(pid_t pid);
 
 bool fixture_mounted(void);
+/* The version of Landlock that the daemon finds: the kernel's, or the older one that is played. */
+int fixture_landlock(void);
 /* How many sandboxes the daemon is told to build ahead: $POOL, or 4. */
 unsigned fixture_pool(void);
 /* Waits until they are there. */

@@ -5,6 +5,7 @@
  * the mirror is compared with what a reader of the slave gets.
  */
 #include "input.h"
+#include "pace.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -48,7 +49,7 @@ static void make_raw(void)
 static ssize_t read_slave(void *data, size_t size)
 {
 	struct pollfd ready = { .fd = slave, .events = POLLIN };
-	cr_assert_eq(poll(&ready, 1, 5000), 1, "the reader got nothing");
+	cr_assert_eq(poll(&ready, 1, (int)scaled(5000)), 1, "the reader got nothing");
 	return read(slave, data, size);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The event loop: timers in order, sources that remove themselves and each other, nesting. */
 #include "loop.h"
+#include "pace.h"
 
 #include <criterion/criterion.h>
 #include <poll.h>
@@ -123,7 +124,7 @@ Test(loop, its_descriptor_is_readable_when_a_timer_is_due)
 	cr_expect_eq(poll(&outer, 1, 0), 0);
 	fired = 10;
 	loop_timer_arm(&timer, 1000000);
-	cr_expect_eq(poll(&outer, 1, 5000), 1);
+	cr_expect_eq(poll(&outer, 1, (int)scaled(5000)), 1);
 	loop_dispatch(loop, 0);
 	cr_expect_eq(fired, 11);
 }
@@ -188,7 +189,7 @@ Test(loop, those_that_can_wait_are_held)
 	cr_expect_eq(poll(&outer, 1, 0), 0);
 	cr_expect_eq(counts[1] + counts[2] + counts[3], 0);
 	loop_hold(loop, false);
-	cr_expect_eq(poll(&outer, 1, 5000), 1);
+	cr_expect_eq(poll(&outer, 1, (int)scaled(5000)), 1);
 	loop_dispatch(loop, 1000);
 	cr_expect_eq(counts[1] + counts[2] + counts[3], 1);
 	remove_ready(fds, added);

@@ -100,6 +100,15 @@ static unsigned lines_with(const char *whole, const char *part)
 	return count;
 }
 
+const char *outside_landlock(bool ports)
+{
+	int version = fixture_landlock();
+
+	if (ports && version < 4)
+		return NULL;
+	return version < 6 ? text("landlock %d\n", version) : "";
+}
+
 void start_refused(uid_t user, const char *name, const char *config, int error, const char *part)
 {
 	char *log;

@@ -38,6 +38,11 @@ void act_as(uid_t user);
 void session_start_as(uid_t user, const char *name, const char *config);
 /* session_run() by this user. */
 char *session_run_as(uid_t user, const char *name, const char *config, int *status);
+/*
+ * A line of config with which the host's network can be had where Landlock is older, and the
+ * sockets that it then leaves in reach; NULL: no such version keeps `ports`.
+ */
+const char *outside_landlock(bool ports);
 /* A start that is refused with `error`; one line of the log must have `part`. */
 void start_refused(uid_t user, const char *name, const char *config, int error, const char *part);
 /* rmdir. */

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -79,7 +80,7 @@ void pause_ms(unsigned milliseconds)
 
 bool await(bool (*condition)(const void *data), const void *data, unsigned milliseconds)
 {
-	uint64_t end = now_ms() + milliseconds;
+	uint64_t end = now_ms() + scaled(milliseconds);
 
 	while (!condition(data)) {
 		if (now_ms() >= end)
@@ -153,18 +154,24 @@ static _Noreturn void become(const char *const argv[], int out, int err)
 	_exit(127);
 }
 
+short poll_one(int fd, short events, unsigned milliseconds)
+{
+	struct pollfd poll_for = { .fd = fd, .events = events };
+
+	return poll(&poll_for, 1, (int)scaled(milliseconds)) == 1 ? poll_for.revents : 0;
+}
+
 bool ended(pid_t pid, unsigned milliseconds, int *status)
 {
 	int pidfd = pidfd_open(pid, 0);
-	struct pollfd poll_for = { .fd = pidfd, .events = POLLIN };
+	bool has;
 	int raw = 0;
 
 	cr_assert(pidfd >= 0, "process %d: %s", pid, strerror(errno));
-	if (poll(&poll_for, 1, (int)milliseconds) != 1) {
-		close(pidfd);
-		return false;
-	}
+	has = poll_one(pidfd, POLLIN, milliseconds);
 	close(pidfd);
+	if (!has)
+		return false;
 	cr_assert_eq(waitpid(pid, &raw, 0), pid);
 	if (status)
 		*status = status_of(raw);
@@ -176,7 +183,7 @@ bool ended(pid_t pid, unsigned milliseconds, int *status)
 
 struct run run_for(unsigned seconds, const char *const argv[])
 {
-	uint64_t end = now_ms() + seconds * 1000;
+	uint64_t end = now_ms() + scaled(seconds) * 1000;
 	struct capture out = { 0 }, err = { 0 };
 	struct run run = { 0 };
 	int out_pipe[2], err_pipe[2];
@@ -193,7 +200,7 @@ struct run run_for(unsigned seconds, const char *const argv[])
 	out.fd = out_pipe[0];
 	err.fd = err_pipe[0];
 	all = capture_both(&out, &err, end) &&
-	      ended(pid, now_ms() < end ? (unsigned)(end - now_ms()) : 0, &run.status);
+	      ended(pid, now_ms() < end ? (unsigned)(end - now_ms()) / factor() : 0, &run.status);
 	if (!all) {
 		kill(-pid, SIGKILL);
 		kill(pid, SIGKILL);
@@ -204,7 +211,7 @@ struct run run_for(unsigned seconds, const char *const argv[])
 	run.out_size = out.size;
 	run.err_size = err.size;
 	cr_assert(all, "%s %s: not ended in %u s; it printed:\n%s\n%s", argv[0],
-		  argv[1] ? argv[1] : "", seconds, run.out, run.err);
+		  argv[1] ? argv[1] : "", scaled(seconds), run.out, run.err);
 	return run;
 }
 
@@ -383,6 +390,16 @@ bool process_waits(const void *pid)
 	char state = process_state(*(const pid_t *)pid);
 
 	return state == 'S' || state == 'D';
+}
+
+bool process_reads(const void *pid)
+{
+	char *call = read_proc(*(const pid_t *)pid, "syscall", NULL), *end;
+	bool reads =
+		call && process_waits(pid) && strtol(call, &end, 10) == SYS_read && end != call;
+
+	free(call);
+	return reads;
 }
 
 bool process_gone(const void *pid)

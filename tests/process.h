@@ -3,7 +3,8 @@
  * Processes of a test: commands run with a deadline, clients left to run, a look at /proc.
  *
  * What is returned as text is terminated by a zero byte and lives until process_finish(). Nothing
- * waits without a bound: what outlives its deadline fails the test.
+ * waits without a bound: what outlives its deadline fails the test. A bound is that of a quick
+ * machine, and these functions multiply it by the factor of pace.h.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -13,7 +14,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SECONDS 20 /* the bound where a test has no reason for another one; under sanitizers */
+#include "pace.h"
+
+/* The bound where a test has no reason for another one; under sanitizers. */
+#define SECONDS 20
 
 /* As asprintf(), kept until process_finish(). */
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -43,15 +47,17 @@ char *sh(const char *script);
 pid_t spawn(const char *const argv[]);
 pid_t spawn_function(int (*function)(const void *data), const void *data);
 bool was_spawned(pid_t pid);
-/* Waits for it up to `milliseconds`: true, and its status (or minus the signal). */
+/* Waits for it up to `milliseconds`, by the factor: true, and its status (or minus the signal). */
 bool ended(pid_t pid, unsigned milliseconds, int *status);
+/* As poll(2) for one descriptor, up to `milliseconds`, by the factor: what came, or 0. */
+short poll_one(int fd, short events, unsigned milliseconds);
 
 /*
  * The one place that polls, for what sends no event (the state of a process, say): asks
- * condition(data) every 2 ms until it is true or `milliseconds` have gone.
+ * condition(data) every 2 ms until it is true or `milliseconds` (by the factor) have gone.
  */
 bool await(bool (*condition)(const void *data), const void *data, unsigned milliseconds);
-/* Lets time go by where a test shows that something does not happen. */
+/* Lets time go by, not by the factor, where a test shows that something does not happen. */
 void pause_ms(unsigned milliseconds);
 
 /* The letter in /proc/PID/stat, or 0 where there is no such process. */
@@ -62,6 +68,7 @@ char *process_fact(pid_t pid, const char *key);
 unsigned processes_with(const char *part);
 /* For await(): `data` is a pid_t, or the text for processes_with(). */
 bool process_waits(const void *pid); /* S or D: it has nothing to do but wait */
+bool process_reads(const void *pid); /* it waits in read(2) for what is not there */
 bool process_gone(const void *pid);
 bool none_with(const void *part);
 bool any_with(const void *part);

@@ -9,19 +9,51 @@
 
 #include <criterion/criterion.h>
 #include <criterion/hooks.h>
+#include <criterion/internal/ordered-set.h>
 #include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "pace.h"
+
 static char directory[] = "/tmp/mimobox-report.XXXXXX";
+
+/* Criterion's own bounds are constants; a suite's is that of each test which has none. */
+static void scale_timeouts(const struct criterion_test_set *tests)
+{
+	FOREACH_SET(struct criterion_suite_set * suite, tests->suites)
+	{
+		if (suite->suite.data)
+			suite->suite.data->timeout *= factor();
+		FOREACH_SET(struct criterion_test * test, suite->tests)
+		test->data->timeout *= factor();
+	}
+}
+
+/* For the scripts that tests run, which find a whole number. */
+static void settle_factor(void)
+{
+	const char *given = getenv(PACE_VARIABLE);
+	unsigned whole = 1;
+	char text[16];
+
+	if (given && !pace_parse(given, &whole)) {
+		fprintf(stderr, "%s: '%s' is no number from 1 to %d\n", PACE_VARIABLE, given,
+			PACE_FACTOR_MAX);
+		exit(2);
+	}
+	snprintf(text, sizeof(text), "%u", whole);
+	setenv(PACE_VARIABLE, text, 1);
+}
 
 ReportHook(PRE_ALL)(struct criterion_test_set *tests)
 {
 	char option[128];
 
-	(void)tests;
+	settle_factor();
+	scale_timeouts(tests);
 	if (!mkdtemp(directory))
 		abort();
 	setenv("MIMOBOX_REPORTS", directory, 1);

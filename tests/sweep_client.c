@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "process.h"
 
 struct sweep_now sweep_now;
 volatile sig_atomic_t sweep_late;
@@ -48,7 +49,8 @@ static void on_alarm(int signal)
 
 void sweep_arm(unsigned seconds)
 {
-	struct itimerval timer = { .it_value.tv_sec = seconds, .it_interval.tv_usec = 50000 };
+	struct itimerval timer = { .it_value.tv_sec = scaled(seconds),
+				   .it_interval.tv_usec = 50000 };
 
 	sweep_late = 0;
 	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
@@ -59,7 +61,7 @@ ssize_t sweep_disarm(ssize_t result)
 {
 	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	if (sweep_late)
-		sweep_found("not answered in %d s", STEP_SECONDS);
+		sweep_found("not answered in %u s", scaled(STEP_SECONDS));
 	return result;
 }
 
@@ -292,7 +294,7 @@ void sweep_terminal(const char *name, bool whole)
 void sweep_pipes(const char *name)
 {
 	char path[64], text[SWEEP_TEXT_MAX], config[2048];
-	struct pollfd poll_for = { .events = POLLIN };
+	int fd;
 
 	if (make(name) < 0)
 		return;
@@ -302,15 +304,15 @@ void sweep_pipes(const char *name)
 		discard(name);
 		return;
 	}
-	poll_for.fd = open(in(AT("exit")), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	fd = open(in(AT("exit")), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	get(AT("wait/match@0:ready"), text, sizeof(text));
 	put(AT("ctl"), "kill\n");
 	sweep_step("poll");
-	if (poll_for.fd >= 0) {
+	if (fd >= 0) {
 		sweep_arm(STEP_SECONDS);
-		poll(&poll_for, 1, 1000 * STEP_SECONDS);
+		poll_one(fd, POLLIN, 1000 * STEP_SECONDS);
 		sweep_disarm(0);
-		close(poll_for.fd);
+		close(fd);
 	}
 	get(AT("stderr"), text, sizeof(text));
 	get(AT("exit"), text, sizeof(text));

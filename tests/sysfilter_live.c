@@ -25,6 +25,7 @@
 #include <sys/syscall.h>
 
 #include "child.h"
+#include "gate.h"
 
 #define CLONE3_NUMBER 435
 #define IO_URING_SETUP_NUMBER 425
@@ -186,14 +187,18 @@ Test(sysfilter_live, the_kernel_is_asked_for_less)
 }
 
 #if defined(__x86_64__)
-/* getpid by the gate of 32-bit programs. */
 static void call_i386(bool filtered)
 {
-	int result;
-
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20) : "memory", "r8", "r9", "r10", "r11");
+	gate_prepare();
+	gate_call(GATE);
 	CHECK(!filtered);
-	_exit(result == getpid() ? 0 : 2);
+}
+
+static void call_without_gate(bool filtered)
+{
+	gate_prepare();
+	gate_call(NO_GATE);
+	CHECK(!filtered);
 }
 
 /* getpid by the numbers of x32; a kernel without x32 says ENOSYS. */
@@ -210,11 +215,16 @@ Test(sysfilter_live, other_architectures_are_killed)
 {
 	int status = under(NULL, call_i386);
 
-	/* Without IA32 emulation the gate itself is a fault. */
-	cr_assert(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV));
+	cr_assert_eq(WTERMSIG(status), gate_is_there(GATE) ? 0 : SIGSEGV, "0x%x", (unsigned)status);
 	status = under(&essential, call_i386);
-	cr_assert(WIFSIGNALED(status) &&
-		  (WTERMSIG(status) == SIGSYS || WTERMSIG(status) == SIGSEGV));
+	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == gate_signal(GATE), "0x%x",
+		  (unsigned)status);
+	cr_assert_not(gate_is_there(NO_GATE));
+	status = under(NULL, call_without_gate);
+	cr_assert_eq(WTERMSIG(status), SIGSEGV, "0x%x", (unsigned)status);
+	status = under(&essential, call_without_gate);
+	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == gate_signal(NO_GATE), "0x%x",
+		  (unsigned)status);
 	cr_assert_eq(under(NULL, call_x32), 0);
 	status = under(&essential, call_x32);
 	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);

@@ -46,10 +46,7 @@ static char *filled(const char *start, size_t size)
 
 static void too_big(const char *data, const char *why)
 {
-	uint64_t begin = now_ms();
-
 	put_refused("a/config", data, E2BIG);
-	cr_expect_lt(now_ms() - begin, 2000, "%u ms", (unsigned)(now_ms() - begin));
 	cr_expect(has(get("a/log", NULL), why), "'%s' not in the log:\n%s", why,
 		  get("a/log", NULL));
 }
@@ -235,14 +232,12 @@ static bool none_inside(const void *unused)
 static void a_start_ends(struct hung *hung, const char *below, bool removed)
 {
 	pid_t starter = start_hangs("a", text("%s%s", hung->mount, below));
-	uint64_t begin;
 	int status;
 
 	cr_assert(await(one_inside, NULL, 5000));
 	session_run("b", "command exit 5\n", &status); /* nobody else is held up */
 	cr_assert_eq(status, 5);
 	session_remove("b");
-	begin = now_ms();
 	if (removed)
 		session_remove("a");
 	else
@@ -252,7 +247,6 @@ static void a_start_ends(struct hung *hung, const char *below, bool removed)
 	if (!removed)
 		put_all("a/ctl", "kill\n");
 	cr_assert(await(none_inside, NULL, 3000), "%u are left", inits());
-	cr_expect_lt(now_ms() - begin, 3000, "%u ms", (unsigned)(now_ms() - begin));
 	if (removed)
 		return;
 	cr_assert(await(is_created, "a", 3000));
@@ -305,7 +299,6 @@ static bool can_make(const void *name)
 
 Test(abuse_bare, removed_sessions_count)
 {
-	uint64_t begin;
 	pid_t init;
 
 	fixture_prepare();
@@ -314,13 +307,10 @@ Test(abuse_bare, removed_sessions_count)
 	session_start("a", "kill-grace 1h\n" STUBBORN);
 	until("a", "ready");
 	init = session_init("a");
-	begin = now_ms();
 	session_remove("a");
 	cr_assert(mkdir(at("b"), 0755) < 0 && errno == EAGAIN, "%s", strerror(errno));
 	cr_assert(await(can_make, "b", 5000));
 	cr_assert(process_gone(&init));
-	fprintf(stderr, "gone after %u ms\n", (unsigned)(now_ms() - begin));
-	cr_assert_lt(now_ms() - begin, 4000);
 	cr_assert(mkdir(at("c"), 0755) < 0 && errno == EAGAIN);
 	session_remove("b");
 	session_make("c");
@@ -329,16 +319,11 @@ Test(abuse_bare, removed_sessions_count)
 /* (f) The end of the daemon is not to be put off by a session. */
 Test(abuse, a_daemon_that_is_told_to_end)
 {
-	uint64_t begin;
-
-	session_start("a", "kill-grace 30s\n" STUBBORN);
-	session_start("b", "terminal no\nends last-process\nkill-grace 30s\n" STUBBORN);
+	session_start("a", "kill-grace 1h\n" STUBBORN);
+	session_start("b", "terminal no\nends last-process\nkill-grace 1h\n" STUBBORN);
 	until("a", "ready");
 	until("b", "ready");
-	begin = now_ms();
 	fixture_daemon_ended(SIGTERM);
-	fprintf(stderr, "ended after %u ms\n", (unsigned)(now_ms() - begin));
-	cr_assert_lt(now_ms() - begin, 7000, "%u ms", (unsigned)(now_ms() - begin));
 }
 
 /* (g) A command cannot take from init, which has its identity, the descriptors it works with. */

@@ -287,6 +287,86 @@ Test(adversity, cgroups_are_read_only)
 	cr_expect_eq(started.status, 0);
 }
 
+/* A daemon whose standard error is looked at. */
+static struct run begin_told(const char *ceiling)
+{
+	struct run done;
+
+	setenv("container", "none", 1); /* where the tests themselves run in one */
+	sh(text("echo '%s' > %s/ceiling", ceiling, fixture.dir));
+	done = run((const char *const[]){
+		mimoboxfs(), "--pool", "0", "--ceiling", text("%s/ceiling", fixture.dir), "--spool",
+		fixture.spool, "--workspaces", fixture.workspaces, fixture.mount, NULL });
+	cr_assert_eq(done.status, 0, "%s", done.err);
+	fixture_adopt();
+	return done;
+}
+
+/* Root's daemon serves without the limits, says so, and refuses what asks for them. */
+Test(adversity, no_limit_can_be_enforced)
+{
+	struct run done;
+
+	fixture_prepare();
+	sh("mount -t tmpfs none /sys/fs/cgroup");
+	done = begin_told("memory 64M");
+	cr_expect(has(done.err, "mimoboxfs: sessions have no limit of memory, processes, cpu: "
+				"mount the controllers, to be written: mount -t cgroup2 none "
+				"/sys/fs/cgroup\n"),
+		  "%s", done.err);
+	cr_expect_eq(strchr(done.err, '\n')[1], '\0', "%s", done.err);
+	cr_expect(has(get("defaults", NULL), "memory none\nprocesses none\ncpu none\n"));
+	works("a");
+	session_make("b");
+	cr_expect_eq(
+		strncmp(get_value("b/status", "unlimited"), "memory, processes, cpu: mount ", 30),
+		0);
+	put_all("b/config", "cpu 1\n");
+	refused("b", EOPNOTSUPP,
+		"start failed: cpu: this machine gives the daemon no cgroup for "
+		"it (mount the controllers, ");
+	cr_expect_eq(rmdir(at("b")), 0);
+	/* None is more than any number, and others are bounded. */
+	done = run_shell("sh",
+			 "exec setpriv --reuid 23450 --regid 23450 --clear-groups sh -c '"
+			 "mkdir $M/u; echo start > $M/u/ctl; tail -n 1 $M/u/log; rmdir $M/u'");
+	cr_expect(has(done.out, "start refused: memory: none is above the ceiling of 64M (this "
+				"machine cannot limit it: mount the controllers, "),
+		  "%s", done.out);
+}
+
+/* As on a Raspberry Pi: the others are there. */
+Test(adversity, the_memory_controller_is_missing)
+{
+	char *defaults;
+
+	fixture_prepare();
+	if (run_shell("sh", "umount /sys/fs/cgroup/memory").status)
+		cr_skip_test("no hierarchy of its own for it");
+	cr_expect(has(begin_told("").err, "sessions have no limit of memory: "));
+	defaults = get("defaults", NULL);
+	cr_expect(has(defaults, "memory none\n") && has(defaults, "processes 128\n"), "%s",
+		  defaults);
+	works("a");
+	session_make("b");
+	put_all("b/config", "memory 64M\n");
+	refused("b", EOPNOTSUPP, "start failed: memory: this machine gives the daemon no cgroup");
+	cr_expect_eq(rmdir(at("b")), 0);
+}
+
+/* Defaults that ask for what cannot be had: there is no use in another try. */
+Test(adversity, defaults_ask_for_a_limit_that_cannot_be_enforced)
+{
+	struct run done;
+
+	fixture_prepare();
+	sh(text("mount -t tmpfs none /sys/fs/cgroup; echo memory 64M > %s/defaults", fixture.dir));
+	done = run((const char *const[]){ mimoboxfs(), "--defaults",
+					  text("%s/defaults", fixture.dir), fixture.mount, NULL });
+	cr_expect_eq(done.status, 3, "%d: %s", done.status, done.err);
+	cr_expect(has(done.err, "or ask for 'memory none')\n"), "%s", done.err);
+}
+
 /* Somebody is stopped */
 
 Test(adversity, the_daemon_is_stopped)
@@ -300,7 +380,8 @@ Test(adversity, the_daemon_is_stopped)
 	stream_open(&output, "a/output");
 	stop(fixture.server);
 	writer = spawn((const char *const[]){ "sh", "-c", "echo hello > $M/a/input", NULL });
-	cr_expect(!ended(writer, 200, NULL));
+	pause_ms(200);
+	cr_expect(!ended(writer, 0, NULL));
 	kill(fixture.server, SIGCONT);
 	cr_assert(ended(writer, 1000 * SECONDS, &status));
 	cr_expect_eq(status, 0);
@@ -310,17 +391,20 @@ Test(adversity, the_daemon_is_stopped)
 	works("b");
 }
 
+enum { PATIENCE_SECONDS = 4 };
+
+static const char *patience(void)
+{
+	return text("%u", scaled(PATIENCE_SECONDS));
+}
+
 /* A start has an end of its own, and the next one gets another spawner. */
 Test(adversity, the_spawner_is_stopped)
 {
-	uint64_t begun;
-
-	begin((const char *const[]){ "--pool", "0", NULL });
+	begin((const char *const[]){ "--pool", "0", "--patience", patience(), NULL });
 	session_make("a");
 	stop(helper("mimobox-spawner"));
-	begun = now_ms();
 	refused("a", ETIMEDOUT, "start failed: clone: ");
-	cr_expect_lt(now_ms() - begun, 15000);
 	granted("a");
 	works("b");
 }
@@ -334,7 +418,7 @@ Test(adversity, everything_is_stopped_for_a_while)
 	pid_t spawner, writer;
 	int status;
 
-	begin((const char *const[]){ "--pool", "0", NULL });
+	begin((const char *const[]){ "--pool", "0", "--patience", patience(), NULL });
 	session_make("a");
 	put_all("a/config", "command exit 5\n");
 	spawner = helper("mimobox-spawner");
@@ -343,7 +427,8 @@ Test(adversity, everything_is_stopped_for_a_while)
 	cr_assert(await(process_waits, &writer, 5000));
 	cr_assert_str_eq(get_value("a/status", "state"), "starting");
 	stop(fixture.server);
-	cr_expect(!ended(writer, 6500, NULL));
+	pause_ms(1000 * scaled(PATIENCE_SECONDS) + 1500);
+	cr_expect(!ended(writer, 0, NULL));
 	kill(fixture.server, SIGCONT);
 	kill(spawner, SIGCONT);
 	cr_assert(ended(writer, 10000, &status));
@@ -359,7 +444,7 @@ Test(adversity, everything_is_stopped_for_a_while)
  */
 Test(adversity, the_sweeper_is_stopped)
 {
-	begin((const char *const[]){ "--pool", "0", NULL });
+	begin((const char *const[]){ "--pool", "0", "--patience", patience(), NULL });
 	stop(helper("mimobox-sweeper"));
 	works("a");
 	works("b");
@@ -428,7 +513,6 @@ Test(adversity, the_clock_is_set_back)
 {
 	struct fault_plan *plan;
 	char *before, *after, *cast;
-	uint64_t begun;
 	int status;
 
 	fixture_prepare();
@@ -439,13 +523,13 @@ Test(adversity, the_clock_is_set_back)
 	       text("%s:verify_asan_link_order=0:detect_leaks=0", getenv("ASAN_OPTIONS")), 1);
 	fixture_daemon(NULL);
 	unsetenv("LD_PRELOAD");
-	session_start("a", "timeout 700ms\ncommand echo one; read line; exit 5\n");
+	/* the silence is seen before the end */
+	session_start("a",
+		      text("timeout %ums\ncommand echo one; read line; exit 5\n", scaled(700)));
 	before = get_value("a/status", "started");
 	plan->clock = -86400;
-	begun = now_ms();
 	cr_expect(has(get("a/wait/idle:200ms", NULL), "idle"));
 	cr_expect_eq(session_exit("a"), -SIGTERM);
-	cr_expect_lt(now_ms() - begun, 5000);
 	cr_expect_str_eq(get_value("a/status", "reason"), "timeout");
 	after = get_value("a/status", "ended");
 	cr_expect_lt(strcmp(after, before), 0, "%s, %s", after, before);

@@ -131,7 +131,7 @@ Test(bytes, by_one_reader_at_a_time)
 static unsigned stop_in_turn(const pid_t pids[READERS])
 {
 	unsigned stops[READERS] = { 0 }, stopped = 0;
-	uint64_t end = now_ms() + 100000;
+	uint64_t end = now_ms() + 1000 * scaled(100);
 
 	for (unsigned turn = 0; now_ms() < end; turn++) {
 		const pid_t *pid = &pids[turn % READERS];
@@ -251,7 +251,8 @@ Test(bytes, overflow_wait_with_a_stopped_reader)
 	cr_assert_str_eq(get_value("a/status", "state"), "running");
 	cr_assert_gt(most, RETAIN / 2); /* the control: it is the spool that was looked at */
 	kill(slow, SIGCONT);
-	while (!process_gone(&slow) && now_ms() < until + 100000) {
+	until += 1000 * scaled(100);
+	while (!process_gone(&slow) && now_ms() < until) {
 		bounded();
 		pause_ms(20);
 	}

@@ -113,14 +113,11 @@ Test(programs, head_of_a_live_session)
 Test(programs, timeout_of_a_cat)
 {
 	struct run done;
-	uint64_t begin;
 
 	echoes();
-	begin = now_ms();
-	done = run_shell("sh", "timeout 1 cat $M/a/output");
+	done = run_shell("sh", text("timeout %u cat $M/a/output", scaled(1)));
 	cr_assert_eq(done.status, 124, "%d", done.status);
 	cr_assert_str_eq(done.out, "ready\r\n");
-	cr_assert_lt(now_ms() - begin, 4000);
 	lives_on();
 }
 

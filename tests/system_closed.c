@@ -473,10 +473,15 @@ static struct run run_faulty(void)
 	return started;
 }
 
-/* A machine that says it has no Landlock: whoever has not asked for that by name is refused. */
+/*
+ * A machine that says it has no Landlock: whoever has not asked for that by name is refused, and so
+ * is whoever names ports, which nothing else keeps.
+ */
 static void start_without_landlock(const struct fault_site *site)
 {
-	static const char *const configs[] = { "", "network tcp 80\n" };
+	static const char *const configs[] = { "", "network tcp 80\n",
+					       "network tcp 80\nlandlock none\n" };
+	static const char *const controls[] = { "", "network host\n", "network host\n" };
 	struct run started;
 	unsigned refused = 0;
 
@@ -488,7 +493,7 @@ static void start_without_landlock(const struct fault_site *site)
 		return;
 	}
 	fixture_adopt();
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		int status;
 
 		session_make("a");
@@ -505,7 +510,7 @@ static void start_without_landlock(const struct fault_site *site)
 		}
 		session_remove("a");
 		/* the control */
-		session_run("b", text("%slandlock none\ncommand exit 7\n", configs[i]), &status);
+		session_run("b", text("%slandlock none\ncommand exit 7\n", controls[i]), &status);
 		cr_expect_eq(status, 7);
 		session_remove("b");
 	}

@@ -52,6 +52,7 @@ static const struct {
 	{ "README.md", "contrib/run ", "builds it all again, and runs every test, this one too" },
 	{ "README.md", "cd contrib/web ", "goes on until it is ended: system_web.c" },
 	{ "README.md", "contrib/deb ", "installs and enables: system_install.c, system_service.c" },
+	{ "README.md", "contrib/vm/smoke ", "boots machines: system_vm.c" },
 	{ "README.md", "contrib/model ", "takes hours: system_model.c" },
 	{ "README.md", "contrib/fuzz ", "takes hours: the corpora are tests by themselves" },
 };
@@ -146,11 +147,11 @@ static bool is_left_out(const struct example *example)
 /* One that an example has ended takes its time over what it leaves behind. */
 static bool none_runs(const void *unused)
 {
-	pid_t pids[16];
-	unsigned all = children(pids, 16);
+	pid_t pids[256];
+	unsigned all = children(pids, 256);
 
 	(void)unused;
-	for (unsigned i = 0; i < all && i < 16; i++)
+	for (unsigned i = 0; i < all && i < 256; i++)
 		if (pids[i] != fixture.guardian && !was_spawned(pids[i]) &&
 		    process_state(pids[i]) != 'Z')
 			return false;

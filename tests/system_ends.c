@@ -37,33 +37,30 @@ static void start_ready(const char *name, const char *config, const char *sleepe
 struct way {
 	const char *config;
 	int status;
-	unsigned least_ms, most_ms;
+	unsigned least_ms;
 	const char *output;
 };
 
-/* Most of the bounds are for a loaded machine and a sanitized daemon. */
 static const struct way ways[] = {
-	{ "argv [\"sh\",\"-c\",\"echo READY; exec sleep %s\"]\n", -SIGTERM, 0, 2000, NULL },
-	{ "command echo READY; sleep %s; echo unreached\n", -SIGTERM, 0, 2000, NULL },
+	{ "argv [\"sh\",\"-c\",\"echo READY; exec sleep %s\"]\n", -SIGTERM, 0, NULL },
+	{ "command echo READY; sleep %s; echo unreached\n", -SIGTERM, 0, NULL },
 	/* ignores SIGTERM */
-	{ "command trap '' TERM; echo READY; sleep %s\n", -SIGKILL, 150, 2000, NULL },
+	{ "command trap '' TERM; echo READY; sleep %s\n", -SIGKILL, 150, NULL },
 	/* has left the process group, or its parent, or both */
-	{ "command setsid sleep %s & echo READY; sleep %s\n", -SIGTERM, 0, 2000, NULL },
-	{ "command (sleep %s & ); echo READY; sleep %s\n", -SIGTERM, 0, 2000, NULL },
+	{ "command setsid sleep %s & echo READY; sleep %s\n", -SIGTERM, 0, NULL },
+	{ "command (sleep %s & ); echo READY; sleep %s\n", -SIGTERM, 0, NULL },
 	{ "command setsid sh -c '(trap \"\" TERM; setsid sleep %s & )' & echo READY; sleep %s\n",
-	  -SIGTERM, 0, 2000, NULL },
-	{ "argv [\"bash\",\"-ic\",\"sleep %s & sleep %s & echo READY; wait\"]\n", -SIGKILL, 0, 2000,
+	  -SIGTERM, 0, NULL },
+	{ "argv [\"bash\",\"-ic\",\"sleep %s & sleep %s & echo READY; wait\"]\n", -SIGKILL, 0,
 	  NULL },
 	/* has its chance, and takes it */
-	{ "command trap 'echo BYE; exit 5' TERM; echo READY; sleep %s & wait\n", 5, 0, 2000,
-	  "BYE" },
-	{ "kill-grace 3s\ncommand trap 'sleep 0.4; echo LATE; exit 6' TERM; echo READY; sleep %s & "
+	{ "command trap 'echo BYE; exit 5' TERM; echo READY; sleep %s & wait\n", 5, 0, "BYE" },
+	{ "kill-grace 1h\ncommand trap 'sleep 0.4; echo LATE; exit 6' TERM; echo READY; sleep %s & "
 	  "wait\n",
-	  6, 400, 3000, "LATE" },
+	  6, 400, "LATE" },
 	/* is stopped */
-	{ "command sleep %s & kill -STOP $!; echo READY; kill -STOP $$\n", -SIGTERM, 0, 2000,
-	  NULL },
-	{ "kill-grace 0ms\ncommand trap '' TERM; echo READY; sleep %s\n", -SIGKILL, 0, 1000, NULL },
+	{ "command sleep %s & kill -STOP $!; echo READY; kill -STOP $$\n", -SIGTERM, 0, NULL },
+	{ "kill-grace 0ms\ncommand trap '' TERM; echo READY; sleep %s\n", -SIGKILL, 0, NULL },
 };
 
 Test(ends, kill)
@@ -81,8 +78,8 @@ Test(ends, kill)
 		cr_expect(none_with(sleeper), "%s: %u processes left", ways[i].config,
 			  processes_with(sleeper));
 		begin = now_ms() - begin;
-		cr_expect(begin >= ways[i].least_ms && begin <= ways[i].most_ms, "%s: %u ms",
-			  ways[i].config, (unsigned)begin);
+		cr_expect_geq(begin, ways[i].least_ms, "%s: %u ms", ways[i].config,
+			      (unsigned)begin);
 		/* what is stopped does not act on SIGTERM, and gets the rest */
 		cr_expect(status == ways[i].status ||
 				  (has(ways[i].config, "STOP") && status == -SIGKILL),
@@ -272,10 +269,10 @@ Test(ends, timeout)
 {
 	static const struct {
 		const char *timeout;
-		unsigned least_ms, most_ms;
-	} timeouts[] = { { "100ms", 100, 2000 }, { "1s", 1000, 3000 }, { "0.5s", 500, 2500 } };
+		unsigned least_ms;
+	} timeouts[] = { { "100ms", 100 }, { "1s", 1000 }, { "0.5s", 500 } };
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		char *sleeper = text("%u", marker());
 		uint64_t begin = now_ms();
 		int status;
@@ -286,8 +283,8 @@ Test(ends, timeout)
 			    &status);
 		begin = now_ms() - begin;
 		cr_expect_eq(status, -SIGTERM, "%d", status);
-		cr_expect(begin >= timeouts[i].least_ms && begin <= timeouts[i].most_ms,
-			  "timeout %s: %u ms", timeouts[i].timeout, (unsigned)begin);
+		cr_expect_geq(begin, timeouts[i].least_ms, "timeout %s: %u ms", timeouts[i].timeout,
+			      (unsigned)begin);
 		cr_expect_str_eq(get_value(text("s%u/status", i), "reason"), "timeout");
 		cr_expect(none_with(sleeper));
 	}
@@ -308,14 +305,12 @@ Test(ends, background_process_that_keeps_the_terminal)
 	for (unsigned i = 0; i < 3; i++) {
 		char *sleeper = text("%u", marker());
 		struct stream output;
-		uint64_t begin = now_ms();
 
 		start_ready(text("s%u", i), configs[i], sleeper, &output);
 		cr_expect_eq(session_exit(text("s%u", i)), 3);
 		cr_expect(none_with(sleeper), "%s", configs[i]);
 		stream_rest(&output);
 		cr_expect_str_eq(output.data, "READY\r\n");
-		cr_expect_lt(now_ms() - begin, 4000);
 		stream_close(&output);
 	}
 }

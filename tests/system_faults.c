@@ -80,7 +80,7 @@ static const struct {
 	{ "write", "daemon_ready", false },
 	{ "write", "pass_piece", false },
 	{ "writev", "handle_wake", false },
-	{ "writev", "again_ask", false },
+	{ "writev", "is_awaited", false },
 };
 #define ONCE_FOUND (sizeof(once_found) / sizeof(*once_found))
 

@@ -23,7 +23,7 @@ static void start_raw(const char *then, struct stream *output)
 
 static void write_whole(const char *data, size_t size)
 {
-	uint64_t end = now_ms() + SECONDS * 1000;
+	uint64_t end = now_ms() + 1000 * scaled(SECONDS);
 
 	while (size > 0) {
 		ssize_t count = put_bytes("a/input", data, size, 0);
@@ -153,6 +153,17 @@ Test(input, of_several_writers_is_not_mixed)
 	stream_close(&output);
 }
 
+enum { WAITS_MS = 200 };
+
+static bool is_refused_at_once(const void *unused)
+{
+	uint64_t begin = now_ms();
+
+	(void)unused;
+	cr_assert_eq(put_bytes("a/input", "x", 1, O_NONBLOCK), -EAGAIN);
+	return now_ms() - begin < WAITS_MS;
+}
+
 /* A queue of 1 MiB: what does not fit is taken in part, then EAGAIN after a quarter of a second. */
 Test(input, queue_is_bounded)
 {
@@ -169,12 +180,10 @@ Test(input, queue_is_bounded)
 	cr_assert_eq(count, -EAGAIN, "%zd", count);
 	cr_assert(taken >= 1 << 20 && taken <= (1 << 20) + 65536, "%zd", taken);
 	begin = now_ms();
-	cr_assert_eq(put_bytes("a/input", data, 1, O_NONBLOCK), -EAGAIN);
-	cr_assert_lt(now_ms() - begin, 150);
-	begin = now_ms();
 	cr_assert_eq(put_bytes("a/input", data, 1, 0), -EAGAIN);
-	begin = now_ms() - begin;
-	cr_assert(begin >= 200 && begin <= 1000, "%u ms", (unsigned)begin);
+	cr_assert_geq(now_ms() - begin, WAITS_MS, "%u ms", (unsigned)(now_ms() - begin));
+	/* Something else may have taken the processor; if it waited it would each time. */
+	cr_assert(await(is_refused_at_once, NULL, 1000 * SECONDS));
 	put_all("a/ctl", "kill\n");
 	session_exit("a");
 	cr_assert_eq(put("a/input", "x"), -EPIPE);
@@ -200,15 +209,12 @@ Test(input, parked_writers_can_be_killed)
 	start_raw("sleep 60", &output);
 	for (unsigned i = 0; i < 3; i++) {
 		pid_t writer = spawn_function(write_much, NULL);
-		uint64_t begin;
 
 		pause_ms(100);
 		cr_assert(await(process_waits, &writer, 2000));
-		begin = now_ms();
 		kill(writer, signals[i]);
 		cr_assert(ended(writer, 2000, NULL), "signal %d: state %c", signals[i],
 			  process_state(writer));
-		cr_assert_lt(now_ms() - begin, 500);
 	}
 	cr_assert_eq(put("a/input", "x"), -EAGAIN);
 	stream_close(&output);

@@ -158,13 +158,6 @@ Test(output, without_waiting)
 	stream_close(&output);
 }
 
-static int poll_for(int fd, short events, int ms)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = events };
-
-	return poll(&poll_fd, 1, ms) == 1 ? poll_fd.revents : 0;
-}
-
 Test(output, poll)
 {
 	int output, exit_fd, input, epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -175,12 +168,12 @@ Test(output, poll)
 	output = open(at("a/output"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	exit_fd = open(at("a/exit"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	input = open(at("a/input"), O_WRONLY | O_CLOEXEC);
-	cr_assert(poll_for(output, POLLIN, 10000) & POLLIN);
+	cr_assert(poll_one(output, POLLIN, 10000) & POLLIN);
 	while (read(output, data, sizeof(data)) > 0 || !has(get("a/transcript", NULL), "READY"))
 		;
-	cr_assert_eq(poll_for(output, POLLIN, 50), 0);
-	cr_assert_eq(poll_for(exit_fd, POLLIN, 0), 0);
-	cr_assert_eq(poll_for(input, POLLOUT, 0), POLLOUT);
+	cr_assert_eq(poll_one(output, POLLIN, 50), 0);
+	cr_assert_eq(poll_one(exit_fd, POLLIN, 0), 0);
+	cr_assert_eq(poll_one(input, POLLOUT, 0), POLLOUT);
 	cr_assert_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, output, &event), 0);
 	cr_assert_eq(epoll_wait(epoll, &event, 1, 0), 0);
 	put_all("a/input", "\n");
@@ -189,8 +182,8 @@ Test(output, poll)
 	while (read(output, data, sizeof(data)) > 0)
 		;
 	put_all("a/input", "\n");
-	cr_assert(poll_for(exit_fd, POLLIN, 10000) & POLLIN);
-	cr_assert(poll_for(output, POLLIN, 10000) & POLLHUP);
+	cr_assert(poll_one(exit_fd, POLLIN, 10000) & POLLIN);
+	cr_assert(poll_one(output, POLLIN, 10000) & POLLHUP);
 	close(output);
 	close(exit_fd);
 	close(input);

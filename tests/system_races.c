@@ -213,25 +213,18 @@ static bool has_dropped(const void *status)
 Test(races, flood)
 {
 	pid_t reader;
-	uint64_t begin;
 	int status;
 
 	session_start("flood", "retain 1M\ncommand exec yes\n");
 	reader = spawn((const char *const[]){ "cat", at("flood/output"), NULL });
 	for (unsigned i = 0; i < 10; i++) {
-		begin = now_ms();
 		session_run(text("s%u", i), "command exit 7\n", &status);
 		cr_assert_eq(status, 7);
-		cr_assert_lt(now_ms() - begin, 2000, "%u ms", (unsigned)(now_ms() - begin));
-		begin = now_ms();
 		get("flood/status", NULL);
-		cr_assert_lt(now_ms() - begin, 500, "%u ms", (unsigned)(now_ms() - begin));
 	}
 	cr_assert(await(has_dropped, "flood/status", 20000));
-	begin = now_ms();
 	put_all("flood/ctl", "kill\n");
 	cr_assert_lt(session_exit("flood"), 0);
-	cr_assert_lt(now_ms() - begin, 3000);
 	cr_assert(ended(reader, 5000, &status));
 	cr_assert_eq(status, 0);
 }
@@ -257,14 +250,17 @@ Test(races, processes_are_killed_from_outside)
 
 TestSuite(crash, .init = fixture_prepare, .fini = fixture_stop, .timeout = 120);
 
-static void reap_remains(void)
+/* For await(): what was left is reaped, and the guardian alone is there. */
+static bool none_remain(const void *unused)
 {
 	pid_t pids[64];
 	unsigned count = children(pids, 64);
 
+	(void)unused;
 	for (unsigned i = 0; i < count && i < 64; i++)
 		if (process_state(pids[i]) == 'Z' && !was_spawned(pids[i]))
 			waitpid(pids[i], NULL, 0);
+	return children(NULL, 0) == 1;
 }
 
 /* The daemon dies in the middle of starts. */
@@ -292,11 +288,7 @@ Test(crash, during_starts)
 				  process_state(clients[i]));
 		cr_assert(await(none_with, sleeper, 5000), "%u processes live on",
 			  processes_with(sleeper));
-		for (int i = 0; i < 1000 && children(NULL, 0) > 1; i++) {
-			reap_remains();
-			pause_ms(5);
-		}
-		cr_assert_eq(children(NULL, 0), 1, "%u children left", children(NULL, 0));
+		cr_assert(await(none_remain, NULL, 5000), "%u children left", children(NULL, 0));
 	}
 	fixture_daemon(NULL);
 }

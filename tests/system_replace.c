@@ -361,10 +361,9 @@ static void say(int fd, uint32_t version, int program, unsigned copies)
 /* False where there is none, but the end. */
 static bool hear(int fd, struct answer *answer)
 {
-	struct pollfd heard = { .fd = fd, .events = POLLIN };
 	ssize_t size;
 
-	cr_assert_eq(poll(&heard, 1, REPLACE_SECONDS * 1000), 1, "no answer");
+	cr_assert(poll_one(fd, POLLIN, REPLACE_SECONDS * 1000), "no answer");
 	size = recv(fd, answer, sizeof(*answer), 0);
 	close(fd);
 	cr_assert(size <= 0 || size == sizeof(*answer));
@@ -458,9 +457,7 @@ Test(replace, one_that_does_not_serve)
 
 static bool is_closed(const void *data)
 {
-	struct pollfd end = { .fd = *(const int *)data, .events = POLLIN };
-
-	return poll(&end, 1, 0) == 1;
+	return poll_one(*(const int *)data, POLLIN, 0);
 }
 
 static unsigned descriptors;

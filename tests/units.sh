@@ -9,6 +9,7 @@
 # Everything waits with a bound; the first thing that is wrong ends it.
 set -eu
 
+factor=${MIMOBOX_TEST_FACTOR:-1} # a whole number, of the runner
 kind=$1
 uid=$2
 mount -t tmpfs -o mode=755 none /run
@@ -51,15 +52,15 @@ fail() {
 }
 
 manager() {
-	timeout 20 $as systemctl --user "$@"
+	timeout $((20 * factor)) $as systemctl --user "$@"
 }
 
-# until_is WHAT COMMAND: the command's output becomes WHAT, in ten seconds.
+# until_is WHAT COMMAND: the command's output becomes WHAT, in ten seconds by the factor.
 until_is() {
 	tries=0
 	until [ "$(eval "$2" 2>/dev/null)" = "$1" ]; do
 		tries=$((tries + 1))
-		[ $tries -lt 200 ] || fail "not '$1': $2"
+		[ $tries -lt $((200 * factor)) ] || fail "not '$1': $2"
 		sleep 0.05
 	done
 }
@@ -67,8 +68,8 @@ until_is() {
 # run COMMAND: in a session, whose output this is.
 run() {
 	$as sh -c 'mkdir "$1/r" && echo "command $2" >"$1/r/config" && echo start >"$1/r/ctl" &&
-		timeout 10 cat "$1/r/output" && [ "$(timeout 10 cat "$1/r/exit")" = 0 ] &&
-		rmdir "$1/r"' - "$place" "$1" | tr -d '\r'
+		timeout "$3" cat "$1/r/output" && [ "$(timeout "$3" cat "$1/r/exit")" = 0 ] &&
+		rmdir "$1/r"' - "$place" "$1" $((10 * factor)) | tr -d '\r'
 }
 
 until_is yes '[ -S $XDG_RUNTIME_DIR/systemd/private ] && echo yes'
@@ -111,7 +112,7 @@ manager reload mimobox || fail 'not reloaded'
 [ "$(readlink "/proc/$main/exe")" = /run/mimoboxfs ] || fail 'the program of before'
 [ "$(manager show -P MainPID mimobox)" = "$main" ] || fail 'another process'
 [ "$(manager show -P SubState mimobox)" = running ] || fail 'not running after a reload'
-$as sh -c 'echo there >$0/a/input; timeout 10 cat $0/a/exit; rmdir $0/a' $place | grep -qx 0 || fail 'no session'
+$as sh -c 'echo there >$0/a/input; timeout $1 cat $0/a/exit; rmdir $0/a' $place $((10 * factor)) | grep -qx 0 || fail 'no session'
 
 # With a keeper, and only so.
 echo '[Service]
@@ -123,7 +124,7 @@ manager restart mimobox
 rm "$units/mimobox.service.d/keeper.conf"
 
 # A hang is an end as well, found by the watchdog.
-sed -i 's/^WatchdogSec=.*/WatchdogSec=1s/' "$units/mimobox.service"
+sed -i "s/^WatchdogSec=.*/WatchdogSec=${factor}s/" "$units/mimobox.service"
 manager daemon-reload
 manager restart mimobox
 main=$(manager show -P MainPID mimobox)

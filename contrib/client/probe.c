@@ -5,24 +5,21 @@
  */
 #include "probe.h"
 
+#include "session.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
-#include <linux/seccomp.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DEADLINE_SECONDS = 5, LANDLOCK_NEEDED = 6 };
+enum { DEADLINE_SECONDS = 10 };
 
 #define FACT(finding, ...) snprintf((finding)->fact, sizeof((finding)->fact), __VA_ARGS__)
 
@@ -60,37 +57,19 @@ static int try_in_child(int (*act)(const void *data), const void *data)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : ETIMEDOUT;
 }
 
-static void ask_kernel(struct finding *finding, const struct place *place)
+static void ask_kernel(struct finding *finding, const struct diagnosis *diagnosis)
 {
-	(void)place;
+	(void)diagnosis;
 	struct utsname name;
 	unsigned major = 0, minor = 0;
 	uname(&name);
 	sscanf(name.release, "%u.%u", &major, &minor);
 	FACT(finding, "Linux %s", name.release);
-	if (major < 6 || (major == 6 && minor < 12))
+	if (major < 5 || (major == 5 && minor < 15))
+		finding_advise(finding, PROBE_WARN, "mimobox is made for 5.15 and later");
+	else if (major < 6 || (major == 6 && minor < 9))
 		finding_advise(finding, PROBE_WARN,
-			       "6.12 or later has all that sessions ask of it by default");
-}
-
-static void ask_device(struct finding *finding, const struct place *place)
-{
-	(void)place;
-	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	if (fd >= 0) {
-		close(fd);
-		FACT(finding, "can be opened");
-		return;
-	}
-	FACT(finding, "%s", strerror(errno));
-	if (errno == EACCES || errno == EPERM)
-		finding_advise(
-			finding, PROBE_MISSING,
-			"as root: chmod 666 /dev/fuse, or allow the device to the container");
-	else
-		finding_advise(
-			finding, PROBE_MISSING,
-			"as root: modprobe fuse; for a container: give it the device /dev/fuse");
+			       "from 6.9 on, sessions outlive a server that is killed");
 }
 
 /* On the PATH, or where it is when the PATH is too short. */
@@ -110,9 +89,9 @@ static bool find_fusermount(struct stat *there)
 	return found;
 }
 
-static void ask_fusermount(struct finding *finding, const struct place *place)
+static void ask_fusermount(struct finding *finding, const struct diagnosis *diagnosis)
 {
-	(void)place;
+	(void)diagnosis;
 	struct stat there;
 	/* Root mounts by itself. */
 	enum level level = geteuid() == 0 ? PROBE_WARN : PROBE_MISSING;
@@ -129,9 +108,9 @@ static void ask_fusermount(struct finding *finding, const struct place *place)
 	}
 }
 
-static void ask_allow_other(struct finding *finding, const struct place *place)
+static void ask_allow_other(struct finding *finding, const struct diagnosis *diagnosis)
 {
-	(void)place;
+	(void)diagnosis;
 	FILE *file = fopen("/etc/fuse.conf", "re");
 	char *line = NULL;
 	size_t room = 0;
@@ -145,9 +124,9 @@ static void ask_allow_other(struct finding *finding, const struct place *place)
 			      : "no user_allow_other: a user's mount serves that user alone");
 }
 
-static void ask_timeouts(struct finding *finding, const struct place *place)
+static void ask_timeouts(struct finding *finding, const struct diagnosis *diagnosis)
 {
-	(void)place;
+	(void)diagnosis;
 	long most = number_in("/proc/sys/fs/fuse/max_request_timeout");
 	long usual = number_in("/proc/sys/fs/fuse/default_request_timeout");
 	if (most <= 0 && usual <= 0) {
@@ -160,87 +139,9 @@ static void ask_timeouts(struct finding *finding, const struct place *place)
 		       "fs.fuse.max_request_timeout=0 fs.fuse.default_request_timeout=0");
 }
 
-/* The namespaces of a session, and whether one's own root may mount: AppArmor forbids but that. */
-static int make_namespaces(const void *data)
+static void ask_terminals(struct finding *finding, const struct diagnosis *diagnosis)
 {
-	(void)data;
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-		    CLONE_NEWCGROUP | CLONE_NEWNET) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return errno;
-	return 0;
-}
-
-static void ask_namespaces(struct finding *finding, const struct place *place)
-{
-	(void)place;
-	int error = try_in_child(make_namespaces, NULL);
-	if (error == 0) {
-		FACT(finding, "can be made");
-		return;
-	}
-	FACT(finding, "%s", strerror(error));
-	const char *advice =
-		"a container's or a service's seccomp filter refuses them: allow clone "
-		"and unshare with CLONE_NEWUSER";
-	if (number_in("/proc/sys/user/max_user_namespaces") == 0 || error == ENOSPC)
-		advice = "as root: sysctl user.max_user_namespaces=15000";
-	else if (number_in("/proc/sys/kernel/unprivileged_userns_clone") == 0 && geteuid() != 0)
-		advice = "as root: sysctl kernel.unprivileged_userns_clone=1";
-	else if (number_in("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1)
-		advice = "as root: sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an "
-			 "AppArmor profile for mimoboxfs that has userns";
-	else if (error == EINVAL)
-		advice = "the kernel was built without some of CONFIG_USER_NS, PID_NS, NET_NS";
-	finding_advise(finding, PROBE_MISSING, "%s", advice);
-}
-
-static void ask_landlock(struct finding *finding, const struct place *place)
-{
-	(void)place;
-	long version =
-		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	if (version >= LANDLOCK_NEEDED) {
-		FACT(finding, "version %ld", version);
-		return;
-	}
-	if (version > 0) {
-		FACT(finding, "version %ld of %d", version, LANDLOCK_NEEDED);
-		finding_advise(
-			finding, PROBE_MISSING,
-			"Linux 6.12 has it; 'landlock %ld' in a config does with less: 4 is the "
-			"network, 5 devices, 6 signals and sockets",
-			version);
-		return;
-	}
-	FACT(finding, "%s", strerror(errno));
-	finding_advise(
-		finding, PROBE_MISSING, "%s",
-		errno == EOPNOTSUPP
-			? "add landlock to the boot parameter lsm="
-			: "the kernel lacks it (Linux 6.12 has it, with CONFIG_SECURITY_LANDLOCK), "
-			  "or "
-			  "a container's seccomp filter refuses it; 'landlock none' does without");
-}
-
-static void ask_seccomp(struct finding *finding, const struct place *place)
-{
-	(void)place;
-	const unsigned actions[] = { SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS };
-	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &actions[i]) == 0)
-			continue;
-		FACT(finding, "%s", strerror(errno));
-		finding_advise(finding, PROBE_MISSING,
-			       "the kernel must be built with CONFIG_SECCOMP_FILTER");
-		return;
-	}
-	FACT(finding, "filters can be loaded");
-}
-
-static void ask_terminals(struct finding *finding, const struct place *place)
-{
-	(void)place;
+	(void)diagnosis;
 	long most = number_in("/proc/sys/kernel/pty/max"),
 	     used = number_in("/proc/sys/kernel/pty/nr");
 	if (most < 0) {
@@ -255,45 +156,118 @@ static void ask_terminals(struct finding *finding, const struct place *place)
 			"each session takes one; as root: sysctl kernel.pty.max=4096, or more");
 }
 
-static int read_stats(const void *place)
+static int read_stats(const void *data)
 {
 	char path[PATH_MAX + 16], byte;
-	snprintf(path, sizeof(path), "%s/stats", ((const struct place *)place)->path);
+	snprintf(path, sizeof(path), "%s/stats", ((const struct place *)data)->path);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 || read(fd, &byte, 1) < 0 ? errno : 0;
 }
 
-static void ask_mount(struct finding *finding, const struct place *place)
+/* A session of `true` in the mount, as anybody would make it. */
+struct attempt {
+	const struct place *place;
+	const char *name;
+	int tell; /* takes the reason where the session's log has one */
+};
+
+static int remove_session(const void *data)
 {
-	int error = try_in_child(read_stats, place);
-	const char *path = place->path;
-	if (error == 0) {
-		FACT(finding, "%.100s answers", path);
-	} else if (error == ENOTCONN) {
+	const struct attempt *attempt = data;
+	struct session session;
+	int error = session_at(&session, attempt->place, attempt->name);
+	return error < 0 ? -error : rmdir(session.path) < 0 ? errno : 0;
+}
+
+static int run_session(const void *data)
+{
+	const struct attempt *attempt = data;
+	struct session session;
+	int error = session_at(&session, attempt->place, attempt->name);
+	if (error == 0 && mkdir(session.path, 0700) < 0)
+		return errno;
+	if (error == 0)
+		error = session_write(&session, "config", "argv [\"/bin/true\"]\nterminal no\n");
+	if (error == 0)
+		error = session_write(&session, "ctl", "start\n");
+	char *status = error == 0 ? session_read(&session, "exit") : NULL;
+	if (error == 0 && (!status || strcmp(status, "0\n") != 0))
+		error = -EIO;
+	char *reason = error < 0 ? session_reason(&session) : NULL;
+	if (reason)
+		dprintf(attempt->tell, "%s", reason);
+	return -error;
+}
+
+/* 0 or an errno, and the reason in `why`, or "". */
+static int run_one(const struct place *place, char *why, size_t size)
+{
+	char name[32];
+	int ends[2];
+	snprintf(name, sizeof(name), "doctor-%d", (int)getpid());
+	why[0] = '\0';
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return errno;
+	struct attempt attempt = { .place = place, .name = name, .tell = ends[1] };
+	int error = try_in_child(run_session, &attempt);
+	try_in_child(remove_session, &attempt);
+	close(ends[1]);
+	ssize_t count = read(ends[0], why, size - 1);
+	why[count > 0 ? count : 0] = '\0';
+	close(ends[0]);
+	return error;
+}
+
+static void explain_refusal(struct finding *finding, const char *path, int error, const char *why)
+{
+	FACT(finding, "%.100s: %s", path, why[0] ? why : strerror(error));
+	if (why[0])
+		finding_advise(finding, PROBE_MISSING, "its daemon refuses a session of /bin/true");
+	else if (error == EAGAIN)
+		finding_advise(finding, PROBE_MISSING,
+			       "it has as many sessions as --max-sessions allows");
+	else if (error == EDQUOT)
+		finding_advise(finding, PROBE_MISSING, "its ceiling allows you no more sessions");
+	else
+		finding_advise(finding, PROBE_MISSING, "is it another user's?");
+}
+
+void probe_mount(struct finding *finding, struct diagnosis *diagnosis)
+{
+	char why[160] = "";
+	const char *path = diagnosis->place.path;
+	int error = try_in_child(read_stats, &diagnosis->place);
+	if (error == ENOTCONN || error == ECONNABORTED) {
 		FACT(finding, "the mimoboxfs at %.100s has died", path);
 		finding_advise(finding, PROBE_MISSING, "mimoboxfs %.200s mounts it again", path);
-	} else if (error == ENOENT || error == ENOTDIR) {
+		return;
+	}
+	if (error == ENOENT || error == ENOTDIR) {
 		FACT(finding, "none at %.100s", path);
 		finding_advise(finding, PROBE_WARN, "mount one with: mimoboxfs %.200s", path);
-	} else {
-		FACT(finding, "%.100s: %s", path, strerror(error));
-		finding_advise(finding, PROBE_MISSING, "is it another user's?");
+		return;
 	}
+	if (error == 0)
+		error = run_one(&diagnosis->place, why, sizeof(why));
+	diagnosis->mounted = error == 0;
+	if (error == 0)
+		FACT(finding, "%.100s runs sessions: nothing else is needed", path);
+	else
+		explain_refusal(finding, path, error, why);
 }
 
 /* clang-format off */
 const struct probe probes[] = {
-	{ "kernel", ask_kernel },
-	{ "/dev/fuse", ask_device },
-	{ "fusermount3", ask_fusermount },
-	{ "fuse.conf", ask_allow_other },
-	{ "fuse timeouts", ask_timeouts },
-	{ "user namespaces", ask_namespaces },
-	{ "Landlock", ask_landlock },
-	{ "seccomp", ask_seccomp },
-	{ "cgroups", probe_cgroups },
-	{ "terminals", ask_terminals },
-	{ "mount", ask_mount },
+	{ "kernel", ask_kernel, false },
+	{ "/dev/fuse", probe_device, true },
+	{ "sandbox", probe_sandbox, true },
+	{ "Landlock", probe_landlock, true },
+	{ "cgroups", probe_limits, true },
+	{ "mounting", probe_mounting, true },
+	{ "fusermount3", ask_fusermount, true },
+	{ "fuse.conf", ask_allow_other, true },
+	{ "fuse timeouts", ask_timeouts, false },
+	{ "terminals", ask_terminals, false },
 	{ 0 },
 };
 /* clang-format on */

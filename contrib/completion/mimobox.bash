@@ -19,7 +19,7 @@ _mimobox_value() {
 	--seccomp) compgen -W 'essential network compat' -- "$2" ;;
 	--overflow) compgen -W 'wait drop' -- "$2" ;;
 	--ends) compgen -W 'command last-process' -- "$2" ;;
-	--landlock) compgen -W '1 2 3 4 5 6 none' -- "$2" ;;
+	--landlock) compgen -W 'auto 1 2 3 4 5 6 none' -- "$2" ;;
 	--terminal | --fork) compgen -W 'yes no' -- "$2" ;;
 	--timeout | --memory | --processes | --cpu | --file-size) compgen -W none -- "$2" ;;
 	esac

@@ -33,6 +33,15 @@ static const struct number sums[] = {
 	{ "user-cpu", offsetof(struct config, cpu_milli), units_parse_milli },
 };
 
+static int parse_version(const char *text, uint64_t *value)
+{
+	return units_parse_count(text, 1, 6, value);
+}
+
+/* The least, not the most; `auto` is more than any number. */
+static const struct number version = { "landlock", offsetof(struct config, access.landlock),
+				       parse_version };
+
 static uint64_t field(const struct config *config, const struct number *number)
 {
 	uint64_t value;
@@ -103,6 +112,9 @@ static void check_bounds(const char *ceiling, const struct session *sessions, si
 			CHECK(!sessions[j].taken ||
 			      field(&sessions[j].config, &numbers[i]) <= bound);
 	}
+	uint64_t least = bound_in(ceiling, &version);
+	for (size_t j = 0; j < count && least != UNITS_NONE; j++)
+		CHECK(!sessions[j].taken || field(&sessions[j].config, &version) >= least);
 	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++) {
 		unsigned __int128 sum = 0;
 		uint64_t bound = bound_in(ceiling, &sums[i]);

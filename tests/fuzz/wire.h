@@ -13,7 +13,7 @@
 #include <linux/fuse.h>
 #include <stdbool.h>
 
-#define FUSE_USE_VERSION 314
+#define FUSE_USE_VERSION 310
 #include <fuse_lowlevel.h>
 
 enum { CALLS = 64, PAYLOAD = 1 << 17 };

@@ -11,7 +11,8 @@ import config as configs
 from client import Failed
 from world import CREATED, EXITED, RUNNING, TIME, Event, Mismatch, lines_of_log, screen
 
-PATIENCE = float(os.environ.get('MODEL_PATIENCE', 20))  # seconds until an answer is missing
+FACTOR = int(os.environ.get('MIMOBOX_TEST_FACTOR', 1))
+PATIENCE = float(os.environ.get('MODEL_PATIENCE', 20 * FACTOR))  # seconds until an answer is missing
 GONE = {Failed(number) for number in (errno.ENOENT, errno.EPIPE, errno.EBUSY, errno.ESRCH,
                                       errno.ENODEV, errno.ESTALE)}
 HUP, IN, OUT, ERR = 16, 1, 4, 8

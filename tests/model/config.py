@@ -46,7 +46,7 @@ def count(text):
 
 
 def version(text):
-    return 0 if text == 'none' else bounded(count, 1, 6)(text)
+    return text if text in ('none', 'auto') else bounded(count, 1, 6)(text)
 
 
 def bounded(parse, low, high=None, none=False):
@@ -112,7 +112,7 @@ def defaults():
         ('timeout', 'none'), ('kill-grace', '150ms'), ('memory', '512M'), ('processes', '128'),
         ('cpu', '1'), ('open-files', '1024'), ('file-size', 'none'), ('tmp-size', '64M'),
         ('retain', '64M'), ('overflow', 'wait'), ('network', 'none'), ('seccomp', 'essential'),
-        ('fork', 'yes'), ('landlock', '6'), ('terminal', 'yes'), ('ends', 'command'),
+        ('fork', 'yes'), ('landlock', 'auto'), ('terminal', 'yes'), ('ends', 'command'),
         ('cwd', '/tmp'))}
     config.update(command=None, argv=['/bin/sh'], env=dict(ENVIRONMENT), ro=[], rw=[])
     return config
@@ -196,13 +196,14 @@ GOOD = ['timeout none', 'timeout 2h', 'kill-grace 30ms', 'kill-grace 0.05s', 'me
         'cpu 0.5', 'cpu 2', 'cpu none', 'open-files 256', 'open-files 64', 'file-size 10M',
         'file-size none', 'tmp-size 8M', 'tmp-size 1.5M', 'retain 1M', 'retain 65536',
         'overflow drop', 'overflow wait', 'seccomp compat', 'seccomp essential', 'landlock 5',
-        'landlock none', 'landlock 6', 'env A=1', 'env A=2 3', 'env B=', 'env TERM=dumb',
-        'cwd /', 'cwd /tmp', 'ends last-process', 'ends command', 'ro /usr/share', '# a comment',
+        'landlock none', 'landlock 6', 'landlock auto', 'env A=1', 'env A=2 3', 'env B=',
+        'env TERM=dumb', 'cwd /', 'cwd /tmp', 'ends last-process', 'ends command', 'ro /usr/share', '# a comment',
         '', '   ', '  cpu 1  ', 'network none', 'network tcp 80,443', 'env C=a=b']
 WRONG = ['memroy 512M', 'memory', 'memory 1X', 'memory -1', 'memory 512K', 'processes 0',
          'processes x', 'cpu 0.001', 'cpu two', 'open-files 7', 'open-files 1048577',
          'open-files none', 'tmp-size 1K', 'retain 65535', 'retain none', 'overflow maybe',
-         'seccomp none', 'landlock 7', 'landlock 0', 'env LD_PRELOAD=/x', 'env A', 'env =x',
+         'seccomp none', 'landlock 7', 'landlock 0', 'landlock AUTO', 'env LD_PRELOAD=/x', 'env A',
+         'env =x',
          'env BASH_ENV=/x', 'cwd tmp', 'ends never', 'terminal maybe', 'fork 1',
          'kill-grace 2h', 'kill-grace none', 'timeout 5', 'timeout 5x', 'reset all', 'argv []',
          'argv ["a"', 'argv [1]', 'argv {}', 'ro usr', 'network udp 5', 'network tcp 0',

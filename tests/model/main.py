@@ -101,7 +101,7 @@ def clear(mount):
             os.rmdir(f'{mount.path}/{name}')
 
 
-def attempt(mount, job, operations, seconds=60):
+def attempt(mount, job, operations, seconds=60 * mounts.FACTOR):
     """A run of its own of these: what went wrong, or None."""
     clear(mount)
     pid, pipe = in_child(run, mount.path, job, operations)

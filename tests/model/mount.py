@@ -10,6 +10,8 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 
+FACTOR = int(os.environ.get('MIMOBOX_TEST_FACTOR', 1))
+
 
 class Mount:
     """Everything lies in one new directory; end() says what was wrong, and leaves nothing."""
@@ -32,7 +34,7 @@ class Mount:
             result = subprocess.run(
                 [self.daemon, '--spool', os.path.join(self.directory, 's'), '--workspaces',
                  os.path.join(self.directory, 'w'), *self.options, self.path],
-                stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, timeout=60, check=False)
+                stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, timeout=60 * FACTOR, check=False)
         new = [pid for pid in children() if pid not in before]
         if result.returncode != 0 or len(new) != 1:
             raise RuntimeError(f'mimoboxfs: exit status {result.returncode}, {self.said()}')
@@ -56,7 +58,7 @@ class Mount:
         if not self.lives():
             self.start()
 
-    def finish(self, seconds=60):
+    def finish(self, seconds=60 * FACTOR):
         """SIGTERM, and what it left: a list of what is wrong."""
         wrong = []
         if self.lives():

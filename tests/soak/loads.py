@@ -10,7 +10,7 @@ import time
 
 import client as clients
 
-WAIT = 60  # seconds until an answer is missing
+WAIT = 60 * int(os.environ.get('MIMOBOX_TEST_FACTOR', 1))  # seconds until an answer is missing
 
 
 class Wrong(Exception):

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 
-const SECONDS = 20;
+const SECONDS = 20 * (process.env.MIMOBOX_TEST_FACTOR ?? 1);
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--mute-audio',
 	'--disable-dev-shm-usage', '--disable-breakpad', '--disable-background-networking',
 	'--disable-component-update', '--disable-sync', '--no-proxy-server', '--remote-debugging-pipe'];

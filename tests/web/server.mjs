@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { within } from './browser.mjs';
 
-const SECONDS = 20;
+const SECONDS = 20 * (process.env.MIMOBOX_TEST_FACTOR ?? 1);
 const WEB = process.env.WEB;
 export const MOUNT = process.env.M;
 

@@ -9,6 +9,8 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 
 export const mount = process.env.M;
+/** Of every bound: how many times slower than a quick machine this one is. */
+export const factor = Number(process.env.MIMOBOX_TEST_FACTOR ?? 1);
 export const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 export class Agent {
@@ -25,7 +27,8 @@ export class Agent {
 	}
 
 	request(name, values = {}, options = {}) {
-		return this.client.callTool({ name, arguments: values }, undefined, options);
+		const patient = { timeout: 60000 * factor, ...options };
+		return this.client.callTool({ name, arguments: values }, undefined, patient);
 	}
 
 	/** What a tool gives, which the client has checked against its schema. */
@@ -95,6 +98,6 @@ export function processesWith(part) {
 
 /** For what sends no event. */
 export async function until(condition, what) {
-	for (const end = Date.now() + 10000; !condition(); await pause(5))
+	for (const end = Date.now() + 10000 * factor; !condition(); await pause(5))
 		assert.ok(Date.now() < end, `never: ${what}`);
 }

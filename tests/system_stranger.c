@@ -21,8 +21,7 @@ static void prepare(void)
 
 TestSuite(stranger, .init = prepare, .fini = fixture_stop, .timeout = TEST_SECONDS);
 
-/* A script of tests/ that makes `root` a root file system, and what it needs to be left alone with.
- */
+/* A script of tests/, in namespaces of its own and with an empty directory. */
 static void run_script(const char *script, const char *before, const char *after)
 {
 	char *group = text("mimobox-stranger-%d", getpid());

@@ -87,7 +87,7 @@ static void call_others(const void *data)
 	if (!sanitized())
 		CHECK_ERROR(syscall(SYS_kill, getpid(), 0), EPERM);
 	CHECK_ERROR(syscall(SYS_memfd_create, NULL, 0), EPERM);
-	CHECK_ERROR(syscall(SYS_chown, NULL, 0, 0), EPERM);
+	CHECK_ERROR(syscall(SYS_fchownat, -1, NULL, 0, 0, 0), EPERM);
 	CHECK_ERROR(syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, NULL), EPERM);
 	CHECK_ERROR(syscall(SYS_ioctl, -1, TIOCGWINSZ, NULL), EPERM);
 	CHECK_ERROR(syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION),

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The README's first commands on clean Debians, as root and as a user: stranger.sh. */
+/*
+ * The README's first commands on clean Debians, as root and as a user: stranger.sh; and a build for
+ * another architecture: arm64.sh.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +21,8 @@ static void prepare(void)
 
 TestSuite(stranger, .init = prepare, .fini = fixture_stop, .timeout = TEST_SECONDS);
 
-static void run_stranger(const char *suite, const char *ways)
+/* A script of tests/, in namespaces of its own and with an empty directory. */
+static void run_script(const char *script, const char *before, const char *after)
 {
 	char *group = text("mimobox-stranger-%d", getpid());
 	char *root = text("%s/root", fixture.dir);
@@ -30,8 +34,8 @@ static void run_stranger(const char *suite, const char *ways)
 	done = run_for(RUN_SECONDS,
 		       (const char *const[]){ "unshare", "--mount", "--pid", "--fork",
 					      "--kill-child", "--mount-proc", "sh", "-c",
-					      text("exec sh \"$SOURCE\"/tests/stranger.sh %s %s %s",
-						   suite, root, ways),
+					      text("exec sh \"$SOURCE\"/tests/%s %s %s %s", script,
+						   before, root, after),
 					      NULL });
 	sh(text("find /sys/fs/cgroup -depth -type d -path '*/%s*' -exec rmdir {} ';'", group));
 	sh(text("rmdir %s", root));
@@ -43,10 +47,16 @@ static void run_stranger(const char *suite, const char *ways)
 
 Test(stranger, on_debian_12)
 {
-	run_stranger("bookworm", "run user package apparmor purge");
+	run_script("stranger.sh", "bookworm", "run user package apparmor purge");
 }
 
 Test(stranger, on_debian_13)
 {
-	run_stranger("trixie", "package apparmor purge");
+	run_script("stranger.sh", "trixie", "package apparmor purge");
+}
+
+/* What is linked is not run: that takes such a machine. */
+Test(stranger, builds_for_arm64)
+{
+	run_script("arm64.sh", "", "");
 }

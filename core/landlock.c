@@ -118,6 +118,8 @@ static int ruleset_create(const struct landlock_policy *policy)
 	};
 	long fd;
 
+	if (policy->abi == -ENOMEM) /* the kernel could not say */
+		return -ENOMEM;
 	if (policy->abi < policy->floor || (policy->port_count && !net))
 		return -EOPNOTSUPP;
 	fd = syscall(CREATE_RULESET, &attr, sizeof(attr), 0);

@@ -139,6 +139,19 @@ int again_adopt(struct server *server, int fuse_fd)
 	return error;
 }
 
+static int write_failure(const struct server *server, uint64_t unique)
+{
+	struct fuse_out_header header = { .len = sizeof(header), .error = -EIO, .unique = unique };
+	struct iovec part = { &header, sizeof(header) };
+	return writev(fuse_session_fd(server->fuse), &part, 1) < 0 ? -errno : 0;
+}
+
+void again_fail(const struct server *server, uint64_t unique)
+{
+	if (write_failure(server, unique) == -ENOENT) /* where it was asked again */
+		(void)write_failure(server, unique | RESENT);
+}
+
 static int notify(struct server *server, int code, const void *data, size_t size)
 {
 	struct fuse_out_header header = { .len = (uint32_t)(sizeof(header) + size), .error = code };

@@ -20,6 +20,23 @@ static bool none_is_left(const void *unused)
 	return !strcmp(get_value("stats", "running"), "0");
 }
 
+/* Fewer than a session is to have. */
+Test(room, a_hard_limit_of_descriptors)
+{
+	struct run done;
+
+	fixture_prepare();
+	setenv("FS", mimoboxfs(), 1);
+	done = run(
+		(const char *const[]){ "/bin/sh", "-c",
+				       "ulimit -n 256; exec \"$FS\" --pool 0 --spool $M/../spool "
+				       "--workspaces $M/../workspaces $M",
+				       NULL });
+	cr_assert_neq(done.status, 0);
+	cr_assert(has(done.err, "open-files"), "%s", done.err);
+	cr_assert(has(done.err, "1024 is above 256"), "%s", done.err);
+}
+
 Test(room, few_descriptors)
 {
 	unsigned made = 0, before;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "handover.h"
 
+#include "kept_layout.h"
 #include "options.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ struct image {
 	uint32_t version;
 	int32_t owner; /* the process that goes on */
 	int32_t result;
+	uint32_t layout;
 	/* Of this one. The texts follow, and what is kept. */
 	struct handover handover;
 	int64_t sizes[TEXTS]; /* -1: NULL */
@@ -50,6 +52,7 @@ static int write_all(const struct handover *handover, const struct options *opti
 			       .version = KEEP_VERSION,
 			       .owner = getpid(),
 			       .result = -ECHILD,
+			       .layout = kept_layout_digest(),
 			       .handover = *handover };
 	char **texts[TEXTS];
 	texts_of((struct options *)options, texts);
@@ -135,7 +138,7 @@ enum handover_found handover_find(struct handover *handover)
 		return HANDOVER_NONE;
 	*handover = image.handover;
 	handover->file = file;
-	if (image.version != KEEP_VERSION) {
+	if (image.version != KEEP_VERSION || image.layout != kept_layout_digest()) {
 		handover_tell(handover, -EPROTONOSUPPORT);
 		return HANDOVER_OTHER;
 	}

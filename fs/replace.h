@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 struct replace_request {
-	uint32_t version; /* KEEP_VERSION of who asks */
+	uint32_t version; /* KEEP_VERSION of the program, and its layout; in each version first */
+	uint32_t layout;
 };
 
 struct replace_answer {

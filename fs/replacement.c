@@ -2,6 +2,7 @@
 #include "replacement.h"
 
 #include "door.h"
+#include "kept_layout.h"
 #include "replace.h"
 
 #include <errno.h>
@@ -83,7 +84,8 @@ void replacement_ask(struct replacement *replacement, const struct door_call *ca
 	replacement->caller = call->caller;
 	replacement->program = call->program;
 	replacement->until = after(REPLACE_TRY_MS);
-	int error = call->version == KEEP_VERSION ? refused : -EPROTONOSUPPORT;
+	bool fits = call->version == KEEP_VERSION && call->layout == kept_layout_digest();
+	int error = fits ? refused : -EPROTONOSUPPORT;
 	if (error == 0 && call->program < 0)
 		error = -EBADF;
 	if (error == 0)

@@ -103,6 +103,13 @@ int handover_run(const struct handover *handover, const struct options *options,
 	return error;
 }
 
+int handover_own(const struct handover *handover)
+{
+	const int32_t owner = getpid();
+	ssize_t done = pwrite(handover->file, &owner, sizeof(owner), offsetof(struct image, owner));
+	return done == (ssize_t)sizeof(owner) ? 0 : done < 0 ? -errno : -EIO;
+}
+
 void handover_tell(const struct handover *handover, int result)
 {
 	const int32_t told = result;
@@ -120,7 +127,6 @@ int handover_told(const struct handover *handover)
 
 /* In the program */
 
-/* Whoever has the variable from elsewhere is left alone. */
 static bool is_for_us(int file, struct image *image)
 {
 	return pread(file, image, sizeof(*image), 0) >= (ssize_t)offsetof(struct image, handover) &&
@@ -134,8 +140,10 @@ enum handover_found handover_find(struct handover *handover)
 	int file = number ? atoi(number) : -1;
 	struct image image = { 0 };
 	unsetenv(VARIABLE);
-	if (file <= STDERR_FILENO || !is_for_us(file, &image))
+	if (!number)
 		return HANDOVER_NONE;
+	if (file <= STDERR_FILENO || !is_for_us(file, &image))
+		return HANDOVER_UNKNOWN;
 	*handover = image.handover;
 	handover->file = file;
 	if (image.version != KEEP_VERSION || image.layout != kept_layout_digest()) {

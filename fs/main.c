@@ -311,7 +311,9 @@ int main(int argc, char **argv)
 	struct handover handover;
 	enum handover_found found = handover_find(&handover);
 	int status = 0;
-	if (found == HANDOVER_OTHER)
+	if (found == HANDOVER_UNKNOWN)
+		report("no keeper hands anything over; unset MIMOBOX_HANDOVER");
+	if (found == HANDOVER_OTHER || found == HANDOVER_UNKNOWN)
 		return STATUS_AGAIN;
 	switch (options_parse(&options, argc, argv)) {
 	case OPTIONS_HELP:

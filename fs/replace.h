@@ -19,7 +19,7 @@ struct replace_answer {
 };
 
 /* How long it takes at most, in the keeper: to try the program, and to go on with it. */
-enum { REPLACE_TRY_MS = 8000, REPLACE_GO_ON_MS = 18000 };
+enum { REPLACE_TRY_MS = 12000, REPLACE_GO_ON_MS = 18000 };
 
 /* Before its name in `stats`. */
 #define REPLACE_KEY "keeper-socket"

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -530,6 +531,35 @@ Test(replace, what_is_no_program)
 	cr_assert_str_eq(program_of(fixture.daemon), mimoboxfs());
 	replace_by(other);
 	counter_end("a");
+}
+
+/* It is ended, whatever it has begun. */
+Test(replace, one_that_starts_on_its_own)
+{
+	char *second = text("%s/second", fixture.dir);
+
+	cr_assert_eq(mkdir(second, 0700), 0);
+	counter_start("a");
+	not_replaced(copy_to(getenv("UNFIT"), "starts"), 1, ECHILD);
+	cr_assert_eq(rmdir("/made-by-a-trial"), -1, "the trial made a directory");
+	cr_assert_not(has(sh("cat /proc/self/mounts"), second), "the mount is left");
+	cr_assert_eq(processes_with(second), 0);
+	counter_counts("a", 1);
+	cr_assert_str_eq(program_of(fixture.daemon), mimoboxfs());
+	replace_by(other);
+	counter_end("a");
+}
+
+/* Of no keeper: a start of its own would be another daemon. */
+Test(replace_of, what_no_keeper_hands_over)
+{
+	struct run done = run((const char *const[]){
+		"/usr/bin/env", "MIMOBOX_HANDOVER=99", mimoboxfs(), "--spool", fixture.spool,
+		"--workspaces", fixture.workspaces, fixture.mount, NULL });
+
+	cr_assert_neq(done.status, 0);
+	cr_assert(has(done.err, "MIMOBOX_HANDOVER"), "%s", done.err);
+	cr_assert_not(fixture_mounted());
 }
 
 /* The one before is had again. */

@@ -268,6 +268,8 @@ static int stay(struct options *options, struct daemon *daemon)
 {
 	daemon_raise_file_limit();
 	int status = options_make_absolute(options) ? read_texts(options) : STATUS_AGAIN;
+	if (status == 0)
+		status = daemon_close_others(daemon);
 	if (status)
 		return status;
 	return options->keeper ? keeper_run(options, daemon, serve, NULL)

@@ -19,12 +19,7 @@
 
 enum { HIERARCHIES_MAX = 24, NAMES_MAX = 1000 };
 
-/* For who goes on in this process's place; and the bases' descriptors, by a number of their own. */
-struct kept {
-	unsigned can;
-	int version; /* 0: there are none */
-	int emptied;
-};
+/* The bases' descriptors have a number of their own. */
 #define KEPT_BASES (UINT64_MAX - 1)
 
 static void id_name(uint64_t id, char name[32])
@@ -293,11 +288,11 @@ static int detect(struct cgroups *cgroups)
 /* What was found once is not looked for again: the answer could be another. */
 static int keep_found(const struct cgroups *cgroups)
 {
-	const struct kept kept = { .can = cgroups->can,
-				   .emptied = cgroups->emptied,
-				   .version = !cgroups->backend                ? 0
-					      : cgroups->backend == &cgroup_v1 ? 1
-									       : 2 };
+	const struct cgroups_kept kept = { .can = cgroups->can,
+					   .emptied = cgroups->emptied,
+					   .version = !cgroups->backend                ? 0
+						      : cgroups->backend == &cgroup_v1 ? 1
+										       : 2 };
 	int error = 0;
 	keep_put(cgroups->keep, KEEP_CGROUPS, 0, 0, &kept, sizeof(kept));
 	for (uint32_t i = 0; error == 0 && i < CGROUP_BASES; i++)
@@ -309,7 +304,7 @@ static int keep_found(const struct cgroups *cgroups)
 
 static int take_found(struct cgroups *cgroups)
 {
-	const struct kept *kept = keep_get(cgroups->keep, KEEP_CGROUPS, 0, 0, NULL);
+	const struct cgroups_kept *kept = keep_get(cgroups->keep, KEEP_CGROUPS, 0, 0, NULL);
 	if (!kept)
 		return -ENOENT;
 	cgroups->can = kept->can;

@@ -22,6 +22,13 @@ struct cgroup_base {
 
 enum { CGROUP_BASES = CGROUP_V1_MAX + 1 };
 
+/* For who goes on in this process's place. */
+struct cgroups_kept {
+	unsigned can;
+	int version; /* 0: there are none */
+	int emptied;
+};
+
 struct cgroups {
 	const struct cgroup_backend *backend; /* NULL: nothing can be enforced */
 	unsigned can;

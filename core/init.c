@@ -277,9 +277,10 @@ static void settle_in(const struct sandbox_shape *shape, const struct plan *plan
 		fail(STAGE_TERMINAL, -errno, "size");
 	if (chdir(plan->cwd) < 0)
 		fail(STAGE_CWD, -errno, plan->cwd);
-	int error = privileges_limit(plan->open_files, plan->file_size);
+	const char *what;
+	int error = privileges_limit(plan->open_files, plan->file_size, &what);
 	if (error < 0)
-		fail(STAGE_LIMITS, error, "rlimit");
+		fail(STAGE_LIMITS, error, what);
 }
 
 static void announce(void)

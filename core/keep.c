@@ -22,22 +22,14 @@
 
 enum { FIRST_SLOTS = 1024, SLOTS_OF_ONE = 64, SLACK = 256 << 10, REMOVE_FROM = 512 << 10 };
 
-struct record {
-	uint32_t kind, part;
-	uint64_t id;
-	uint32_t size;
-	uint32_t dropped;
-	char data[];
-};
-
 static size_t length_of(size_t size)
 {
-	return sizeof(struct record) + ((size + 7) & ~(size_t)7);
+	return sizeof(struct keep_entry) + ((size + 7) & ~(size_t)7);
 }
 
-static struct record *record_at(const struct keep *keep, uint64_t offset)
+static struct keep_entry *record_at(const struct keep *keep, uint64_t offset)
 {
-	return (struct record *)(keep->regions[keep->active] + offset);
+	return (struct keep_entry *)(keep->regions[keep->active] + offset);
 }
 
 /* The index */
@@ -95,7 +87,7 @@ int keep_reserve(struct keep *keep)
 
 static void note(struct keep *keep, uint64_t offset)
 {
-	const struct record *record = record_at(keep, offset);
+	const struct keep_entry *record = record_at(keep, offset);
 	if (!has_slots(keep, 1) && keep->slots_used + 1 >= keep->slot_count)
 		abort(); /* with a keeper, that is no more than to begin anew */
 	struct keep_slot *slot = find(keep, record->kind, record->id, record->part);
@@ -121,8 +113,8 @@ static void add(struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t pa
 {
 	if (keep->next + length_of(size) > keep->region_size)
 		abort();
-	struct record *record = record_at(keep, keep->next);
-	*record = (struct record){ kind, part, id, (uint32_t)size, dropped };
+	struct keep_entry *record = record_at(keep, keep->next);
+	*record = (struct keep_entry){ kind, part, id, (uint32_t)size, dropped };
 	if (size)
 		memcpy(record->data, data, size);
 	note(keep, keep->next);
@@ -137,7 +129,7 @@ const void *keep_get(const struct keep *keep, enum keep_kind kind, uint64_t id, 
 	const struct keep_slot *slot = find(keep, kind, id, part);
 	if (slot->kind == 0 || slot->offset == 0)
 		return NULL;
-	const struct record *record = record_at(keep, slot->offset);
+	const struct keep_entry *record = record_at(keep, slot->offset);
 	if (size)
 		*size = record->size;
 	return record->data;
@@ -216,7 +208,7 @@ int keep_list(const struct keep *keep, enum keep_kind kind, struct keep_record *
 		const struct keep_slot *slot = &keep->slots[i];
 		if (slot->kind != kind || !slot->offset)
 			continue;
-		const struct record *record = record_at(keep, slot->offset);
+		const struct keep_entry *record = record_at(keep, slot->offset);
 		all[(*count)++] = (struct keep_record){ record->id, record->part, record->data,
 							record->size };
 	}
@@ -344,7 +336,7 @@ void keep_destroy(struct keep *keep)
 /* Whether the next record is, whoever has written it. */
 static bool is_within(const struct keep *keep, uint64_t end)
 {
-	return end <= keep->region_size && end - keep->next >= sizeof(struct record) &&
+	return end <= keep->region_size && end - keep->next >= sizeof(struct keep_entry) &&
 	       end - keep->next >= length_of(record_at(keep, keep->next)->size);
 }
 

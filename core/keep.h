@@ -26,11 +26,11 @@ struct keep;
 
 /*
  * Another number is another program's, which cannot go on from here. It is a greater one whenever
- * something changes that a server finds where it goes on: the layout of what is kept (the records,
- * struct keep_head, what keep_pass() and fs/handover.c write), or what a server and the init of a
- * sandbox say to each other.
+ * the meaning changes of something that a server finds where it goes on: of what is kept (the
+ * records, struct keep_head, what keep_pass() and fs/handover.c write), or of what a server and the
+ * init of a sandbox say to each other. A change of its layout is told by layout.h.
  */
-enum { KEEP_VERSION = 2, KEEP_NAME_MAX = 15 };
+enum { KEEP_VERSION = 3, KEEP_NAME_MAX = 15 };
 
 enum keep_kind {
 	KEEP_BOX = 1, /* core's */

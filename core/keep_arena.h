@@ -18,12 +18,36 @@ struct keep_slot {
 	uint32_t part;
 };
 
+/* A record as it is in memory. */
+struct keep_entry {
+	uint32_t kind, part;
+	uint64_t id;
+	uint32_t size;
+	uint32_t dropped;
+	char data[];
+};
+
 struct keep_head {
 	uint32_t version;
 	_Atomic uint32_t active;
 	_Atomic uint64_t tail[2];
 	struct keep_stage out, in;
 	char making[PATH_MAX];
+};
+
+/* What keep_pass() writes. */
+struct keep_passed {
+	uint32_t version;
+	int32_t memory;
+	int32_t pipes[4];
+	uint64_t size;
+	uint64_t count; /* of struct keep_passed_descriptor, behind it */
+};
+
+struct keep_passed_descriptor {
+	uint64_t id;
+	uint32_t part;
+	int32_t fd;
 };
 
 struct keep_places {

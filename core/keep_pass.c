@@ -10,20 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-struct passed {
-	uint32_t version;
-	int32_t memory;
-	int32_t pipes[4];
-	uint64_t size;
-	uint64_t count; /* of struct passed_descriptor, behind it */
-};
-
-struct passed_descriptor {
-	uint64_t id;
-	uint32_t part;
-	int32_t fd;
-};
-
 static int put(int file, const void *data, size_t size)
 {
 	ssize_t done = write(file, data, size);
@@ -38,18 +24,18 @@ static int get(int file, void *data, size_t size)
 
 int keep_pass(const struct keep *keep, int file)
 {
-	struct passed passed = { .version = KEEP_VERSION,
-				 .memory = keep->memory,
-				 .size = keep->size,
-				 .count = keep->stored_count };
+	struct keep_passed passed = { .version = KEEP_VERSION,
+				      .memory = keep->memory,
+				      .size = keep->size,
+				      .count = keep->stored_count };
 	memcpy(passed.pipes, keep->pipes, sizeof(passed.pipes));
 	int error = put(file, &passed, sizeof(passed));
 	for (size_t i = 0; error == 0 && i < keep->stored_count; i++) {
 		const struct keep_stored *is = &keep->stored[i];
-		error = put(
-			file,
-			&(struct passed_descriptor){ .id = is->id, .part = is->part, .fd = is->fd },
-			sizeof(struct passed_descriptor));
+		error = put(file,
+			    &(struct keep_passed_descriptor){
+				    .id = is->id, .part = is->part, .fd = is->fd },
+			    sizeof(struct keep_passed_descriptor));
 	}
 	return error;
 }
@@ -78,7 +64,7 @@ static int take_all(struct keep *keep, int file, uint64_t count)
 {
 	int error = 0;
 	for (uint64_t i = 0; error == 0 && i < count; i++) {
-		struct passed_descriptor passed;
+		struct keep_passed_descriptor passed;
 		error = get(file, &passed, sizeof(passed));
 		if (error == 0)
 			keep_insert(keep, passed.id, passed.part, passed.fd);
@@ -88,7 +74,7 @@ static int take_all(struct keep *keep, int file, uint64_t count)
 
 static int take_up(struct keep *keep, int file)
 {
-	struct passed passed;
+	struct keep_passed passed;
 	int error = get(file, &passed, sizeof(passed));
 	if (error < 0)
 		return error;

@@ -11,14 +11,20 @@
 
 enum { ESC = 0x1b };
 
-/* As far as xterm and its like have them and something depends on them. */
+/*
+ * As far as xterm and its like have them and something depends on them. The bits are kept for other
+ * programs: none is ever another mode's. The order is that in which they are set.
+ */
 static const struct {
+	uint8_t bit;
 	char leader;
 	uint16_t mode;
 } table[] = {
-	{ '?', 1 },    { '?', 5 },    { '?', 6 },    { '?', 7 },    { '?', 25 },   { '?', 45 },
-	{ '?', 66 },   { '?', 1000 }, { '?', 1002 }, { '?', 1003 }, { '?', 1004 }, { '?', 1005 },
-	{ '?', 1006 }, { '?', 1015 }, { '?', 1016 }, { '?', 2004 }, { '\0', 4 },   { '\0', 20 },
+	{ 0, '?', 1 },     { 1, '?', 5 },     { 2, '?', 6 },     { 3, '?', 7 },
+	{ 4, '?', 25 },    { 5, '?', 45 },    { 6, '?', 66 },    { 7, '?', 1000 },
+	{ 8, '?', 1002 },  { 9, '?', 1003 },  { 10, '?', 1004 }, { 11, '?', 1005 },
+	{ 12, '?', 1006 }, { 13, '?', 1015 }, { 14, '?', 1016 }, { 15, '?', 2004 },
+	{ 16, '\0', 4 },   { 17, '\0', 20 },
 };
 enum { COUNT = sizeof(table) / sizeof(*table) };
 _Static_assert(COUNT <= 32, "each has a bit");
@@ -30,8 +36,9 @@ static void set(struct modes *modes, char leader, int mode, bool on)
 	for (unsigned i = 0; i < COUNT; i++) {
 		if (table[i].leader != leader || table[i].mode != mode)
 			continue;
-		modes->known |= UINT32_C(1) << i;
-		modes->on = on ? modes->on | UINT32_C(1) << i : modes->on & ~(UINT32_C(1) << i);
+		uint32_t bit = UINT32_C(1) << table[i].bit;
+		modes->known |= bit;
+		modes->on = on ? modes->on | bit : modes->on & ~bit;
 	}
 }
 
@@ -102,9 +109,9 @@ static void print(const struct modes *modes, FILE *to)
 	else if (modes->top)
 		fprintf(to, "\0337\033[%ur\0338", modes->top);
 	for (unsigned i = 0; i < COUNT; i++)
-		if (modes->known & UINT32_C(1) << i)
+		if (modes->known & UINT32_C(1) << table[i].bit)
 			fprintf(to, "\033[%s%u%c", table[i].leader ? "?" : "", table[i].mode,
-				modes->on & UINT32_C(1) << i ? 'h' : 'l');
+				modes->on & UINT32_C(1) << table[i].bit ? 'h' : 'l');
 	for (unsigned i = 0; i < MODES_CHARSETS; i++)
 		if (modes->charsets[i])
 			fprintf(to, "\033%c%c", '(' + i, modes->charsets[i]);

@@ -20,7 +20,7 @@ enum { MODES_CHARSETS = 4, MODES_TEXT_MAX = 512 };
 struct modes {
 	struct sequence sequence;
 	uint16_t alternate;            /* the mode that led to the alternate screen; 0: not on it */
-	uint32_t known, on;            /* by place in the table of modes.c */
+	uint32_t known, on;            /* by the bits in the table of modes.c */
 	char keypad;                   /* '=' or '>'; 0: never set, as everything here */
 	char charsets[MODES_CHARSETS]; /* G0 to G3 */
 	uint16_t top, bottom;          /* of the region that scrolls */

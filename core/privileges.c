@@ -18,12 +18,14 @@ static int limit(int resource, uint64_t value)
 	return setrlimit(resource, &limits) < 0 ? -errno : 0;
 }
 
-int privileges_limit(uint64_t open_files, uint64_t file_size)
+int privileges_limit(uint64_t open_files, uint64_t file_size, const char **what)
 {
+	*what = "open-files";
 	int error = limit(RLIMIT_NOFILE, open_files);
-	if (error == 0 && file_size != UNITS_NONE)
-		error = limit(RLIMIT_FSIZE, file_size);
-	return error;
+	if (error < 0 || file_size == UNITS_NONE)
+		return error;
+	*what = "file-size";
+	return limit(RLIMIT_FSIZE, file_size);
 }
 
 /* sched_setattr(2), of which Debian 12's C library has neither the call nor the structure. */

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <sys/capability.h>
 
-/* getrlimit(2): open files, file size (UNITS_NONE: no limit). 0 or -errno. */
-int privileges_limit(uint64_t open_files, uint64_t file_size);
+/* getrlimit(2): open files, file size (UNITS_NONE: no limit). 0, or -errno and the key. */
+int privileges_limit(uint64_t open_files, uint64_t file_size, const char **what);
 
 /*
  * How long, in ns, a process and all that is forked from it computes before it is another's turn

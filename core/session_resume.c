@@ -27,13 +27,24 @@ static const void *get(const struct mimobox_session *session, enum keep_kind kin
 	return keep_get(session->box->keep, kind, session->id, part, size);
 }
 
-/* Records of another program's would not be here: see KEEP_VERSION. */
+/* Records of another program's would not be here: see KEEP_VERSION and layout.h. */
 static const void *get_whole(const struct mimobox_session *session, enum keep_kind kind,
-			     uint32_t part, size_t least)
+			     uint32_t part, size_t whole)
 {
 	size_t size;
 	const void *data = get(session, kind, part, &size);
-	return data && size >= least ? data : NULL;
+	return data && size == whole ? data : NULL;
+}
+
+/* NULL: there is none that is whole. */
+static const struct kept_typing *get_typing(const struct mimobox_session *session)
+{
+	size_t size, head = offsetof(struct kept_typing, ends);
+	const struct kept_typing *kept = get(session, KEEP_STREAMS, STREAMS, &size);
+	if (!kept || size < head || kept->end_count > INPUT_ENDS_MAX ||
+	    size != head + kept->end_count * sizeof(*kept->ends))
+		return NULL;
+	return kept;
 }
 
 static char *copy_text(const void *data, size_t size)
@@ -159,8 +170,7 @@ static void restore_stream(struct mimobox_session *session, uint32_t part)
 static int restore_typing(struct mimobox_session *session)
 {
 	struct input *input = &session->typing.input;
-	const struct kept_typing *kept =
-		get_whole(session, KEEP_STREAMS, STREAMS, offsetof(struct kept_typing, ends));
+	const struct kept_typing *kept = get_typing(session);
 	if (!kept)
 		return 0;
 	input->data = keep_block_claim(session->box->keep, kept->data, kept->room);
@@ -202,9 +212,23 @@ static int restore_texts(struct mimobox_session *session)
 	return error;
 }
 
+/* What tables are looked up by. */
+static bool is_sound(const struct keep_record *record)
+{
+	const struct kept_session *kept = record->data;
+	return record->size == sizeof(*kept) && kept->state >= MIMOBOX_CREATED &&
+	       kept->state <= MIMOBOX_EXITED && kept->reason >= END_NONE &&
+	       kept->reason <= END_LOST && kept->shape.filter.profile < SYSFILTER_PROFILES &&
+	       kept->first_mark <= TIMELINE_MAX && kept->marks <= TIMELINE_MAX - kept->first_mark &&
+	       memchr(kept->name, 0, sizeof(kept->name)) &&
+	       memchr(kept->failure, 0, sizeof(kept->failure));
+}
+
 static int restore_session(struct mimobox *box, const struct keep_record *record)
 {
 	const struct kept_session *kept = record->data;
+	if (!is_sound(record))
+		return -EPROTO;
 	struct mimobox_session *session = calloc(1, sizeof(*session));
 	if (!session)
 		return -ENOMEM;
@@ -237,9 +261,12 @@ static int restore_session(struct mimobox *box, const struct keep_record *record
 
 static int restore_box(struct mimobox *box)
 {
-	size_t size;
+	size_t size, others;
 	const struct kept_box *kept = keep_get(box->keep, KEEP_BOX, 0, 0, &size);
-	const void *latencies = keep_get(box->keep, KEEP_BOX, 0, 1, NULL);
+	const void *latencies = keep_get(box->keep, KEEP_BOX, 0, 1, &others);
+	if ((kept && size != sizeof(*kept)) ||
+	    (latencies && others != sizeof(box->stats.latencies)))
+		return -EPROTO;
 	if (kept) {
 		box->last_id = kept->last_id;
 		box->last_group = kept->last_group + NUMBERS_LEFT_OUT;
@@ -315,8 +342,7 @@ static void resume_streams(struct mimobox_session *session)
 		get_whole(session, KEEP_STREAMS, 0, sizeof(struct kept_stream));
 	const struct kept_stream *error =
 		get_whole(session, KEEP_STREAMS, 1, sizeof(struct kept_stream));
-	const struct kept_typing *typing =
-		get_whole(session, KEEP_STREAMS, STREAMS, offsetof(struct kept_typing, ends));
+	const struct kept_typing *typing = get_typing(session);
 	bool in_open = typing && typing->open, out_open = out && out->open;
 	if (session->config.terminal && !out_open) {
 		ends[1] = -1;

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char *advice(const struct mimobox_session *session, const struct start_report *report)
@@ -32,11 +33,26 @@ static const char *advice(const struct mimobox_session *session, const struct st
 	return "";
 }
 
+/* A sandbox has no more of it than the daemon. */
+static void explain_limits(const struct config *config, const struct start_report *report,
+			   char *why, size_t size)
+{
+	bool files = strcmp(report->what, "open-files") == 0;
+	struct rlimit limit;
+	if (report->error != EPERM || getrlimit(files ? RLIMIT_NOFILE : RLIMIT_FSIZE, &limit) < 0)
+		return;
+	snprintf(why, size, "%llu is above %llu, the hard limit that the daemon has: ulimit -H%c",
+		 (unsigned long long)(files ? config->open_files : config->file_size),
+		 (unsigned long long)limit.rlim_max, files ? 'n' : 'f');
+}
+
 void start_log_failure(struct mimobox_session *session, const struct start_report *report)
 {
 	char why[200] = "";
 	if (report->stage == STAGE_LANDLOCK && !report->what[0])
 		landlock_explain(&session->config.access, session->landlock_abi, why, sizeof(why));
+	if (report->stage == STAGE_LIMITS)
+		explain_limits(&session->config, report, why, sizeof(why));
 	if (session->box->probed)
 		*session->box->probed = *report;
 	snprintf(session->failure, sizeof(session->failure), "%s%s%s: %s%s%s%s%s",

@@ -187,7 +187,8 @@ void mimobox_cast_restore(struct mimobox_cast *cast, const void *state, size_t s
 	memcpy(&cast->cast, state, sizeof(cast->cast));
 	cast->cast.info = info;
 	cast->cast.text = NULL;
-	if (cast_restore_text(&cast->cast, (const char *)state + sizeof(cast->cast),
-			      size - sizeof(cast->cast)) < 0)
+	size -= sizeof(cast->cast);
+	if ((cast->cast.begun && cast->cast.text_size > size) ||
+	    cast_restore_text(&cast->cast, (const char *)state + sizeof(cast->cast), size) < 0)
 		cast_init(&cast->cast, &info);
 }

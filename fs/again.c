@@ -127,6 +127,11 @@ static int say(const struct server *server, uint64_t unique, int error, const vo
 	return done < 0 ? -errno : 0;
 }
 
+void again_fail(const struct server *server, uint64_t unique)
+{
+	(void)say(server, unique, -EIO, NULL, 0);
+}
+
 /*
  * Whether the kernel waits for the answer: 1, 0 or -errno. It says so to an answer to an interrupt,
  * which means nothing, or, with EAGAIN, has it interrupt once more.

@@ -33,6 +33,9 @@ int again_adopt(struct server *server, int fuse_fd);
 /* Has everybody look again who polls, and serves what has no answer. 0 or -errno. */
 int again_serve(struct server *server);
 
+/* Answers it by EIO, where the kernel still waits for an answer. */
+void again_fail(const struct server *server, uint64_t unique);
+
 /* The handle that the request at hand lets go of, by its number; 0: none. */
 uint64_t again_lets_go(const struct server *server);
 /* Of the poll request at hand: the kernel's number for whom to tell. */

@@ -120,6 +120,23 @@ void daemon_forget(struct daemon *daemon)
 	*daemon = (struct daemon){ .tell = -1, .quiet = true };
 }
 
+int daemon_close_others(const struct daemon *daemon)
+{
+	unsigned from = STDERR_FILENO + 1, tell = (unsigned)daemon->tell;
+	int result = 0;
+	if (daemon->tell > STDERR_FILENO) {
+		if (tell > from)
+			result = close_range(from, tell - 1, 0);
+		from = tell + 1;
+	}
+	if (result == 0)
+		result = close_range(from, ~0U, 0);
+	if (result == 0)
+		return 0;
+	report("cannot close what was open at the start: %s", strerror(errno));
+	return STATUS_AGAIN;
+}
+
 void daemon_raise_file_limit(void)
 {
 	struct rlimit limit;

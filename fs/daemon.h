@@ -28,6 +28,12 @@ int daemon_ready(struct daemon *daemon);
 /* In a copy of the process, which is not the one that tells the parent. */
 void daemon_forget(struct daemon *daemon);
 
+/*
+ * Closes what this process was started with, but for what it has to say on: somebody may wait for
+ * the end of it. 0, or a reported status.
+ */
+int daemon_close_others(const struct daemon *daemon);
+
 /* Raises the soft limit of open files to the hard one: each session takes several. */
 void daemon_raise_file_limit(void);
 

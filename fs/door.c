@@ -217,18 +217,18 @@ static ssize_t receive(int fd, struct replace_request *request, int *program)
 
 static bool listen_to(struct door_caller *caller, struct door_call *call)
 {
-	struct replace_request request;
+	struct replace_request request = { 0 };
 	int program;
 	ssize_t size = receive(caller->fd, &request, &program);
 	if (size < 0 && (errno == EAGAIN || errno == EINTR) && loop_now() < caller->until)
 		return false;
-	if (size != sizeof(request)) {
+	if (size < (ssize_t)sizeof(request.version)) {
 		if (program >= 0)
 			close(program);
 		dismiss(caller);
 		return false;
 	}
-	*call = (struct door_call){ request.version, caller->fd, program };
+	*call = (struct door_call){ request.version, request.layout, caller->fd, program };
 	caller->fd = -1;
 	return true;
 }

@@ -30,7 +30,7 @@ struct door {
 
 /* What is asked for; both descriptors are whose it is. */
 struct door_call {
-	uint32_t version;
+	uint32_t version, layout; /* as in struct replace_request; 0: it said none */
 	int caller;
 	int program; /* -1: none came along */
 };

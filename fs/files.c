@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files, one row each; adding a file is adding a row.
+ * The files, one row each; adding a file is adding a row, with the next id.
  *
  * Text files are shown whole at the first read and served from the handle from then on, so that a
  * reader in small pieces sees one moment. `output` and `exit` wait for what they are asked for
@@ -348,31 +348,32 @@ static const char *link_workspace(const struct dir *dir)
 	return mimobox_session_workspace(dir->session);
 }
 
+/* The next id is 22: question_file has 21. */
 /* clang-format off */
 const struct file root_files[] = {
-	{ "defaults", 0644, .show = show_defaults, .take = take_defaults },
-	{ "events", 0444, .open = feed_open, .read = feed_read, .poll = feed_poll },
-	{ "stats", 0444, .show = show_stats },
+	{ 2, "defaults", 0644, .show = show_defaults, .take = take_defaults },
+	{ 3, "events", 0444, .open = feed_open, .read = feed_read, .poll = feed_poll },
+	{ 4, "stats", 0444, .show = show_stats },
 	{ 0 },
 };
 
 const struct file session_files[] = {
-	{ "input", 0200, .write = write_input, .poll = poll_input, .event = MIMOBOX_ROOM },
-	{ "output", 0400, .open = open_output, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT },
-	{ "size", 0600, .show = show_size, .write = write_size },
-	{ "ctl", 0600, .show = show_ctl, .write = write_ctl },
-	{ "exit", 0400, .read = read_exit, .poll = poll_exit, .event = MIMOBOX_ENDED },
-	{ "config", 0600, .show = show_config, .take = take_config },
-	{ "status", 0400, .show = show_status },
-	{ "log", 0400, .show = show_log },
-	{ "screen", 0400, .show = show_screen },
-	{ "sizes", 0400, .show = show_sizes },
-	{ "modes", 0400, .show = show_modes },
-	{ "cast", 0400, .open = open_cast, .read = read_cast },
-	{ "transcript", 0400, .open = open_transcript, .read = read_transcript, .size = size_transcript },
-	{ "stderr", 0400, .open = open_stderr, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT, .there = has_stderr },
-	{ "wait", 0500, .directory = true },
-	{ "workspace", 0777, .link = link_workspace },
+	{ 5, "input", 0200, .write = write_input, .poll = poll_input, .event = MIMOBOX_ROOM },
+	{ 6, "output", 0400, .open = open_output, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT },
+	{ 7, "size", 0600, .show = show_size, .write = write_size },
+	{ 8, "ctl", 0600, .show = show_ctl, .write = write_ctl },
+	{ 9, "exit", 0400, .read = read_exit, .poll = poll_exit, .event = MIMOBOX_ENDED },
+	{ 10, "config", 0600, .show = show_config, .take = take_config },
+	{ 11, "status", 0400, .show = show_status },
+	{ 12, "log", 0400, .show = show_log },
+	{ 13, "screen", 0400, .show = show_screen },
+	{ 14, "sizes", 0400, .show = show_sizes },
+	{ 15, "modes", 0400, .show = show_modes },
+	{ 16, "cast", 0400, .open = open_cast, .read = read_cast },
+	{ 17, "transcript", 0400, .open = open_transcript, .read = read_transcript, .size = size_transcript },
+	{ 18, "stderr", 0400, .open = open_stderr, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT, .there = has_stderr },
+	{ 19, "wait", 0500, .directory = true },
+	{ 20, "workspace", 0777, .link = link_workspace },
 	{ 0 },
 };
 /* clang-format on */
@@ -383,6 +384,23 @@ const struct file *file_find(const struct file *table, const char *name)
 		if (strcmp(file->name, name) == 0)
 			return file;
 	return NULL;
+}
+
+const struct file *file_by_id(const struct file *table, uint64_t id)
+{
+	for (const struct file *file = table; file->name; file++)
+		if (file->id == id)
+			return file;
+	return NULL;
+}
+
+const struct file *file_after(const struct file *table, uint64_t id)
+{
+	const struct file *next = NULL;
+	for (const struct file *file = table; file->name; file++)
+		if (file->id > id && (!next || file->id < next->id))
+			next = file;
+	return next;
 }
 
 bool file_there(const struct file *file, const struct dir *dir)

@@ -18,6 +18,12 @@ struct request;
  * is a symbolic link, and has nothing but `link`.
  */
 struct file {
+	/*
+	 * The kernel knows the file by it, in inode numbers, and so do the records of open handles,
+	 * both of which outlive this program. So no two files have the same one, and none has that
+	 * of another, past or present. 1 is the root directory's.
+	 */
+	uint8_t id;
 	const char *name; /* NULL ends a table */
 	mode_t mode;
 	unsigned event; /* that may change what `poll` says */
@@ -39,8 +45,15 @@ struct file {
 
 extern const struct file root_files[], session_files[];
 
+/* A listing's offsets have room for these, see listing.c. */
+enum { FILE_ID_MIN = 2, FILE_ID_MAX = 253 };
+
 /* By its name in one of the tables; NULL: none. */
 const struct file *file_find(const struct file *table, const char *name);
+/* By its id; NULL: none. */
+const struct file *file_by_id(const struct file *table, uint64_t id);
+/* The one with the next id above that; NULL: none. */
+const struct file *file_after(const struct file *table, uint64_t id);
 
 bool file_there(const struct file *file, const struct dir *dir);
 mode_t file_mode(const struct file *file);

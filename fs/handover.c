@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "handover.h"
 
+#include "kept_layout.h"
 #include "options.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ struct image {
 	uint32_t version;
 	int32_t owner; /* the process that goes on */
 	int32_t result;
+	uint32_t layout;
 	/* Of this one. The texts follow, and what is kept. */
 	struct handover handover;
 	int64_t sizes[TEXTS]; /* -1: NULL */
@@ -50,6 +52,7 @@ static int write_all(const struct handover *handover, const struct options *opti
 			       .version = KEEP_VERSION,
 			       .owner = getpid(),
 			       .result = -ECHILD,
+			       .layout = kept_layout_digest(),
 			       .handover = *handover };
 	char **texts[TEXTS];
 	texts_of((struct options *)options, texts);
@@ -100,6 +103,13 @@ int handover_run(const struct handover *handover, const struct options *options,
 	return error;
 }
 
+int handover_own(const struct handover *handover)
+{
+	const int32_t owner = getpid();
+	ssize_t done = pwrite(handover->file, &owner, sizeof(owner), offsetof(struct image, owner));
+	return done == (ssize_t)sizeof(owner) ? 0 : done < 0 ? -errno : -EIO;
+}
+
 void handover_tell(const struct handover *handover, int result)
 {
 	const int32_t told = result;
@@ -117,7 +127,6 @@ int handover_told(const struct handover *handover)
 
 /* In the program */
 
-/* Whoever has the variable from elsewhere is left alone. */
 static bool is_for_us(int file, struct image *image)
 {
 	return pread(file, image, sizeof(*image), 0) >= (ssize_t)offsetof(struct image, handover) &&
@@ -131,11 +140,13 @@ enum handover_found handover_find(struct handover *handover)
 	int file = number ? atoi(number) : -1;
 	struct image image = { 0 };
 	unsetenv(VARIABLE);
-	if (file <= STDERR_FILENO || !is_for_us(file, &image))
+	if (!number)
 		return HANDOVER_NONE;
+	if (file <= STDERR_FILENO || !is_for_us(file, &image))
+		return HANDOVER_UNKNOWN;
 	*handover = image.handover;
 	handover->file = file;
-	if (image.version != KEEP_VERSION) {
+	if (image.version != KEEP_VERSION || image.layout != kept_layout_digest()) {
 		handover_tell(handover, -EPROTONOSUPPORT);
 		return HANDOVER_OTHER;
 	}

@@ -34,14 +34,19 @@ int handover_make(struct handover *handover, const struct options *options,
 /* Becomes the program, with the command line that this one had. -errno: it did not. */
 int handover_run(const struct handover *handover, const struct options *options, int program);
 
+/* Before that, in the process whose child the program is tried in. 0 or -errno. */
+int handover_own(const struct handover *handover);
+
 /* In a child, after that has failed, or in the program where it is tried. */
 void handover_tell(const struct handover *handover, int result);
 /* In the keeper: what was told. */
 int handover_told(const struct handover *handover);
 
-/* First of all. HANDOVER_OTHER: it is of another version, which was told; there is nothing to do.
+/*
+ * First of all. HANDOVER_OTHER: it is of another version or layout, which was told.
+ * HANDOVER_UNKNOWN: it is no keeper's for this process. Neither is a reason to start on one's own.
  */
-enum handover_found { HANDOVER_NONE, HANDOVER_FOUND, HANDOVER_OTHER };
+enum handover_found { HANDOVER_NONE, HANDOVER_FOUND, HANDOVER_OTHER, HANDOVER_UNKNOWN };
 enum handover_found handover_find(struct handover *handover);
 /* What of the options is not on the command line. 0 or -errno. */
 int handover_options(const struct handover *handover, struct options *options);

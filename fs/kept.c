@@ -63,13 +63,6 @@ void kept_no_question(const struct dir *dir, const struct question *question)
 	keep_drop(dir->server->keep, KEEP_QUESTION, id_of(dir), (uint32_t)question->index);
 }
 
-static uint32_t row_of(const struct handle *handle)
-{
-	if (handle->file == &question_file)
-		return KEPT_QUESTION_ROW;
-	return (uint32_t)(handle->file - (handle->dir ? session_files : root_files));
-}
-
 void kept_handle(const struct handle *handle)
 {
 	struct keep *keep = handle->server->keep;
@@ -78,7 +71,7 @@ void kept_handle(const struct handle *handle)
 		return;
 	memset(&kept, 0, sizeof(kept));
 	kept.session = handle->dir ? id_of(handle->dir) : 0;
-	kept.row = row_of(handle);
+	kept.file = handle->file->id;
 	kept.opener = handle->opener;
 	kept.next = handle->next;
 	kept.base = handle->base;

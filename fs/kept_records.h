@@ -13,7 +13,7 @@
 #include <resume.h>
 #include <time.h>
 
-enum { KEPT_PIECE = 4096, KEPT_QUESTION_ROW = 255, KEPT_HEAD = 128 };
+enum { KEPT_PIECE = 4096, KEPT_HEAD = 128 };
 
 struct kept_server {
 	uid_t uid;
@@ -32,7 +32,7 @@ struct kept_dir {
 
 struct kept_handle {
 	uint64_t session; /* 0: a file of the root */
-	uint32_t row;     /* in its table */
+	uint32_t file;    /* its id */
 	uid_t opener;
 	uint64_t next, base;
 	bool stale, polled, has_text;

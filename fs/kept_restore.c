@@ -21,9 +21,12 @@ static void *copy(const void *data, size_t size)
 
 static int restore_server(struct server *server)
 {
-	const struct kept_server *kept = keep_get(server->keep, KEEP_SERVER, 0, 0, NULL);
+	size_t size;
+	const struct kept_server *kept = keep_get(server->keep, KEEP_SERVER, 0, 0, &size);
 	if (!kept)
 		return -ENOENT;
+	if (size != sizeof(*kept))
+		return -EPROTO;
 	server->uid = kept->uid;
 	server->gid = kept->gid;
 	server->mode = kept->mode;
@@ -36,6 +39,8 @@ static int restore_server(struct server *server)
 static int restore_dir(struct server *server, const struct keep_record *record)
 {
 	const struct kept_dir *kept = record->data;
+	if (record->size != sizeof(*kept))
+		return -EPROTO;
 	struct mimobox_session *session = mimobox_session_by_id(server->box, record->id);
 	struct dir *dir;
 	if (!session)
@@ -59,10 +64,12 @@ static struct dir *find_dir(struct server *server, uint64_t id)
 
 static int restore_question(struct server *server, const struct keep_record *record)
 {
-	struct dir *dir = find_dir(server, record->id);
 	size_t head = sizeof(uint64_t);
 	uint64_t lookups;
-	if (!dir || record->size < head)
+	if (record->size < head || record->part >> QUESTION_BITS)
+		return -EPROTO;
+	struct dir *dir = find_dir(server, record->id);
+	if (!dir)
 		return 0;
 	memcpy(&lookups, record->data, head);
 	return question_restore(dir, record->part, lookups, (const char *)record->data + head,
@@ -135,16 +142,25 @@ static int restore_question_of(struct handle *handle, const struct kept_handle *
 				    &handle->wait);
 }
 
+/* NULL: this program has none of that id. */
+static const struct file *file_of(const struct kept_handle *kept, const struct dir *dir)
+{
+	if (dir && kept->file == question_file.id)
+		return &question_file;
+	return file_by_id(dir ? session_files : root_files, kept->file);
+}
+
+/* What is not restored gets EBADF from then on. */
 static int restore_handle(struct server *server, const struct keep_record *record)
 {
 	const struct kept_handle *kept = record->data;
+	if (record->size != sizeof(*kept))
+		return -EPROTO;
 	struct dir *dir = find_dir(server, kept->session);
-	const struct file *file = &question_file;
-	if (kept->session && !dir)
-		return 0;
-	if (kept->row != KEPT_QUESTION_ROW)
-		file = (dir ? session_files : root_files) + kept->row;
+	const struct file *file = file_of(kept, dir);
 	struct handle *handle;
+	if ((kept->session && !dir) || !file)
+		return 0;
 	int error = handle_make(server, dir, file, kept->opener, record->id, &handle);
 	if (error < 0)
 		return error;

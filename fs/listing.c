@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Listing a directory. The offset behind an entry says where to go on: 1 and 2 behind `.` and
- * `..`, from 3 behind files by their rows, and behind a session its inode number, which holds its
- * id. So a listing that is read in pieces neither skips nor repeats what is there all the
- * while, however many sessions come and go.
+ * `..`, from there on behind files by their ids, in whose order they come, and behind a session its
+ * inode number, which holds its id. So a listing that is read in pieces neither skips nor repeats
+ * what is there all the while, however many sessions come and go.
  */
 #include "listing.h"
 
@@ -13,6 +13,7 @@
 #include "server.h"
 
 enum { DOTS = 2, ID_SHIFT = 8, FIRST_SESSION = 1 << ID_SHIFT };
+_Static_assert(DOTS + FILE_ID_MAX < FIRST_SESSION, "a file's offset is below those of sessions");
 
 struct listing {
 	struct server *server;
@@ -50,11 +51,11 @@ static bool add_dots(struct listing *listing, const struct node *directory, uint
 static bool add_files(struct listing *listing, const struct node *directory, uint64_t offset)
 {
 	const struct file *table = node_files(directory);
-	for (const struct file *file = table; file->name; file++) {
-		uint64_t next = DOTS + 1 + (uint64_t)(file - table);
+	uint64_t id = offset > DOTS ? offset - DOTS : 0;
+	for (const struct file *file; (file = file_after(table, id)); id = file->id) {
 		struct node node = { .dir = directory->dir, .file = file };
-		if (next > offset && file_there(file, directory->dir) &&
-		    !add(listing, file->name, &node, next))
+		if (file_there(file, directory->dir) &&
+		    !add(listing, file->name, &node, DOTS + file->id))
 			return false;
 	}
 	return true;

@@ -19,6 +19,7 @@
 #include <box.h>
 #include <confine.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <keep.h>
 #include <limits.h>
 #include <machine.h>
@@ -29,24 +30,49 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sysfilter.h>
 #include <unistd.h>
 
 enum { TEXT_MAX = 1 << 20 };
 
+/* A fifo may never have a writer, and would be waited for. 0 or -errno. */
+static int open_text(const char *path, FILE **out)
+{
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), error = 0;
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status) < 0)
+		error = -errno;
+	else if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode))
+		error = S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+	*out = error == 0 ? fdopen(fd, "r") : NULL;
+	if (error == 0 && !*out)
+		error = -errno;
+	if (error < 0)
+		close(fd);
+	return error;
+}
+
 /* The whole file as a string in *out, which is finished with the options. 0, or a reported status.
  */
 static int read_text(const char *path, const char *what, char **out)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = NULL;
+	int opened = open_text(path, &file);
+	if (opened == -EINVAL) {
+		report("the %s in %s: not a regular file", what, path);
+		return STATUS_OPTION;
+	}
 	char *text = malloc(TEXT_MAX + 1);
 	size_t size = file && text ? fread(text, 1, TEXT_MAX, file) : 0;
-	int error = 0;
-	if (!file || !text || ferror(file))
+	int error = -opened;
+	if (file && (!text || ferror(file)))
 		error = errno;
-	else if (fgetc(file) != EOF)
+	else if (file && fgetc(file) != EOF)
 		error = EFBIG;
-	else if (memchr(text, '\0', size))
+	else if (file && memchr(text, '\0', size))
 		error = EINVAL;
 	if (file)
 		(void)fclose(file);
@@ -243,6 +269,8 @@ static int stay(struct options *options, struct daemon *daemon)
 {
 	daemon_raise_file_limit();
 	int status = options_make_absolute(options) ? read_texts(options) : STATUS_AGAIN;
+	if (status == 0)
+		status = daemon_close_others(daemon);
 	if (status)
 		return status;
 	return options->keeper ? keeper_run(options, daemon, serve, NULL)
@@ -312,7 +340,9 @@ int main(int argc, char **argv)
 	struct handover handover;
 	enum handover_found found = handover_find(&handover);
 	int status = 0;
-	if (found == HANDOVER_OTHER)
+	if (found == HANDOVER_UNKNOWN)
+		report("no keeper hands anything over; unset MIMOBOX_HANDOVER");
+	if (found == HANDOVER_OTHER || found == HANDOVER_UNKNOWN)
 		return STATUS_AGAIN;
 	switch (options_parse(&options, argc, argv)) {
 	case OPTIONS_HELP:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inode numbers. A number is a session's id and, in the low byte, 0 for its directory or the row of
- * a file plus 1. The root is as the session 0 would be, moved up by one, since FUSE has it as 1.
+ * Inode numbers. A number is a session's id and, in the low byte, 0 for its directory or the id of
+ * a file. Those of the root have no session's: their ids begin above 1, which is FUSE's root.
  *
  * Ids are never used again, so neither are the numbers, and no table of what the kernel
  * remembers is needed: a number whose session is gone is simply not found. Questions have a
@@ -25,7 +25,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { BITS = 8, ROOT_FIRST_FILE = 2 };
+enum { BITS = 8 };
 #define QUESTION (UINT64_C(1) << 63)
 #define FOR_GOOD 1e9 /* seconds */
 /* Long enough from a look-up to the opening that it is for, which would ask for them once more. */
@@ -39,22 +39,11 @@ const struct file *node_files(const struct node *directory)
 uint64_t node_number(const struct node *node)
 {
 	if (!node->dir)
-		return node->file ? (uint64_t)(node->file - root_files) + ROOT_FIRST_FILE : 1;
+		return node->file ? node->file->id : FUSE_ROOT_ID;
 	if (node->question)
 		return QUESTION | mimobox_session_id(node->dir->session) << QUESTION_BITS |
 		       node->question->index;
-	uint64_t row = node->file ? (uint64_t)(node->file - session_files) + 1 : 0;
-	return mimobox_session_id(node->dir->session) << BITS | row;
-}
-
-static int find_row(const struct file *table, uint64_t row, const struct file **out)
-{
-	for (const struct file *file = table; file->name; file++)
-		if ((uint64_t)(file - table) == row) {
-			*out = file;
-			return 0;
-		}
-	return -ENOENT;
+	return mimobox_session_id(node->dir->session) << BITS | (node->file ? node->file->id : 0);
 }
 
 static struct dir *find_dir(struct server *server, uint64_t id)
@@ -85,15 +74,16 @@ int node_find(struct server *server, uint64_t number, struct node *out)
 	*out = (struct node){ 0 };
 	if (number & QUESTION)
 		return find_question(server, number, out);
-	if (number == 1)
+	if (number == FUSE_ROOT_ID)
 		return 0;
-	uint64_t id = number >> BITS, row = number & ((1u << BITS) - 1);
-	if (id == 0)
-		return find_row(root_files, row - ROOT_FIRST_FILE, &out->file);
-	out->dir = find_dir(server, id);
-	if (!out->dir)
+	uint64_t session = number >> BITS, file = number & ((1u << BITS) - 1);
+	out->dir = session ? find_dir(server, session) : NULL;
+	if (session && !out->dir)
 		return -ENOENT;
-	return row == 0 ? 0 : find_row(session_files, row - 1, &out->file);
+	if (session && file == 0)
+		return 0;
+	out->file = file_by_id(node_files(out), file);
+	return out->file ? 0 : -ENOENT;
 }
 
 int node_lookup(struct server *server, const struct node *parent, const char *name,

@@ -16,6 +16,7 @@
 #include "kept.h"
 #include "listing.h"
 #include "node.h"
+#include "reply.h"
 #include "request.h"
 #include "server.h"
 
@@ -39,13 +40,19 @@ static struct handle *handle_of(fuse_req_t req, const struct fuse_file_info *fi)
 	return handle_find(server_of(req), fi->fh);
 }
 
+static void refuse(fuse_req_t req, int error)
+{
+	struct server *server = server_of(req);
+	reply_result(server, server->unique, req, error);
+}
+
 /* An answer that is not of data: it is the same when it is asked for again. */
 static void reply_error(fuse_req_t req, int error)
 {
 	struct server *server = server_of(req);
 	uint64_t unique = server->unique;
 	kept_answer(server, unique, error);
-	fuse_reply_err(req, -error);
+	reply_result(server, unique, req, error);
 	kept_answered(server, unique);
 }
 
@@ -86,7 +93,7 @@ static void reply_entry(fuse_req_t req, const struct node *node)
 	node_entry(server, node, &entry);
 	kept_commit(server);
 	/* What the kernel was not told of, it will not forget. */
-	if (fuse_reply_entry(req, &entry) < 0)
+	if (reply_sent(server, server->unique, fuse_reply_entry(req, &entry)) < 0)
 		node_forget(server, entry.ino, 1);
 }
 
@@ -102,7 +109,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct node node;
 	int error = do_lookup(server_of(req), parent, name, &node);
 	if (error < 0)
-		fuse_reply_err(req, -error);
+		refuse(req, error);
 	else
 		reply_entry(req, &node);
 }
@@ -124,13 +131,15 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
 	struct node node;
 	struct stat attributes;
-	int error = node_find(server_of(req), ino, &node);
+	struct server *server = server_of(req);
+	int error = node_find(server, ino, &node);
 	if (error < 0) {
-		fuse_reply_err(req, -error);
+		refuse(req, error);
 		return;
 	}
-	node_attributes(server_of(req), &node, fi ? handle_of(req, fi) : NULL, &attributes);
-	fuse_reply_attr(req, &attributes, node_attributes_hold(&node));
+	node_attributes(server, &node, fi ? handle_of(req, fi) : NULL, &attributes);
+	(void)reply_sent(server, server->unique,
+			 fuse_reply_attr(req, &attributes, node_attributes_hold(&node)));
 }
 
 static int do_chmod(struct server *server, const struct node *node, mode_t mode)
@@ -172,7 +181,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *to, int to_s
 	if (error == 0)
 		error = do_setattr(server_of(req), &node, to, to_set);
 	if (error < 0)
-		fuse_reply_err(req, -error);
+		refuse(req, error);
 	else
 		op_getattr(req, ino, fi);
 }
@@ -211,7 +220,7 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 		error = do_lookup(server, parent, name, &node);
 	kept_answer(server, unique, error);
 	if (error < 0)
-		fuse_reply_err(req, (int)-error);
+		refuse(req, (int)error);
 	else
 		reply_entry(req, &node);
 	kept_answered(server, unique);
@@ -273,7 +282,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 #endif
 	kept_opened(server, unique, handle);
 	/* Interrupted meanwhile, say: the kernel has no file, and will not release one. */
-	if (fuse_reply_open(req, fi) < 0)
+	if (reply_sent(server, unique, fuse_reply_open(req, fi)) < 0)
 		handle_close(handle);
 	kept_answered(server, unique);
 }
@@ -365,7 +374,7 @@ static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		handle_watch(handle, poll, again_poll_number(server));
 	unsigned events = file->poll ? file->poll(handle) : POLLIN | POLLOUT;
 	kept_commit(server);
-	fuse_reply_poll(req, events);
+	(void)reply_sent(server, server->unique, fuse_reply_poll(req, events));
 }
 
 static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool plus)
@@ -374,13 +383,13 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool
 	struct node directory;
 	int error = node_find(server, ino, &directory);
 	if (error < 0) {
-		fuse_reply_err(req, -error);
+		refuse(req, error);
 		return;
 	}
 	if (size > SERVER_ANSWER_MAX)
 		size = SERVER_ANSWER_MAX;
 	size = listing_fill(server, req, &directory, (uint64_t)offset, plus, server->answer, size);
-	fuse_reply_buf(req, server->answer, size);
+	(void)reply_sent(server, server->unique, fuse_reply_buf(req, server->answer, size));
 }
 
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
@@ -412,11 +421,12 @@ static int do_readlink(struct server *server, fuse_ino_t ino, const char **targe
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
 	const char *target;
-	int error = do_readlink(server_of(req), ino, &target);
+	struct server *server = server_of(req);
+	int error = do_readlink(server, ino, &target);
 	if (error < 0)
-		fuse_reply_err(req, -error);
+		refuse(req, error);
 	else
-		fuse_reply_readlink(req, target);
+		(void)reply_sent(server, server->unique, fuse_reply_readlink(req, target));
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -433,7 +443,7 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 		.f_favail = most > sessions ? most - sessions : 0,
 		.f_namemax = NAME_LENGTH_MAX,
 	};
-	fuse_reply_statfs(req, &out);
+	(void)reply_sent(server, server->unique, fuse_reply_statfs(req, &out));
 }
 
 /* Files come and go with their session only, and names are for good. */

@@ -143,6 +143,7 @@ static unsigned poll_question(struct handle *handle)
 }
 
 const struct file question_file = {
+	.id = 21,
 	.name = "question",
 	.mode = 0400,
 	.event = MIMOBOX_OUTPUT,

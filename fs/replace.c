@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "replace.h"
 
+#include "kept_layout.h"
 #include "mount.h"
 #include "report.h"
 
@@ -23,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 30000 };
+enum { PATIENCE_MS = 33000 };
 
 struct reason {
 	int error;
@@ -143,7 +144,8 @@ static int connect_to(int fd, const char *name)
 
 static int ask(int fd, int program, struct replace_answer *answer, uint64_t end)
 {
-	const struct replace_request request = { .version = KEEP_VERSION };
+	const struct replace_request request = { .version = KEEP_VERSION,
+						 .layout = kept_layout_digest() };
 	int none[MESSAGE_DESCRIPTORS];
 	int error = message_send(fd, &request, sizeof(request), &program, 1, 0);
 	if (error == -EPIPE)
@@ -188,6 +190,18 @@ static int replace(const char *name, struct replace_answer *answer, uint64_t end
 	return error;
 }
 
+static void report_other(const char *mountpoint, unsigned version)
+{
+	if (version == KEEP_VERSION)
+		report("cannot replace the mimoboxfs at %s: what it keeps is laid out otherwise "
+		       "than what this program takes up; end it, and start this one",
+		       mountpoint);
+	else
+		report("cannot replace the mimoboxfs at %s: what it keeps is of version %u, and "
+		       "this program takes up version %d; end it, and start this one",
+		       mountpoint, version, KEEP_VERSION);
+}
+
 int replace_run(const char *mountpoint)
 {
 	uint64_t end = loop_now() + PATIENCE_MS * UINT64_C(1000000);
@@ -201,9 +215,7 @@ int replace_run(const char *mountpoint)
 	if (error == 0)
 		error = replace(name, &answer, end);
 	if (error == -EPROTONOSUPPORT)
-		report("cannot replace the mimoboxfs at %s: what it keeps is of version %u, and "
-		       "this program takes up version %d; end it, and start this one",
-		       mountpoint, answer.version, KEEP_VERSION);
+		report_other(mountpoint, answer.version);
 	else if (error < 0)
 		report("cannot replace the mimoboxfs at %s: %s", mountpoint, text_of(error));
 	return error < 0 ? 1 : 0;

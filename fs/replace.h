@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 struct replace_request {
-	uint32_t version; /* KEEP_VERSION of who asks */
+	uint32_t version; /* KEEP_VERSION of the program, and its layout; in each version first */
+	uint32_t layout;
 };
 
 struct replace_answer {
@@ -18,7 +19,7 @@ struct replace_answer {
 };
 
 /* How long it takes at most, in the keeper: to try the program, and to go on with it. */
-enum { REPLACE_TRY_MS = 8000, REPLACE_GO_ON_MS = 18000 };
+enum { REPLACE_TRY_MS = 12000, REPLACE_GO_ON_MS = 18000 };
 
 /* Before its name in `stats`. */
 #define REPLACE_KEY "keeper-socket"

@@ -2,14 +2,15 @@
 #include "replacement.h"
 
 #include "door.h"
+#include "kept_layout.h"
 #include "replace.h"
+#include "trial.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <keep.h>
 #include <loop.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 /* So many servers may die before the program before is had again. */
@@ -64,10 +65,7 @@ static int try_program(struct replacement *replacement, const struct handover *f
 		return -errno;
 	if (replacement->child > 0)
 		return 0;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() == self)
-		handover_tell(trial, handover_run(trial, options, replacement->program));
-	_exit(1);
+	trial_run(trial, options, replacement->program, self);
 }
 
 void replacement_ask(struct replacement *replacement, const struct door_call *call, int refused,
@@ -83,7 +81,8 @@ void replacement_ask(struct replacement *replacement, const struct door_call *ca
 	replacement->caller = call->caller;
 	replacement->program = call->program;
 	replacement->until = after(REPLACE_TRY_MS);
-	int error = call->version == KEEP_VERSION ? refused : -EPROTONOSUPPORT;
+	bool fits = call->version == KEEP_VERSION && call->layout == kept_layout_digest();
+	int error = fits ? refused : -EPROTONOSUPPORT;
 	if (error == 0 && call->program < 0)
 		error = -EBADF;
 	if (error == 0)

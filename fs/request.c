@@ -16,6 +16,7 @@
 #include "dir.h"
 #include "handle.h"
 #include "kept.h"
+#include "reply.h"
 #include "server.h"
 
 #include <assert.h>
@@ -31,11 +32,13 @@ static void answer(const struct request *request, ssize_t result)
 	bool once = request->writes || result < 0;
 	kept_answer(server, once ? request->unique : 0, result);
 	if (result < 0)
-		fuse_reply_err(request->req, (int)-result);
+		reply_result(server, request->unique, request->req, (int)result);
 	else if (request->writes)
-		fuse_reply_write(request->req, (size_t)result);
+		(void)reply_sent(server, request->unique,
+				 fuse_reply_write(request->req, (size_t)result));
 	else
-		fuse_reply_buf(request->req, request->answer, (size_t)result);
+		(void)reply_sent(server, request->unique,
+				 fuse_reply_buf(request->req, request->answer, (size_t)result));
 	kept_answered(server, request->unique);
 }
 

@@ -111,7 +111,7 @@ static void confine(unsigned layers)
 		child_need((root = root_make(&bench.layout, "67108864", "65792", &what)) >= 0 &&
 			   root_enter(root, NULL, 0, &what) == 0 && close(root) == 0);
 	if (layers & PRIVILEGES)
-		child_need(privileges_limit(1024, UINT64_MAX) == 0 &&
+		child_need(privileges_limit(1024, UINT64_MAX, &what) == 0 &&
 			   privileges_bound(&what) == 0 &&
 			   privileges_drop(bench.no_capabilities) == 0);
 	if (layers & INIT) {

@@ -196,16 +196,21 @@ static bool fails(const char *call, int error)
 	int saved = errno;
 	bool now = false;
 
-	if (!plan || inside || (!plan->record && (!plan->target || strcmp(call, plan->call) != 0)))
+	bool any = plan && plan->any && strcmp(call, plan->call) == 0;
+
+	if (!plan || inside ||
+	    (!plan->record && !any && (!plan->target || strcmp(call, plan->call) != 0)))
 		return false;
 	inside = true;
 	find_site(&site, call);
 	site.error = error;
 	if (plan->record && site.depth)
 		record(&site);
+	if (plan->error)
+		error = plan->error;
 	if (site.key == plan->target && plan->death)
 		reach();
-	else if (site.key == plan->target)
+	else if (any || site.key == plan->target)
 		now = plan->hits++ == 0 || plan->always;
 	if (now && plan->then) {
 		go_on();
@@ -302,11 +307,17 @@ WRAP(int, dup3, EBUSY, -1, (int fd, int to, int flags), (fd, to, flags))
 WRAP(int, pipe2, EMFILE, -1, (int ends[2], int flags), (ends, flags))
 WRAP(int, close_range, ENOMEM, -1, (unsigned from, unsigned to, int flags), (from, to, flags))
 
-/* An answer that the kernel could not take ends the request with EIO: fuse_dev_do_write(). */
+/*
+ * An answer that the kernel could not take ends the request with EIO: fuse_dev_do_write(). One that
+ * it does not accept (EINVAL) leaves it as it is.
+ */
 EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 {
 	NEXT(writev);
-	if (fails("writev", ENOMEM)) {
+	bool lost_one = fails("writev", ENOMEM);
+	if (lost_one && errno == EINVAL)
+		return -1;
+	if (lost_one) {
 		const struct fuse_out_header *header = parts->iov_base;
 		struct fuse_out_header lost = { .len = sizeof(lost), .error = -EIO };
 		struct iovec part = { &lost, sizeof(lost) };

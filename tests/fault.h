@@ -49,6 +49,8 @@ struct fault_plan {
 	_Atomic uint64_t target;
 	char call[FAULT_CALL_MAX]; /* of the target: to tell most others apart at once */
 	bool always;
+	_Atomic bool any;      /* each site of that call is the target */
+	_Atomic int32_t error; /* that it fails with, in the place of its own; 0: none */
 	_Atomic uint32_t hits;
 	/* Instead of that, the server is killed there. */
 	uint32_t death;

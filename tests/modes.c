@@ -44,6 +44,24 @@ Test(modes, the_screen_comes_first)
 	expect("\033[?1000h\033(B");
 }
 
+/* They are kept for other programs, so each mode has its bit for good. */
+Test(modes, bits_are_of_one_mode)
+{
+	static const char *const sequences[] = {
+		"?1",    "?5",    "?6",    "?7",    "?25",   "?45",   "?66",   "?1000", "?1002",
+		"?1003", "?1004", "?1005", "?1006", "?1015", "?1016", "?2004", "4",     "20",
+	};
+
+	for (unsigned i = 0; i < sizeof(sequences) / sizeof(*sequences); i++) {
+		char text[32];
+		memset(&modes, 0, sizeof(modes));
+		snprintf(text, sizeof(text), "\033[%sh", sequences[i]);
+		feed(text);
+		cr_expect_eq(modes.known, UINT32_C(1) << i, "%s", sequences[i]);
+		cr_expect_eq(modes.on, UINT32_C(1) << i, "%s", sequences[i]);
+	}
+}
+
 Test(modes, resets)
 {
 	feed("\033[?1049h\033[?1h\033[5r\033[!p");

@@ -100,12 +100,14 @@ Test(privileges, all_are_dropped)
 static void limit(const void *data)
 {
 	const struct rlimit *wanted = data;
+	const char *what;
 	static const int resources[] = { RLIMIT_NOFILE, RLIMIT_FSIZE };
 	struct rlimit limits;
 
-	CHECK(privileges_limit(wanted[0].rlim_cur, wanted[1].rlim_cur == RLIM_INFINITY
-							   ? UNITS_NONE
-							   : wanted[1].rlim_cur) == 0);
+	CHECK(privileges_limit(wanted[0].rlim_cur,
+			       wanted[1].rlim_cur == RLIM_INFINITY ? UNITS_NONE
+								   : wanted[1].rlim_cur,
+			       &what) == 0);
 	for (unsigned i = 0; i < 2; i++) {
 		CHECK(getrlimit(resources[i], &limits) == 0);
 		CHECK(limits.rlim_cur == wanted[i].rlim_cur &&

@@ -521,12 +521,15 @@ Test(nobodys, bad_files_are_one_line)
 	complaint("-o", "ceiling", "needs a value");
 	complaint("--ceiling", "", "wrong value '' for ceiling");
 	complaint("--ceiling", "/", "cannot read the ceiling in /: Is a directory");
+	sh("mkfifo $M/../fifo");
+	complaint("--ceiling", text("%s/fifo", fixture.dir), "not a regular file");
+	complaint("--defaults", text("%s/fifo", fixture.dir), "not a regular file");
 	bad_file("memory 1G\nmemroy 1G\n", "ceiling: line 2: unknown key 'memroy'");
 	bad_file("memory\n", "ceiling: line 1: key 'memory' has no value");
 	bad_file("\nterminal no\n", "ceiling: line 2: 'terminal' is nothing that a ceiling bounds");
 	bad_file("user-cpu x\n", "ceiling: line 1: user-cpu 'x': malformed");
 	/* the control */
 	sh("echo 'memory 1G' > $M/../ceiling");
-	fixture_daemon(
-		(const char *const[]){ "-o", text("ceiling=%s/ceiling", fixture.dir), NULL });
+	fixture_daemon((const char *const[]){ "-o", text("ceiling=%s/ceiling", fixture.dir),
+					      "--defaults", "/dev/null", NULL });
 }

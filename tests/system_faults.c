@@ -8,13 +8,19 @@
  * is found. See contrib/faults.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "client.h"
 #include "fixture.h"
 #include "process.h"
 #include "sweep.h"
@@ -270,6 +276,152 @@ static void sweep(const struct sweep_setup *setup, bool always, unsigned every)
 	cr_expect_gt(reached, 0);
 }
 
+/* Errnos that are the kernel's own, and answers that it does not accept */
+
+static struct fault_plan *fail_any(const char *call)
+{
+	static struct fault_plan *plan;
+
+	if (!plan) {
+		plan = sweep_plan(0);
+		setenv("FAULT_PLAN", text("%s/plan-0", fixture.dir), 1);
+		setenv("LD_PRELOAD", getenv("FAULT"), 1);
+		setenv("ASAN_OPTIONS",
+		       text("%s:verify_asan_link_order=0:detect_leaks=0", getenv("ASAN_OPTIONS")),
+		       1);
+		setenv("POOL", "0", 1);
+		fixture_daemon(NULL);
+		unsetenv("LD_PRELOAD");
+	}
+	snprintf(plan->call, sizeof(plan->call), "%s", call);
+	plan->hits = 0;
+	plan->always = true;
+	return plan;
+}
+
+static int answer_to(int error)
+{
+	return error == 524 ? EOPNOTSUPP : EIO;
+}
+
+/* With no more of the other end than that one call. */
+Test(errnos, of_a_read)
+{
+	struct fault_plan *plan = fail_any("pread64");
+	int status, fd;
+	char byte;
+
+	session_run("a", "command head -c 1000000 /dev/zero\n", &status);
+	fd = open(at("a/transcript"), O_RDONLY | O_CLOEXEC);
+	cr_assert(fd >= 0);
+	plan->any = true;
+	for (int error = 512; error < 4096; error++) {
+		plan->error = error;
+		cr_assert_eq(pread(fd, &byte, 1, 0), -1, "%d", error);
+		cr_assert_eq(errno, answer_to(error), "%d: %s", error, strerror(errno));
+	}
+	cr_assert_eq(plan->hits, 4096 - 512);
+	plan->any = false;
+	cr_assert_eq(pread(fd, &byte, 1, 0), 1);
+	close(fd);
+}
+
+/* Of the server's, and of the process that becomes the command. */
+Test(errnos, of_a_start)
+{
+	static const char *const calls[] = { "memfd_create", "seccomp" };
+	static const int errors[] = { 511, 512, 513, 524, 530, 999, 1000, 4095 };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		struct fault_plan *plan = fail_any(calls[i]);
+		for (size_t j = 0; j < sizeof(errors) / sizeof(*errors); j++) {
+			int error = errors[j];
+			cr_assert_eq(mkdir(at("a"), 0700), 0);
+			plan->error = error;
+			plan->any = true;
+			cr_assert_eq(put("a/ctl", "start\n"),
+				     -(error < 512 ? error : answer_to(error)), "%s: %d", calls[i],
+				     error);
+			plan->any = false;
+			cr_assert_gt(plan->hits, 0);
+			cr_assert_eq(rmdir(at("a")), 0);
+		}
+	}
+}
+
+static long ask_open(int fd)
+{
+	(void)fd;
+	return open(at("stats"), O_RDONLY | O_CLOEXEC);
+}
+
+static long ask_room(int fd)
+{
+	struct statfs status;
+
+	return fstatfs(fd, &status);
+}
+
+static long ask_link(int fd)
+{
+	char to[512];
+
+	(void)fd;
+	return readlink(at("a/workspace"), to, sizeof(to));
+}
+
+static long ask_list(int fd)
+{
+	char entries[1024];
+
+	return syscall(SYS_getdents64, fd, entries, sizeof(entries));
+}
+
+static long ask_read(int fd)
+{
+	char byte;
+
+	return read(fd, &byte, 1);
+}
+
+static long ask_write(int fd)
+{
+	return write(fd, "timeout 9s\n", 11);
+}
+
+static const struct {
+	const char *path;
+	int flags;
+	long (*ask)(int fd);
+} asks[] = {
+	{ "stats", O_RDONLY, ask_open }, { "stats", O_RDONLY, ask_room },
+	{ "a", O_DIRECTORY, ask_link },  { "a", O_DIRECTORY, ask_list },
+	{ "stats", O_RDONLY, ask_read }, { "a/config", O_WRONLY, ask_write },
+};
+
+/* The client is told, and the next is answered as ever. */
+Test(errnos, of_an_answer_that_is_not_accepted)
+{
+	struct fault_plan *plan = fail_any("writev");
+
+	plan->always = false;
+	plan->error = EINVAL;
+	cr_assert_eq(mkdir(at("a"), 0700), 0);
+	for (size_t i = 0; i < sizeof(asks) / sizeof(*asks); i++) {
+		int fd = open(at("%s", asks[i].path), asks[i].flags | O_CLOEXEC);
+		cr_assert(fd >= 0);
+		plan->hits = 0;
+		plan->any = true;
+		cr_assert_eq(asks[i].ask(fd), -1, "%zu", i);
+		cr_assert_eq(errno, EIO, "%zu: %s", i, strerror(errno));
+		plan->any = false;
+		cr_assert_gt(plan->hits, 0, "%zu", i);
+		cr_assert_geq(asks[i].ask(fd), 0, "%zu: %s", i, strerror(errno));
+		close(fd);
+	}
+	cr_assert_eq(rmdir(at("a")), 0);
+}
+
 enum { SECONDS_MAX = 3600 };
 
 static void prepare(void)
@@ -278,6 +430,7 @@ static void prepare(void)
 	fixture_prepare();
 }
 
+TestSuite(errnos, .init = fixture_prepare, .fini = fixture_stop, .timeout = 60);
 TestSuite(faults, .init = prepare, .fini = fixture_stop, .timeout = SECONDS_MAX);
 
 Test(faults, at_the_start)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,9 @@
 #include "crew.h"
 #include "fixture.h"
 #include "outside.h"
+
+#include <kept_layout.h>
+#include <replace.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 enum { MANY = 10, KILLS = 4 };
@@ -114,6 +118,61 @@ static void find_server(void)
 }
 
 /* In use */
+
+/* One with a row more in the middle of its table */
+
+static void inodes_of(const char *name, char *to, size_t size)
+{
+	snprintf(to, size, "%s",
+		 sh(text("cd $M/%s && stat -c '%%i %%n' . */ [a-lnp-z]* modes output", name)));
+}
+
+static bool has_reader(const void *unused)
+{
+	(void)unused;
+	return strcmp(get_value("a/status", "readers"), "1") == 0;
+}
+
+/* Parked, and with a name that the kernel has known since before. */
+Test(replace, one_with_a_row_more)
+{
+	const char *more = getenv("MORE_ROWS");
+	char before[4096], after[4096], byte;
+	char *output = text("%s/output", fixture.dir), *end = text("%s/exit", fixture.dir);
+	pid_t readers[2];
+	int status, fd;
+
+	session_start("a", "command stty -echo; echo ready; read x; echo got $x; exit 7\n");
+	get("a/wait/match@0:ready", NULL);
+	inodes_of("a", before, sizeof(before));
+	readers[0] = spawn((const char *const[]){
+		"/bin/sh", "-c", text("exec cat %s/a/output >%s", fixture.mount, output), NULL });
+	readers[1] = spawn((const char *const[]){
+		"/bin/sh", "-c", text("exec cat %s/a/exit >%s", fixture.mount, end), NULL });
+	cr_assert(await(has_reader, NULL, GONE_MS), "%s", get("a/status", NULL));
+	replace_by(more);
+	inodes_of("a", after, sizeof(after));
+	cr_assert_str_eq(after, before);
+	cr_assert(has(get("a/status", NULL), "state running"));
+	cr_assert_str_eq(get("a/more", NULL), "more\n");
+	fd = open(at("a/more"), O_RDONLY | O_CLOEXEC);
+	cr_assert(fd >= 0);
+	put_all("a/input", "it\n");
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(ended(readers[i], GONE_MS, &status), "reader %u", i);
+		cr_assert_eq(status, 0);
+	}
+	cr_assert_str_eq(sh(text("cat %s", output)), "ready\r\ngot it\r\n");
+	cr_assert_str_eq(sh(text("cat %s", end)), "7\n");
+	/* And back: what this one does not know is ended. */
+	replace_by(other);
+	cr_assert_eq(read(fd, &byte, 1), -1);
+	cr_assert_eq(errno, EBADF);
+	close(fd);
+	cr_assert_eq(can_open("a/more", O_RDONLY), -ENOENT);
+	inodes_of("a", after, sizeof(after));
+	cr_assert_str_eq(after, before);
+}
 
 /* However long it takes. */
 static int wait_for_the_end(const void *data)
@@ -316,11 +375,6 @@ Test(replace_of, one_that_is_killed_itself_where_fusermount_unmounts)
 
 /* What is asked at the socket itself */
 
-struct answer {
-	int32_t error;
-	uint32_t version;
-};
-
 static int call(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -336,13 +390,14 @@ static int call(void)
 }
 
 /* With so many copies of the descriptor; -1: none. */
-static void say(int fd, uint32_t version, int program, unsigned copies)
+static void say_all(int fd, const struct replace_request *request, size_t size, int program,
+		    unsigned copies)
 {
 	union {
 		struct cmsghdr header;
 		char room[CMSG_SPACE(8 * sizeof(int))];
 	} attached = { 0 };
-	struct iovec part = { &version, sizeof(version) };
+	struct iovec part = { (void *)request, size };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
 	if (program >= 0) {
@@ -354,12 +409,18 @@ static void say(int fd, uint32_t version, int program, unsigned copies)
 		for (unsigned i = 0; i < copies; i++)
 			((int *)CMSG_DATA(&attached.header))[i] = program;
 	}
-	cr_assert_eq(sendmsg(fd, &message, MSG_NOSIGNAL), (ssize_t)sizeof(version), "%s",
-		     strerror(errno));
+	cr_assert_eq(sendmsg(fd, &message, MSG_NOSIGNAL), (ssize_t)size, "%s", strerror(errno));
+}
+
+static void say(int fd, uint32_t version, int program, unsigned copies)
+{
+	const struct replace_request request = { version, kept_layout_digest() };
+
+	say_all(fd, &request, sizeof(request), program, copies);
 }
 
 /* False where there is none, but the end. */
-static bool hear(int fd, struct answer *answer)
+static bool hear(int fd, struct replace_answer *answer)
 {
 	ssize_t size;
 
@@ -370,10 +431,10 @@ static bool hear(int fd, struct answer *answer)
 	return size > 0;
 }
 
-static struct answer ask(uint32_t version, const char *path, unsigned copies)
+static struct replace_answer ask(uint32_t version, const char *path, unsigned copies)
 {
 	int fd = call(), program = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	struct answer answer;
+	struct replace_answer answer;
 
 	say(fd, version, program, copies);
 	if (program >= 0)
@@ -389,7 +450,7 @@ static uint32_t version(void)
 
 Test(replace, another_version)
 {
-	struct answer answer;
+	struct replace_answer answer;
 
 	counter_start("a");
 	find_server();
@@ -403,9 +464,44 @@ Test(replace, another_version)
 	counter_end("a");
 }
 
+/* By what it says, and by what it is. */
+static void refused_layout(const struct replace_request *request, size_t size, const char *path)
+{
+	int fd = call(), program = open(path, O_RDONLY | O_CLOEXEC);
+	struct replace_answer answer;
+
+	cr_assert(program >= 0, "%s", path);
+	say_all(fd, request, size, program, 1);
+	close(program);
+	cr_assert(hear(fd, &answer), "no answer");
+	cr_assert_eq(answer.error, -EPROTONOSUPPORT, "%d", answer.error);
+	cr_assert_eq(answer.version, version());
+}
+
+Test(replace, another_layout)
+{
+	const char *program = getenv("OTHER_LAYOUT");
+	struct replace_request request = { version(), kept_layout_digest() };
+
+	counter_start("a");
+	find_server();
+	pid_t before = server;
+	refused(program, "is laid out otherwise");
+	refused_layout(&request, sizeof(request), program);
+	refused_layout(&request, sizeof(request.version), other);
+	request.layout++;
+	refused_layout(&request, sizeof(request), other);
+	counter_counts("a", 1);
+	find_server();
+	cr_assert_eq(server, before);
+	cr_assert_str_eq(program_of(fixture.daemon), mimoboxfs());
+	replace_by(other);
+	counter_end("a");
+}
+
 static void not_replaced(const char *path, unsigned copies, int error)
 {
-	struct answer answer = ask(version(), path, copies);
+	struct replace_answer answer = ask(version(), path, copies);
 
 	cr_assert_eq(answer.error, -error, "%s: %d", path ? path : "none", answer.error);
 }
@@ -434,6 +530,35 @@ Test(replace, what_is_no_program)
 	cr_assert_str_eq(program_of(fixture.daemon), mimoboxfs());
 	replace_by(other);
 	counter_end("a");
+}
+
+/* It is ended, whatever it has begun. */
+Test(replace, one_that_starts_on_its_own)
+{
+	char *second = text("%s/second", fixture.dir);
+
+	cr_assert_eq(mkdir(second, 0700), 0);
+	counter_start("a");
+	not_replaced(copy_to(getenv("UNFIT"), "starts"), 1, ECHILD);
+	cr_assert_eq(rmdir("/made-by-a-trial"), -1, "the trial made a directory");
+	cr_assert_not(has(sh("cat /proc/self/mounts"), second), "the mount is left");
+	cr_assert_eq(processes_with(second), 0);
+	counter_counts("a", 1);
+	cr_assert_str_eq(program_of(fixture.daemon), mimoboxfs());
+	replace_by(other);
+	counter_end("a");
+}
+
+/* Of no keeper: a start of its own would be another daemon. */
+Test(replace_of, what_no_keeper_hands_over)
+{
+	struct run done = run((const char *const[]){
+		"/usr/bin/env", "MIMOBOX_HANDOVER=99", mimoboxfs(), "--spool", fixture.spool,
+		"--workspaces", fixture.workspaces, fixture.mount, NULL });
+
+	cr_assert_neq(done.status, 0);
+	cr_assert(has(done.err, "MIMOBOX_HANDOVER"), "%s", done.err);
+	cr_assert_not(fixture_mounted());
 }
 
 /* The one before is had again. */
@@ -510,7 +635,7 @@ Test(replace, those_who_say_nothing)
 /* Only one at a time. */
 Test(replace, two_at_once)
 {
-	struct answer answers[2];
+	struct replace_answer answers[2];
 	int fds[2] = { call(), call() }, program = open(other, O_RDONLY | O_CLOEXEC);
 	uint32_t is = version();
 
@@ -528,7 +653,7 @@ Test(replace, one_that_ends)
 {
 	int fd = call(), program = open(other, O_RDONLY | O_CLOEXEC);
 	uint32_t is = version();
-	struct answer answer;
+	struct replace_answer answer;
 
 	session_start("a", "kill-grace 1s\ncommand trap '' TERM HUP; echo ready; "
 			   "while :; do sleep 1000; done\n");

@@ -2,6 +2,9 @@
 /* When the machine has no room: no descriptors, no space for output. It recovers. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +21,54 @@ static bool none_is_left(const void *unused)
 {
 	(void)unused;
 	return !strcmp(get_value("stats", "running"), "0");
+}
+
+/* Fewer than a session is to have. */
+Test(room, a_hard_limit_of_descriptors)
+{
+	struct run done;
+
+	fixture_prepare();
+	setenv("FS", mimoboxfs(), 1);
+	done = run(
+		(const char *const[]){ "/bin/sh", "-c",
+				       "ulimit -n 256; exec \"$FS\" --pool 0 --spool $M/../spool "
+				       "--workspaces $M/../workspaces $M",
+				       NULL });
+	cr_assert_neq(done.status, 0);
+	cr_assert(has(done.err, "open-files"), "%s", done.err);
+	cr_assert(has(done.err, "1024 is above 256"), "%s", done.err);
+}
+
+/* A starter that waits for the end of its pipe does not wait for the daemon. */
+static void inherited(const char *option)
+{
+	enum { HIGH = 500 };
+	int ends[2], high;
+	struct pollfd end = { .events = POLLIN };
+
+	cr_assert_eq(pipe(ends), 0);
+	cr_assert_eq(fcntl(ends[0], F_SETFD, FD_CLOEXEC), 0);
+	high = fcntl(ends[1], F_DUPFD, HIGH);
+	cr_assert(high >= HIGH);
+	sh(text("exec %s %s --pool 0 --spool %s --workspaces %s $M >/dev/null 2>&1", mimoboxfs(),
+		option, fixture.spool, fixture.workspaces));
+	fixture_adopt();
+	close(ends[1]);
+	close(high);
+	end.fd = ends[0];
+	cr_assert_eq(poll(&end, 1, 10000), 1, "the pipe is open still");
+	cr_assert(end.revents & POLLHUP);
+	close(ends[0]);
+	get("stats", NULL);
+	fixture_daemon_ended(SIGTERM);
+}
+
+Test(room, descriptors_of_who_starts_it)
+{
+	fixture_prepare();
+	inherited("");
+	inherited("--keeper no");
 }
 
 Test(room, few_descriptors)

@@ -34,7 +34,7 @@ END
 chroot "$root" env -i PATH="$PATH" HOME=/root sh -ec '
 	exec >/root/log 2>&1
 	meson setup /root/build /tree --cross-file /root/arm64 -Dwerror=true -Dtests=enabled \
-		-Doptimization=1 -Ddebug=false
+		-Doptimization=2 -Ddebug=false
 	ninja -C /root/build' || { tail -n 60 "$root/root/log"; exit 1; }
 [ "$(head -c 20 "$root/root/build/fs/mimoboxfs" | od -An -j 18 -t d2 | tr -d ' ')" = 183 ] || {
 	echo 'fs/mimoboxfs is not for arm64'

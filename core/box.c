@@ -24,8 +24,8 @@
 
 enum { FIRST_BUCKETS = 256 };
 /*
- * With a helper, with the first sandbox, and with one that is built ahead. Deaths are told of at
- * once, and nobody else waits meanwhile: the bound is for what hangs, not for a slow machine.
+ * With a helper, with the first sandbox, and with one that is built ahead. The server learns of a
+ * death at once, and serves others meanwhile. So the bound is for a hang, not for a slow machine.
  */
 #define PATIENCE_NS UINT64_C(60000000000)
 

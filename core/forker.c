@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 /*
- * The server waits here and serves nobody meanwhile, so this is far below the 30 s after which a
- * service manager ends what does not beat. The forker's death ends the wait at once.
+ * The server blocks here. So this is far below the 30 s after which a service manager ends a
+ * server that does not beat. The forker's death ends the wait at once.
  */
 enum { PATIENCE_MS = 10000, GONE_MS = 10000 };
 

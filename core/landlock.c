@@ -8,7 +8,7 @@
  *
  * "Handled" means refused unless a rule grants it. A right that isn't handled is free: hence the
  * policy's floor, below which nothing is applied at all rather than part of it. Rights of versions
- * after those are not handled, since nobody could say here who needs them.
+ * after those are not handled, because no rule here could grant them.
  */
 #include "landlock.h"
 

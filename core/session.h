@@ -114,7 +114,7 @@ struct mimobox {
 	char *spool_dir;
 	char *workspaces; /* the directory of all of them; NULL: none */
 	unsigned max_sessions;
-	uint64_t patience_ns; /* with helpers, and with sandboxes that are built for nobody yet */
+	uint64_t patience_ns;            /* with helpers, and with sandboxes that are built ahead */
 	struct ceiling *ceiling;         /* NULL: none */
 	struct config builtin, defaults; /* `reset` in defaults goes back to builtin */
 	struct cgroups *cgroups;

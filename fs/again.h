@@ -4,7 +4,7 @@
  *
  * The kernel goes on with the connection for as long as somebody holds its descriptor. It had
  * agreed on its terms with the first server, whose first request is therefore kept, and given to
- * libfuse once more, with nobody hearing the answer.
+ * libfuse once more. The answer goes to a pipe that no process reads.
  *
  * The kernel does not ask again what it has no answer to. So a request is read to memory that the
  * keeper shares, and a copy is kept of each that waits (kept_waits()): what the other had in hand

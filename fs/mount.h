@@ -27,7 +27,9 @@ int mount_do(struct mount *mount, struct server *server, const struct options *o
 
 /* Whether /dev/fuse can be opened: 0, or a status, and why, with what to do. */
 int mount_try_device(char *why, size_t size);
-/* Mounts on a directory of its own, where nobody else sees it if it can, and unmounts it. The same.
+/*
+ * Mounts on a directory of its own and unmounts it, for root in a mount namespace of its own. The
+ * same result.
  */
 int mount_try(char *why, size_t size);
 

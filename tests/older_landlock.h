@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A kernel with an older Landlock, played to whoever calls it by syscall(2) in this process. */
+/* Plays a kernel with an older Landlock to code in this process that calls it by syscall(2). */
 #ifndef OLDER_LANDLOCK_H
 #define OLDER_LANDLOCK_H
 

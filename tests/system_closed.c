@@ -474,8 +474,8 @@ static struct run run_faulty(void)
 }
 
 /*
- * A machine that says it has no Landlock: whoever has not asked for that by name is refused, and so
- * is whoever names ports, which nothing else keeps.
+ * A machine that says it has no Landlock: a session starts only if its config says `landlock none`,
+ * and not with `network tcp`, because only Landlock enforces ports.
  */
 static void start_without_landlock(const struct fault_site *site)
 {

@@ -371,7 +371,7 @@ Test(escape, other_architectures_are_killed)
 }
 #endif
 
-/* None that a program sends, be it that Landlock refuses it or that the kernel drops it. */
+/* Landlock refuses a signal to init, or the kernel drops it. */
 Test(escape, init_takes_no_signal)
 {
 	static const char *const kinds[] = { "", "ends last-process\n", "terminal no\n" };

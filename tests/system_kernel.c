@@ -28,7 +28,7 @@ static void start(void)
 
 TestSuite(kernel, .init = start, .fini = fixture_stop, .timeout = 200);
 
-/* Who asks the keeper is known without SO_PEERPIDFD, of Linux 6.5. */
+/* The keeper knows the caller without SO_PEERPIDFD, which came with Linux 6.5. */
 Test(kernel, the_program_is_replaced)
 {
 	struct run done;

@@ -113,7 +113,7 @@ Test(network, outside)
 		     "bind7 done\nlisten done\nudp done\nunix done\n");
 }
 
-/* Without rules for TCP a socket may connect and bind, where there is nobody else. */
+/* Without rules for TCP a socket may connect and bind, in a network that has no other process. */
 static bool has_tcp_rules(void)
 {
 	return fixture_landlock() >= 4;

@@ -65,7 +65,7 @@ struct mimobox_session {
 	int start_result;
 	bool exec_seen;      /* the start socket's end will mean success */
 	unsigned kill_stage; /* 0: not; else how many signals of a kill were sent */
-	char failure[256];   /* of the last start: stage, thing, reason; "" */
+	char failure[512];   /* of the last start: stage, thing, reason; "" */
 	enum end_reason reason;
 	int status; /* exit status, or minus the signal */
 	struct timespec created, changed, started, ended;

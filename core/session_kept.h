@@ -22,7 +22,7 @@ struct kept_session {
 	bool favoured, sealed_timeline;
 	int state, start_result, reason, status, landlock_abi;
 	unsigned kill_stage;
-	char failure[256];
+	char failure[512];
 	struct timespec created, changed, started, ended;
 	uint64_t start_begun, begun;
 	uint64_t held[TOTALS];

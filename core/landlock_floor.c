@@ -15,7 +15,7 @@
  * to other directories, which version 2 brought (refer): it refuses that always.
  *
  * truncate: what a program may write and not truncate are devices alone; all else that it may not
- * write is on mounts that are read-only.
+ * write is on mounts that are read-only, or a file of its own /proc, where it does nothing.
  * tcp: a network of its own has no port of anybody else's. With `network host` all are free.
  * ioctl-dev: no device can be opened but on /dev, for all other mounts are nodev; and of what is
  * there no request does more than tell a number without CAP_SYS_ADMIN (random(4)).
@@ -85,10 +85,16 @@ static const char *release_of(int version)
 	return releases[version - 1];
 }
 
-#define WITHOUT "'landlock none' in config or a --defaults file does without"
+/* What does without: but for the rules of TCP, which nothing else has. */
+static const char *without(const struct access *access)
+{
+	return access->network == NETWORK_TCP
+		       ? "'network tcp' needs version 4 in any case"
+		       : "'landlock none' in config or a --defaults file does without";
+}
 
 /* As the parameter is to be, where the kernel tells which modules it has. */
-static void explain_switched_off(char *text, size_t size)
+static void explain_switched_off(const char *without, char *text, size_t size)
 {
 	char now[96] = "";
 	FILE *from = fopen("/sys/kernel/security/lsm", "re");
@@ -98,50 +104,69 @@ static void explain_switched_off(char *text, size_t size)
 		(void)fclose(from);
 	}
 	now[strcspn(now, "\n")] = '\0';
-	snprintf(text, size, "it is switched off: boot with lsm=landlock,%s; " WITHOUT,
-		 now[0] ? now : "and what is there now");
+	if (now[0])
+		snprintf(text, size, "it is switched off: boot with lsm=landlock,%s; %s", now,
+			 without);
+	else
+		snprintf(text, size,
+			 "it is switched off: put landlock first in the boot parameter lsm=; %s",
+			 without);
 }
 
-static void explain_none(int error, char *text, size_t size)
+static void explain_none(int error, const char *without, char *text, size_t size)
 {
 	if (error == -EOPNOTSUPP)
-		explain_switched_off(text, size);
+		explain_switched_off(without, text, size);
 	else if (error == -EPERM || error == -EACCES)
 		snprintf(text, size,
 			 "a filter around the daemon refuses it: allow landlock_create_ruleset, "
-			 "_add_rule, _restrict_self (systemd-nspawn: SystemCallFilter=); " WITHOUT);
+			 "_add_rule, _restrict_self (systemd-nspawn: SystemCallFilter=); %s",
+			 without);
 	else if (error != -ENOSYS)
 		snprintf(text, size, "asked for its version, the kernel says: %s",
 			 strerror(-error));
 	else
 		snprintf(text, size,
 			 "Linux 5.13 has it, with CONFIG_SECURITY_LANDLOCK, unless a container's "
-			 "filter hides it; " WITHOUT);
+			 "filter hides it; %s",
+			 without);
+}
+
+/* What to ask for instead, with what the kernel has. */
+static void explain_instead(const struct access *access, int abi, char *text, size_t size)
+{
+	bool lacks_tcp = access->network == NETWORK_TCP && abi < LANDLOCK_ABI_NET;
+	if (lacks_tcp)
+		snprintf(text, size, "'landlock 4' needs only Linux 6.7");
+	else if (landlock_floor_of_network(access->network) <= abi)
+		snprintf(text, size, "'landlock auto' takes it, because other layers stand in");
+	else
+		snprintf(text, size, "'landlock %d' does without what it lacks", abi);
 }
 
 void landlock_explain(const struct access *access, int abi, char *text, size_t size)
 {
 	int least = landlock_floor(access);
-	const char *release = least > 0 ? release_of(least) : "";
+	char instead[96];
 	text[0] = '\0';
 	if (least < 1 || abi >= least)
 		return;
-	if (abi < 1)
-		explain_none(abi, text, size);
-	else if (access->network == NETWORK_TCP && abi < LANDLOCK_ABI_NET)
+	if (abi < 1) {
+		explain_none(abi, without(access), text, size);
+		return;
+	}
+	explain_instead(access, abi, instead, sizeof(instead));
+	if (access->landlock != LANDLOCK_AUTO && access->network == NETWORK_TCP &&
+	    least == LANDLOCK_ABI_NET)
 		snprintf(text, size,
 			 "'network tcp' needs version %d, of Linux %s: this kernel has %d", least,
-			 release, abi);
+			 release_of(least), abi);
 	else if (access->landlock != LANDLOCK_AUTO)
-		snprintf(
-			text, size,
-			"version %d is asked for, of Linux %s: this kernel has %d; 'landlock auto' "
-			"takes that where other layers stand in",
-			least, release, abi);
+		snprintf(text, size, "version %d is asked for, of Linux %s: this kernel has %d; %s",
+			 least, release_of(least), abi, instead);
 	else
 		snprintf(text, size,
 			 "with the host's network version %d is needed, of Linux %s, to keep its "
-			 "abstract sockets out of reach: this kernel has %d; 'landlock %d' does "
-			 "without that",
-			 least, release, abi, abi);
+			 "abstract sockets out of reach: this kernel has %d; %s",
+			 least, release_of(least), abi, instead);
 }

@@ -95,7 +95,8 @@ static const struct manager {
 	  "docker run --userns host, or run it as an ordinary user there" },
 	{ "/run/host/container-manager", "systemd-nspawn",
 	  "systemd-nspawn --bind=/dev/fuse --property=DeviceAllow='/dev/fuse rw'",
-	  "systemd-nspawn --capability=all --system-call-filter='@mount @sandbox @privileged'",
+	  "systemd-nspawn --capability=all --system-call-filter='@mount @privileged seccomp "
+	  "landlock_create_ruleset landlock_add_rule landlock_restrict_self'",
 	  NULL,
 	  "systemd-nspawn --system-call-filter='landlock_create_ruleset landlock_add_rule "
 	  "landlock_restrict_self'",
@@ -114,6 +115,7 @@ static const struct manager *find_manager(void)
 	bool said = word && *word;
 	if (!said)
 		read_file("/run/systemd/container", text);
+	text[strcspn(text, "\n")] = '\0';
 	for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
 		const struct manager *manager = &managers[i];
 		if (!said && manager->file && access(manager->file, F_OK) == 0)
@@ -124,7 +126,8 @@ static const struct manager *find_manager(void)
 	return NULL;
 }
 
-#define OUTSIDE "; or mount it outside, and give the container that: -v /run/mimobox:/run/mimobox"
+#define OUTSIDE \
+	"; or mount it outside, and bind /run/mimobox into the container (podman, docker: -v)"
 
 /* What is refused in a container, or where something else has put a filter or a rule. */
 static void advise_refused(const char *in_container, char *text, size_t size)

@@ -286,7 +286,7 @@ static int restore_box(struct mimobox *box)
 
 int mimobox_restore(struct mimobox *box)
 {
-	struct keep_record *records;
+	struct keep_record *records = NULL;
 	size_t count;
 	int error = restore_box(box);
 	if (error == 0)
@@ -298,8 +298,7 @@ int mimobox_restore(struct mimobox *box)
 		box->dirty->dirty = false;
 		box->dirty = box->dirty->next_dirty;
 	}
-	if (error == 0)
-		free(records);
+	free(records);
 	return error;
 }
 

@@ -121,7 +121,7 @@ static void explains(const char *text, int abi, const char *part)
 Test(landlock_floor, what_to_do_is_said)
 {
 	static const char *const ways[] = { "'landlock none' in config or a --defaults file",
-					    "lsm=landlock,", "CONFIG_SECURITY_LANDLOCK",
+					    "lsm=", "CONFIG_SECURITY_LANDLOCK",
 					    "landlock_create_ruleset" };
 
 	explains("", -EOPNOTSUPP, ways[0]);
@@ -131,9 +131,13 @@ Test(landlock_floor, what_to_do_is_said)
 	explains("", -EPERM, ways[0]);
 	explains("", -EPERM, ways[3]);
 	explains("", -ENOMEM, "Cannot allocate memory");
-	explains("network host\n", 5, "'landlock 5' does without that");
-	explains("network tcp 80\n", 4, "'landlock 4' does without that");
-	explains("network tcp 80\n", 3, "'network tcp' needs version 6, of Linux 6.12");
+	explains("network host\n", 5, "'landlock 5' does without what it lacks");
+	explains("network host\nlandlock 6\n", 5, "'landlock 5' does without what it lacks");
+	explains("network tcp 80\n", 4, "'landlock 4' does without what it lacks");
+	explains("network tcp 80\n", 3, "'landlock 4' needs only Linux 6.7");
+	explains("network tcp 80\nlandlock none\n", -ENOSYS, "needs version 4 in any case");
+	explains("network tcp 80\n", -EOPNOTSUPP, "needs version 4 in any case");
+	explains("landlock 6\n", 2, "'landlock auto' takes it");
 	explains("network tcp 80\nlandlock 2\n", 3, "'network tcp' needs version 4, of Linux 6.7");
 	explains("landlock 6\n", 2, "version 6 is asked for, of Linux 6.12: this kernel has 2");
 	explains("landlock 2\n", 1, "of Linux 5.19");

@@ -73,7 +73,7 @@ Test(machine, each_container_has_its_options)
 			says(advice(containers[i][0], stages[j], EPERM, "pivot_root"),
 			     containers[i][1]);
 			says(advice(containers[i][0], stages[j], ENOSYS, ""),
-			     "-v /run/mimobox:/run/mimobox");
+			     "bind /run/mimobox into the container");
 		}
 }
 

@@ -450,7 +450,7 @@ static void take_without_landlock(const struct fault_site *site)
 	fixture_pool_filled();
 	session_make("a");
 	put_all("a/config", "landlock 6\n" PROOF);
-	put_refused("a/ctl", "start\n", EOPNOTSUPP);
+	put_refused("a/ctl", "start\n", ENOMEM);
 	cr_expect_str_eq(proof(), "nothing");
 	put_all("a/config", "landlock none\n"); /* the control */
 	put_all("a/ctl", "start\n");

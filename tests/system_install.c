@@ -70,7 +70,7 @@ Test(install, files_and_their_modes)
 /* The units start what is installed beside them, and the profile is for it. */
 Test(install, units_name_the_program)
 {
-	sh("grep -q \"^profile mimobox $PREFIX/bin/mimobox{,fs} \" "
+	sh("grep -q \"^profile mimobox $PREFIX/bin/mimoboxfs \" "
 	   "$P/share/mimobox/apparmor/mimobox");
 	char *lines = sh("cat $(find $D -name mimobox.service) | grep -c \"^ExecStart=$PREFIX/bin/"
 			 "mimoboxfs -f\"; grep -l '@[a-z]*@' $(find $D -name '*.service') || :");

@@ -70,7 +70,8 @@ static void split(struct finding *finding, const char *reason)
 		reason += strlen(start);
 	int length = (int)strcspn(reason, ";");
 	snprintf(finding->fact, sizeof(finding->fact), "%.*s", length, reason);
-	finding_advise(finding, PROBE_MISSING, "%s", reason[length] ? reason + length + 2 : "");
+	finding_advise(finding, PROBE_MISSING, "%s",
+		       reason + length + strspn(reason + length, "; "));
 }
 
 static void ask(struct finding *finding, const struct diagnosis *diagnosis, const char *key,

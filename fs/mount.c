@@ -365,7 +365,7 @@ static int explain_mount(const char *line, char *why, size_t size)
 		else if (refused && geteuid() != 0 && strstr(line, "fusermount3"))
 			snprintf(advice, sizeof(advice),
 				 "fusermount3 is to be setuid root, and not kept from it: chmod "
-				 "u+s");
+				 "u+s /usr/bin/fusermount3");
 		else if (refused)
 			machine_advise_mount(advice, sizeof(advice));
 	}

@@ -112,7 +112,7 @@ static const struct valued valued[] = {
 	  set_workspaces },
 	{ "max-sessions", "N", "how many sessions there may be at a time", set_max_sessions },
 	{ "pool", "N", "how many sandboxes are built ahead, up to 1000 (4)", set_pool },
-	{ "patience", "SECONDS", "how long a helper process may take for one thing (60)",
+	{ "patience", "SECONDS", "how long a helper process may take for one task (60)",
 	  set_patience },
 	{ "keeper", "yes|no", "whether sessions outlive a server that is killed (yes)",
 	  set_keeper },
@@ -348,8 +348,8 @@ bool options_make_absolute(struct options *options)
 }
 
 /*
- * A user's own workspaces are where others can make names as well; that they are nobody else's is
- * checked by the library.
+ * Other users can make names in /var/tmp too: the library checks that the workspaces there are the
+ * user's own.
  */
 void options_for_box(const struct options *options, char workspaces[64],
 		     struct mimobox_options *out)
@@ -399,17 +399,16 @@ void options_print_help(void)
 	}
 	printf("  --dump-seccomp PROFILE  the filter of essential, network or compat, raw, on\n"
 	       "                     standard output (for scmp_bpf_disasm)\n"
-	       "  --check            try all that a mount takes, and say what there is and what "
-	       "is\n"
-	       "                     missing, one line each, on standard output\n"
+	       "  --check            try what a mount needs, and print what the machine has and\n"
+	       "                     lacks, one line each, on standard output\n"
 	       "  --replace          have the mimoboxfs at MOUNTPOINT be this program, with the\n"
 	       "                     options that it has; sessions go on\n"
 	       "  --help             this text\n"
 	       "  --version          the version\n"
 	       "\n"
 	       "End it with: fusermount3 -u MOUNTPOINT (or umount MOUNTPOINT, or SIGTERM).\n"
-	       "Exit status: 0; 1 another try may do; 2 a wrong option; 3 this machine lacks\n"
-	       "something.\n");
+	       "Exit status: 0; 1 another try may succeed; 2 a wrong option; 3 this machine\n"
+	       "lacks something.\n");
 }
 
 void options_print_version(void)

@@ -40,6 +40,8 @@ static void have_memory(const struct server *server)
 void again_begin(struct server *server)
 {
 	server->buffer.mem = keep_buffer(server->keep);
+	if (server->keep && keep_again(server->keep))
+		have_memory(server);
 }
 
 void again_keep_first(struct server *server)
@@ -161,6 +163,8 @@ static int serve_last(struct server *server)
 	int awaited = is_awaited(server, request->unique, interrupts ? -EAGAIN : 0);
 	if (awaited > 0 && !interrupts)
 		serve(server);
+	else if (awaited == 0)
+		kept_answered(server, request->unique);
 	return awaited < 0 ? awaited : 0;
 }
 

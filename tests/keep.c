@@ -16,6 +16,26 @@
 
 static struct keep *kept;
 
+/* A kernel with larger pages than this one; 0: this one. */
+static size_t page;
+
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+int __real_madvise(void *start, size_t size, int advice);
+int __wrap_madvise(void *start, size_t size, int advice);
+
+long __wrap_sysconf(int name)
+{
+	return page && name == _SC_PAGESIZE ? (long)page : __real_sysconf(name);
+}
+
+int __wrap_madvise(void *start, size_t size, int advice)
+{
+	if (page)
+		size = (size + page - 1) / page * page;
+	return __real_madvise(start, size, advice);
+}
+
 static void make(void)
 {
 	cr_assert_eq(keep_create(&kept), 0);
@@ -365,4 +385,25 @@ Test(keep, without_one)
 	cr_assert_eq(keep_take(NULL, 1, 0), -1);
 	cr_assert_eq(keep_owner(NULL), getpid());
 	cr_assert(!keep_again(NULL));
+}
+
+/* What is given back are whole pages, which may hold more than one block. */
+Test(keep, larger_pages_take_no_neighbour)
+{
+	enum { BLOCKS = 2048, BYTES = KEEP_BLOCK_MIN }; /* more than what is kept for later */
+	unsigned char *blocks[BLOCKS];
+
+	cr_assert_eq(keep_enter(kept, -1, false), 0);
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		blocks[i] = keep_block(kept, BYTES);
+		cr_assert(blocks[i] != NULL);
+		memset(blocks[i], 7, BYTES);
+	}
+	page = 16384;
+	for (unsigned i = 0; i < BLOCKS; i += 2)
+		keep_block_free(kept, blocks[i], BYTES);
+	keep_commit(kept);
+	page = 0;
+	for (unsigned i = 1; i < BLOCKS; i += 2)
+		cr_assert(blocks[i][0] == 7 && blocks[i][BYTES - 1] == 7, "block %u", i);
 }

@@ -150,13 +150,15 @@ Test(older, of_the_hosts_network)
 		      text("start failed: landlock: Operation not supported (with the host's "
 			   "network version 6 is needed, of Linux 6.12, to keep its abstract "
 			   "sockets out of reach: this kernel has %d; 'landlock %d' does without "
-			   "that)",
+			   "what it lacks)",
 			   version, version));
 	cr_expect(has(get_value("a/status", "start-failed"), "abstract sockets out of reach"));
 	session_remove("a");
 	start_refused(
 		ANN, "a", "network tcp 80\n", EOPNOTSUPP,
-		text("'network tcp' needs version 6, of Linux 6.12: this kernel has %d", version));
+		text("with the host's network version 6 is needed, of Linux 6.12, to keep its "
+		     "abstract sockets out of reach: this kernel has %d; 'landlock 4' needs",
+		     version));
 	session_remove("a");
 	start_refused(
 		ANN, "a", "network tcp 80\nlandlock none\n", EOPNOTSUPP,
@@ -175,7 +177,8 @@ Test(older, ports_from_the_first_version_that_keeps_them)
 {
 	if (serve(4, NULL, NULL) < 4)
 		return;
-	start_refused(ANN, "a", "network tcp 80\n", EOPNOTSUPP, "'landlock 4' does without that");
+	start_refused(ANN, "a", "network tcp 80\n", EOPNOTSUPP,
+		      "'landlock 4' does without what it lacks");
 	session_remove("a");
 	session_start_as(ANN, "a", "network tcp 80\nlandlock 4\ncommand read x\n");
 	cr_expect_str_eq(get_value("a/status", "landlock-lacks"), "abstract-sockets");

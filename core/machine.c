@@ -336,6 +336,21 @@ static bool has_no_memory_controller(void)
 	return strstr(text, "pids") && !strstr(text, "memory");
 }
 
+static void advise_users_limits(unsigned can, char *text, size_t size)
+{
+	if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) < 0)
+		snprintf(text, size,
+			 "cgroups of version 1 are not delegated to users: use a mount of root's");
+	else if (can)
+		snprintf(
+			text, size,
+			"have root write Delegate=cpu memory pids into a drop-in of user@.service");
+	else
+		snprintf(text, size,
+			 "have a cgroup delegated: systemctl --user enable --now mimobox, or "
+			 "systemd-run --user --scope -p Delegate=yes mimoboxfs ...");
+}
+
 void machine_advise_limits(unsigned can, char *text, size_t size)
 {
 	char line[TEXT_MAX];
@@ -356,7 +371,5 @@ void machine_advise_limits(unsigned can, char *text, size_t size)
 			 "mount the controllers, to be written: mount -t cgroup2 none "
 			 "/sys/fs/cgroup");
 	else
-		snprintf(text, size,
-			 "have a cgroup delegated: systemctl --user enable --now mimobox, or "
-			 "systemd-run --user --scope -p Delegate=yes mimoboxfs ...");
+		advise_users_limits(can, text, size);
 }

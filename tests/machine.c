@@ -123,6 +123,33 @@ Test(machine, user_namespaces_are_off_for_users)
 	says(advice("none", STAGE_CLONE, EPERM, ""), "sysctl kernel.unprivileged_userns_clone=1");
 }
 
+/* Version 2 of cgroups, as a machine has it that gives a user all, some, or nothing. It is played.
+ */
+Test(machine, limits_of_users)
+{
+	char text[512];
+	FILE *file;
+
+	setenv("container", "none", 1);
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL), 0);
+	file = fopen("/sys/fs/cgroup/cgroup.controllers", "w");
+	cr_assert(file && fputs("cpu memory pids\n", file) >= 0 && fclose(file) == 0);
+	machine_advise_limits(0, text, sizeof(text));
+	says(text, "mount -t cgroup2");
+	cr_assert_eq(seteuid(23450), 0);
+	machine_advise_limits(0, text, sizeof(text));
+	says(text, "systemd-run --user --scope -p Delegate=yes");
+	machine_advise_limits(CGROUP_MEMORY | CGROUP_PROCESSES, text, sizeof(text));
+	says(text, "Delegate=cpu memory pids");
+	cr_assert_eq(seteuid(0), 0);
+	cr_assert_eq(unlink("/sys/fs/cgroup/cgroup.controllers"), 0);
+	cr_assert_eq(seteuid(23450), 0);
+	machine_advise_limits(0, text, sizeof(text));
+	says(text, "a mount of root's");
+}
+
 Test(machine, landlock)
 {
 	char text[512];

@@ -108,21 +108,28 @@ static const struct manager {
 };
 
 /* $container, where there is one, goes before files: it is what the manager itself has said. */
+static bool calls_itself(const struct manager *manager, const char *word)
+{
+	return manager->word && strcmp(word, manager->word) == 0;
+}
+
+/* By $container, which "none" ends; where that says nothing known, by files. */
 static const struct manager *find_manager(void)
 {
+	enum { MANAGERS = sizeof(managers) / sizeof(managers[0]) };
 	char text[TEXT_MAX];
 	const char *word = getenv("container");
-	bool said = word && *word;
-	if (!said)
-		read_file("/run/systemd/container", text);
+	for (size_t i = 0; word && i < MANAGERS; i++)
+		if (calls_itself(&managers[i], word))
+			return &managers[i];
+	if (word && strcmp(word, "none") == 0)
+		return NULL;
+	read_file("/run/systemd/container", text);
 	text[strcspn(text, "\n")] = '\0';
-	for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
-		const struct manager *manager = &managers[i];
-		if (!said && manager->file && access(manager->file, F_OK) == 0)
-			return manager;
-		if (manager->word && strcmp(said ? word : text, manager->word) == 0)
-			return manager;
-	}
+	for (size_t i = 0; i < MANAGERS; i++)
+		if ((managers[i].file && access(managers[i].file, F_OK) == 0) ||
+		    calls_itself(&managers[i], text))
+			return &managers[i];
 	return NULL;
 }
 

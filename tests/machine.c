@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *advice(const char *container, enum stage stage, int error, const char *what)
@@ -123,6 +124,22 @@ Test(machine, user_namespaces_are_off_for_users)
 	says(advice("none", STAGE_CLONE, EPERM, ""), "sysctl kernel.unprivileged_userns_clone=1");
 }
 
+/* As systemd writes it; and what the variable says only where that is known. */
+Test(machine, containers_by_a_file)
+{
+	static const char *const words[] = { "", "oci" };
+	FILE *file;
+
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("none", "/run", "tmpfs", 0, NULL), 0);
+	cr_assert_eq(mkdir("/run/systemd", 0755), 0);
+	file = fopen("/run/systemd/container", "w");
+	cr_assert(file && fputs("podman\n", file) >= 0 && fclose(file) == 0);
+	for (size_t i = 0; i < 2; i++)
+		says(advice(words[i], STAGE_CLONE, EPERM, ""), "podman run");
+}
+
 /* Version 2 of cgroups, as a machine has it that gives a user all, some, or nothing. It is played.
  */
 Test(machine, limits_of_users)
@@ -148,6 +165,7 @@ Test(machine, limits_of_users)
 	cr_assert_eq(seteuid(23450), 0);
 	machine_advise_limits(0, text, sizeof(text));
 	says(text, "a mount of root's");
+	cr_assert_eq(seteuid(0), 0);
 }
 
 Test(machine, landlock)

@@ -101,10 +101,10 @@ struct bomb {
 };
 
 static const struct bomb bombs[] = {
-	{ "fork bomb", "processes 64\ntimeout 2s\n",
+	{ "fork bomb", "processes 64\n",
 	  "import os\nwhile True:\n try: os.fork()\n except OSError: pass\n", "timeout", NULL,
 	  "fork" },
-	{ "thread bomb", "processes 64\ntimeout 2s\n",
+	{ "thread bomb", "processes 64\n",
 	  "import threading, time\nwhile True:\n try: threading.Thread(target=time.sleep, "
 	  "args=(99,)).start()\n except RuntimeError: pass\n",
 	  "timeout", NULL, "fork" },
@@ -127,7 +127,7 @@ static const struct bomb bombs[] = {
 	  "20))\nexcept "
 	  "OSError as e: print('full', e.errno)\n",
 	  "exit", "full 28", NULL },
-	{ "output flood", "retain 1M\ntimeout 2s\n",
+	{ "output flood", "retain 1M\n",
 	  "import os\nb = b'flood ' * 10000\nwhile True: os.write(1, b)\n", "timeout", "flood",
 	  NULL },
 	{ "open files", "open-files 64\n",
@@ -139,13 +139,15 @@ static const struct bomb bombs[] = {
 	  "import os\nn = 0\ntry:\n while True: os.openpty(); n += 1\nexcept OSError "
 	  "as e: print('full', n < 64)\n",
 	  "exit", "full True", NULL },
-	{ "processor", "timeout 2s\nprocesses 64\n",
+	{ "processor", "processes 64\n",
 	  "import os\nfor i in range(5): os.fork()\nwhile True: pass\n", "timeout", NULL, NULL },
 };
 
 /* Runs it, and the bystander's trips while it does. */
 static void explode(const struct bomb *bomb, struct bystander *bystander)
 {
+	/* Most end by themselves. The others are to have done their work by then. */
+	unsigned seconds = scaled(bomb->reason && !strcmp(bomb->reason, "timeout") ? 2 : 30);
 	const char *reason, *log;
 	size_t size;
 
@@ -153,9 +155,9 @@ static void explode(const struct bomb *bomb, struct bystander *bystander)
 	bystander->count = 0;
 	session_start_as(
 		ANN, "bomb",
-		text("timeout 30s\nro %s:/srv/bomb.py\n%sargv [\"/usr/bin/python3\",\"/srv/"
+		text("timeout %us\nro %s:/srv/bomb.py\n%sargv [\"/usr/bin/python3\",\"/srv/"
 		     "bomb.py\"]\n",
-		     outside("bomb.py"), bomb->config));
+		     seconds, outside("bomb.py"), bomb->config));
 	do
 		trip(bystander);
 	while (!session_over("bomb"));

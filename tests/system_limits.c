@@ -120,11 +120,12 @@ static long burn(const char *name, const char *cpu, long *held)
 {
 	char *took;
 
-	session_start(name,
-		      text("cpu %s\nargv [\"python3\",\"-c\",\"import time\\na=time."
-			   "monotonic()\\nwhile time.process_time() < 0.5: "
-			   "pass\\nprint('took', int((time.monotonic()-a)*1000))\\ninput()\"]\n",
-			   cpu));
+	session_start(
+		name,
+		text("cpu %s\nargv [\"python3\",\"-c\",\"import time\\na=time."
+		     "monotonic()\\nb=time.process_time()+0.5\\nwhile time.process_time() < b: "
+		     "pass\\nprint('took', int((time.monotonic()-a)*1000))\\ninput()\"]\n",
+		     cpu));
 	cr_assert(has(get(text("%s/wait/match@0:took [0-9]*\r", name), NULL), "match"));
 	*held = held_back(name);
 	put_all(text("%s/input", name), "\n");

@@ -132,7 +132,7 @@ static char *attack_outside(const struct lures *lures, const char *names)
 		*equals = '\0';
 		setenv(line, equals + 1, 1);
 	}
-	return run_as(lures->owner, text("exec %s/hostile %s", lures->directory, names)).out;
+	return run_as(lures->owner, text("cd /; exec %s/hostile %s", lures->directory, names)).out;
 }
 
 /* Whom a probe must get through to. */

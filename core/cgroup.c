@@ -215,11 +215,15 @@ static bool has_bases(const struct cgroups *cgroups)
 /* 0 with the base, locked; -EAGAIN: another daemon's has the name. */
 static int make_base(int above, const char *name, int *out)
 {
-	if (mkdirat(above, name, 0755) < 0 && errno != EEXIST)
+	bool made = mkdirat(above, name, 0755) == 0;
+	if (!made && errno != EEXIST)
 		return errno == EAGAIN ? -EMLINK : -errno; /* there may be no more groups */
 	int fd = open_base(above, name);
-	if (fd < 0)
+	if (fd < 0) {
+		if (made && fd != -EAGAIN)
+			unlinkat(above, name, AT_REMOVEDIR);
 		return fd;
+	}
 	/* Another daemon may have swept it before it was locked. */
 	struct stat locked, there;
 	if (fstat(fd, &locked) == 0 && fstatat(above, name, &there, 0) == 0 &&

@@ -69,6 +69,7 @@ static const struct {
 	{ "open64", "server_run", false },
 	{ "openat2", "add_accounts", true },
 	{ "openat64", "cgroup_base_make", false },
+	{ "openat64", "open_base", false },
 	{ "poll", "supervise", false },
 	{ "posix_spawn", "start_rm", false },
 	{ "read", "on_fuse", false },

@@ -210,10 +210,10 @@ static int judge_landlock(const struct bound *bound, const struct ceiling *ceili
 		      (unsigned long long)least);
 }
 
-#define NUMBER(name, field, print)                                        \
-	{                                                                 \
-		name, judge_number, offsetof(struct config, field), print \
-	}
+/* Versions of clang-format differ. */
+/* clang-format off */
+#define NUMBER(name, field, print) { name, judge_number, offsetof(struct config, field), print }
+/* clang-format on */
 
 static const struct bound bounds[] = {
 	NUMBER("timeout", timeout_ns, units_print_duration),

@@ -79,6 +79,9 @@ const struct sysfilter_group sysfilter_groups[] = {
 	{ "sockets; which families is said by arguments", SYSFILTER_ALLOW,
 	  "socket socketpair connect accept accept4 bind listen shutdown sendto sendmsg "
 	  "sendmmsg recvfrom recvmsg recvmmsg getsockname getpeername setsockopt getsockopt" },
+	/* From anywhere but the code that the kernel put there they end the caller. */
+	{ "what the kernel itself has a program call that somebody outside traces", SYSFILTER_ALLOW,
+	  "uretprobe uprobe" },
 	{ "a sandbox within: these only ever take rights away", SYSFILTER_ALLOW,
 	  "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self" },
 
@@ -142,7 +145,15 @@ const struct sysfilter_group sysfilter_groups[] = {
 	{ NULL, SYSFILTER_ABSENT, NULL },
 };
 
+/* Of one architecture: another has no such call. */
+#ifdef __x86_64__
+#define X86_64(number) number
+#else
+#define X86_64(number) (-(number))
+#endif
+
 const struct sysfilter_number sysfilter_newer[] = {
+	{ "uretprobe", X86_64(335) }, { "uprobe", X86_64(336) },
 	{ "futex_waitv", 449 },       { "set_mempolicy_home_node", 450 },
 	{ "cachestat", 451 },         { "fchmodat2", 452 },
 	{ "map_shadow_stack", 453 },  { "futex_wake", 454 },

@@ -2,6 +2,7 @@
 /* The program itself: its options, its complaints, how it is mounted and how it ends. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

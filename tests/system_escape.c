@@ -240,6 +240,12 @@ Test(escape, no_way_out_of_a_sealed_one)
 	}
 }
 
+/* A machine without a network has no other than its loopback to show. */
+static const char *interfaces(void)
+{
+	return *sh("ls /sys/class/net | grep -vx lo || :") ? " interfaces" : "";
+}
+
 /* The host's network is there; one port is reached, and nothing else of it. */
 Test(escape, network_tcp)
 {
@@ -248,7 +254,7 @@ Test(escape, network_tcp)
 	/* Where ports are not kept, such a start is refused: older::of_the_hosts_network */
 	for (unsigned i = 0; i < 2 && outside_landlock(true); i++) {
 		const char *landlock = outside_landlock(true);
-		const char *got = text("namespaces interfaces connections%s",
+		const char *got = text("namespaces%s connections%s", interfaces(),
 				       *landlock ? " unix-abstract" : "");
 
 		lures_lay(&lures, users[i]);
@@ -279,7 +285,7 @@ Test(escape, network_host)
 		for (unsigned p = 0; p < 3; p++)
 			attack(&lures, "a",
 			       text("%snetwork host\nseccomp %s", landlock, profiles[p]),
-			       text("namespaces interfaces connections tcp tcp-ipv6 udp%s",
+			       text("namespaces%s connections tcp tcp-ipv6 udp%s", interfaces(),
 				    *landlock ? " unix-abstract" : ""));
 		process_finish();
 	}
@@ -427,6 +433,8 @@ Test(escape, bubblewrap_for_comparison)
 	char *line, *rest, *environment, *output;
 	unsigned count = 0;
 
+	if (system("command -v bwrap >/dev/null"))
+		cr_skip_test("no bwrap here");
 	lures_lay(&lures, ANN);
 	list_probes(&lures);
 	environment = text("%s", "");

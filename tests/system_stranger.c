@@ -49,12 +49,12 @@ static void run_script(const char *script, const char *before, const char *after
 
 Test(stranger, on_debian_12)
 {
-	run_script("stranger.sh", "bookworm", "run user package apparmor purge");
+	run_script("stranger.sh", "bookworm", "run user package apparmor purge packages");
 }
 
 Test(stranger, on_debian_13)
 {
-	run_script("stranger.sh", "trixie", "package apparmor purge");
+	run_script("stranger.sh", "trixie", "run user package apparmor purge packages");
 }
 
 /* What is linked is not run: that takes such a machine. */

@@ -14,7 +14,7 @@ function __mimobox_command
     test (count $words) -ge 2 -a "$words[2]" = run
     or return 1
     set -e words[1..2]
-    while string match -q -- '--?*' "$words[1]"
+    while string match -qr -- '^--.' "$words[1]"
         string match -qr -- '^--([^=]+=.*|keep)$' $words[1]
         or set -e words[2]
         or return 1

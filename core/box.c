@@ -484,6 +484,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 					  .no_capabilities = cap_init(),
 					  .filters = &box->filters,
 					  .landlock_abi = landlock_abi() };
+	quotas_init(&box->setup.quotas);
 	/* At first mimobox_probe() tells what is wanting. */
 	if (box->setup.landlock_abi == -ENOMEM && keep_again(box->keep))
 		return -ENOMEM;

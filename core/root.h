@@ -8,6 +8,7 @@
 
 #include "landlock.h"
 
+struct quotas;
 struct sandbox_path;
 
 /* What the host has of the directories that a system is spread over: prepared once. */
@@ -32,8 +33,8 @@ unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules
  * mount and PID namespaces, with all capabilities there; async-signal-safe. Returns a descriptor of
  * it, or -errno with *what naming the thing that failed.
  */
-int root_make(const struct root_layout *layout, const char *tmp_size, const char *tmp_inodes,
-	      const char **what);
+int root_make(const struct root_layout *layout, const struct quotas *quotas, const char *tmp_size,
+	      const char *tmp_inodes, const char **what);
 
 /*
  * Adds `paths`, opened before (paths.h), and moves every process of the mount namespace that is in

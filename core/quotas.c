@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "quotas.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { PART = 8 };
+/* What ordinary programs do with; enough for one queue of the default size. */
+enum { INSTANCES_MIN = 4, INSTANCES_MAX = 128 };
+enum { WATCHES_MIN = 1024, WATCHES_MAX = 65536 };
+enum { SIGNALS_MIN = 64, SIGNALS_MAX = 1024 };
+enum { QUEUES_MIN = 90000, QUEUES_MAX = 204800 };
+
+static const int counted[] = { RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_MEMLOCK };
+enum { COUNTED = sizeof(counted) / sizeof(counted[0]) };
+
+/* Never more than all. */
+static uint64_t part_of(uint64_t all, uint64_t least, uint64_t most)
+{
+	uint64_t part = all / PART;
+	part = part < least ? least : part > most ? most : part;
+	return part < all ? part : all;
+}
+
+static void part_of_file(const char *path, uint64_t least, uint64_t most, char *out, size_t size)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (length <= 0)
+		return; /* a kernel without inotify */
+	snprintf(out, size, "%" PRIu64, part_of(strtoull(text, NULL, 10), least, most));
+}
+
+static uint64_t limit_of(int resource)
+{
+	struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
+	(void)getrlimit(resource, &limit);
+	return limit.rlim_cur;
+}
+
+void quotas_init(struct quotas *quotas)
+{
+	*quotas = (struct quotas){
+		.pending_signals = part_of(limit_of(RLIMIT_SIGPENDING), SIGNALS_MIN, SIGNALS_MAX),
+		.queue_bytes = part_of(limit_of(RLIMIT_MSGQUEUE), QUEUES_MIN, QUEUES_MAX),
+		.locked_memory = limit_of(RLIMIT_MEMLOCK),
+	};
+	part_of_file("/proc/sys/user/max_inotify_instances", INSTANCES_MIN, INSTANCES_MAX,
+		     quotas->inotify_instances, sizeof(quotas->inotify_instances));
+	part_of_file("/proc/sys/user/max_inotify_watches", WATCHES_MIN, WATCHES_MAX,
+		     quotas->inotify_watches, sizeof(quotas->inotify_watches));
+}
+
+void quotas_lift(void)
+{
+	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+	for (int i = 0; i < COUNTED; i++)
+		(void)setrlimit(counted[i], &none);
+}
+
+int quotas_limit(const struct quotas *quotas, const char **what)
+{
+	static const char *const names[COUNTED] = { "pending signals", "message queues",
+						    "locked memory" };
+	const uint64_t amounts[COUNTED] = { quotas->pending_signals, quotas->queue_bytes,
+					    quotas->locked_memory };
+	for (int i = 0; i < COUNTED; i++) {
+		const struct rlimit limit = { amounts[i], amounts[i] };
+		*what = names[i];
+		if (setrlimit(counted[i], &limit) < 0)
+			return -errno;
+	}
+	return 0;
+}

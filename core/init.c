@@ -389,8 +389,8 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	const struct sandbox_shape *shape = &request->shape;
 	const char *what = NULL;
 	take_identity();
-	int root =
-		root_make(setup->layout, &setup->quotas, shape->tmp_size, shape->tmp_inodes, &what);
+	const struct root_sizes sizes = { shape->tmp_size, shape->tmp_inodes, shape->terminals };
+	int root = root_make(setup->layout, &setup->quotas, &sizes, &what);
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);
 	take_slot(root, ROOT, STAGE_ROOT);

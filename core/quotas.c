@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "quotas.h"
 
+#include "units.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,16 +29,31 @@ static uint64_t part_of(uint64_t all, uint64_t least, uint64_t most)
 	return part < all ? part : all;
 }
 
-static void part_of_file(const char *path, uint64_t least, uint64_t most, char *out, size_t size)
+/* UNITS_NONE: there is no such file. */
+static uint64_t number_in(const char *path)
 {
 	char text[32] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	if (fd >= 0)
 		close(fd);
-	if (length <= 0)
-		return; /* a kernel without inotify */
-	snprintf(out, size, "%" PRIu64, part_of(strtoull(text, NULL, 10), least, most));
+	return length > 0 ? strtoull(text, NULL, 10) : UNITS_NONE;
+}
+
+static void part_of_file(const char *path, uint64_t least, uint64_t most, char *out, size_t size)
+{
+	uint64_t all = number_in(path);
+	if (all != UNITS_NONE) /* else a kernel without inotify */
+		snprintf(out, size, "%" PRIu64, part_of(all, least, most));
+}
+
+uint64_t quotas_user_terminals(void)
+{
+	uint64_t all = number_in("/proc/sys/kernel/pty/max");
+	uint64_t reserve = number_in("/proc/sys/kernel/pty/reserve");
+	if (all == UNITS_NONE || reserve == UNITS_NONE)
+		return UNITS_NONE;
+	return all > reserve ? (all - reserve) / 4 * 3 : 0;
 }
 
 static uint64_t limit_of(int resource)

@@ -31,4 +31,11 @@ void quotas_lift(void);
 /* In the sandbox: the limits, for good. 0, or -errno and what failed. Async-signal-safe. */
 int quotas_limit(const struct quotas *quotas, const char **what);
 
+/*
+ * Of all sessions of one user, by default: three quarters of the terminals that the machine has for
+ * sandboxes, which together have what the kernel does not reserve for the host. UNITS_NONE: the
+ * kernel does not say.
+ */
+uint64_t quotas_user_terminals(void);
+
 #endif

@@ -221,12 +221,12 @@ static int add_devices(int root, const char **what)
 	return error;
 }
 
-static int add_terminals(int root, const char **what)
+static int add_terminals(int root, const char *most, const char **what)
 {
-	static const struct mount_option options[] = {
+	const struct mount_option options[] = {
 		{ "mode", "0620" },
 		{ "ptmxmode", "0666" },
-		{ "max", "16" }, /* all sandboxes share what the machine has */
+		{ "max", most }, /* all sandboxes share what the machine has */
 		{ NULL, NULL },
 	};
 	*what = "devpts";
@@ -315,12 +315,12 @@ static int enter(int root)
 	return 0;
 }
 
-int root_make(const struct root_layout *layout, const struct quotas *quotas, const char *tmp_size,
-	      const char *tmp_inodes, const char **what)
+int root_make(const struct root_layout *layout, const struct quotas *quotas,
+	      const struct root_sizes *sizes, const char **what)
 {
 	*what = "tmpfs";
 	umask(0);
-	int root = make_root(tmp_size, tmp_inodes);
+	int root = make_root(sizes->tmp, sizes->inodes);
 	if (root < 0)
 		return root;
 	int error = add_skeleton(root, what);
@@ -331,7 +331,7 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas, con
 	if (error == 0)
 		error = add_devices(root, what);
 	if (error == 0)
-		error = add_terminals(root, what);
+		error = add_terminals(root, sizes->terminals, what);
 	if (error == 0)
 		error = add_writable(root, what);
 	if (error == 0)

@@ -83,6 +83,16 @@ void quotas_lift(void)
 		(void)setrlimit(counted[i], &none);
 }
 
+/* Where it cannot be written, there are no dumps: a kernel without CONFIG_ELF_CORE. */
+void quotas_empty_cores(void)
+{
+	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)!write(fd, "0", 1);
+	close(fd);
+}
+
 int quotas_limit(const struct quotas *quotas, const char **what)
 {
 	static const char *const names[COUNTED] = { "pending signals", "message queues",

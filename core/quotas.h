@@ -28,6 +28,13 @@ void quotas_init(struct quotas *quotas);
  */
 void quotas_lift(void);
 
+/*
+ * For the spawner, whose sandboxes inherit it: a dump of theirs has no memory in it (core(5),
+ * coredump_filter). RLIMIT_CORE keeps dumps from files and pipes, but not from a socket of the
+ * host's (Linux 6.16).
+ */
+void quotas_empty_cores(void);
+
 /* In the sandbox: the limits, for good. 0, or -errno and what failed. Async-signal-safe. */
 int quotas_limit(const struct quotas *quotas, const char **what);
 

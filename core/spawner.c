@@ -49,6 +49,7 @@ static int begin(void *context)
 	if (geteuid() == 0)
 		spawner->host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	quotas_lift();
+	quotas_empty_cores();
 	make_network(spawner);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "forker.h"
 #include "landlock_floor.h"
 #include "machine.h"
+#include "quotas.h"
 #include "remover.h"
 #include "session.h"
 #include "spawner.h"
@@ -156,6 +157,7 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 		out->landlock = landlock_floor(&config->access);
 	}
 	snprintf(out->tmp_size, sizeof(out->tmp_size), "%" PRIu64, config->tmp_size);
+	snprintf(out->terminals, sizeof(out->terminals), "%" PRIu64, config->terminals);
 	/* tmpfs(5) has inodes of about 1 KiB; the root itself takes some fifty. */
 	snprintf(out->tmp_inodes, sizeof(out->tmp_inodes), "%" PRIu64,
 		 config->tmp_size / 1024 + 256);
@@ -373,14 +375,17 @@ static int init_ceiling(struct mimobox *box, const char *text, char *why, size_t
 {
 	struct reason reason;
 	unsigned line;
-	if (!text)
+	if (!text && geteuid() != 0)
 		return 0;
-	int error = ceiling_create(text, &box->ceiling, &line, &reason);
+	int error = ceiling_create(text ? text : "", &box->ceiling, &line, &reason);
 	if (error < 0) {
 		box_explain(why, why_size, "ceiling: line %u: %s", line, reason.text);
 		return error == -ENOMEM ? error : -EINVAL;
 	}
-	if (geteuid() != 0) {
+	if (geteuid() == 0) {
+		ceiling_assume(box->ceiling, TOTAL_TERMINALS, quotas_user_terminals(),
+			       "ask for fewer: terminals 1; or have root raise kernel.pty.max");
+	} else {
 		ceiling_destroy(box->ceiling);
 		box->ceiling = NULL;
 	}
@@ -484,6 +489,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 					  .no_capabilities = cap_init(),
 					  .filters = &box->filters,
 					  .landlock_abi = landlock_abi() };
+	quotas_init(&box->setup.quotas);
 	/* At first mimobox_probe() tells what is wanting. */
 	if (box->setup.landlock_abi == -ENOMEM && keep_again(box->keep))
 		return -ENOMEM;

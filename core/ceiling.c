@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 15 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 16 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
@@ -29,6 +29,8 @@ struct ceiling {
 	struct path_bound *paths;
 	size_t path_count;
 	uint64_t totals[TOTALS];
+	bool named_totals[TOTALS];
+	const char *advice[TOTALS]; /* NULL: none */
 	struct ceiling_user *users[USER_BUCKETS];
 };
 
@@ -83,6 +85,7 @@ static const struct total {
 	[TOTAL_MEMORY] = { "user-memory", "memory", units_parse_size, units_print_size },
 	[TOTAL_PROCESSES] = { "user-processes", "processes", parse_count, print_count },
 	[TOTAL_CPU] = { "user-cpu", "cpu", units_parse_milli, units_print_milli },
+	[TOTAL_TERMINALS] = { "user-terminals", "terminals", parse_count, print_count },
 	[TOTAL_SPOOL] = { "user-spool", "retain", units_parse_size, units_print_size },
 };
 
@@ -224,6 +227,7 @@ static const struct bound bounds[] = {
 	NUMBER("open-files", open_files, print_count),
 	NUMBER("file-size", file_size, units_print_size),
 	NUMBER("tmp-size", tmp_size, units_print_size),
+	NUMBER("terminals", terminals, print_count),
 	NUMBER("retain", retain, units_print_size),
 	{ "ro", judge_paths, 0, NULL },
 	{ "rw", judge_paths, 0, NULL },
@@ -247,6 +251,7 @@ static int take_total(struct ceiling *ceiling, enum ceiling_total total, const c
 		return refuse(reason, error, "%s '%.100s': %s", totals[total].name, value,
 			      error == -ERANGE ? "out of bounds" : "malformed");
 	ceiling->totals[total] = number;
+	ceiling->named_totals[total] = true;
 	return 0;
 }
 
@@ -332,6 +337,15 @@ int ceiling_create(const char *text, struct ceiling **out, unsigned *line, struc
 	}
 	*out = ceiling;
 	return 0;
+}
+
+void ceiling_assume(struct ceiling *ceiling, enum ceiling_total total, uint64_t amount,
+		    const char *advice)
+{
+	if (ceiling->named_totals[total])
+		return;
+	ceiling->totals[total] = amount;
+	ceiling->advice[total] = advice;
 }
 
 void ceiling_destroy(struct ceiling *ceiling)
@@ -429,6 +443,7 @@ static void count_totals(const struct config *config, uint64_t amounts[static TO
 	amounts[TOTAL_MEMORY] = config->memory;
 	amounts[TOTAL_PROCESSES] = config->processes;
 	amounts[TOTAL_CPU] = config->cpu_milli;
+	amounts[TOTAL_TERMINALS] = config->terminals;
 	/* Pipes have a spool each, of their own size. */
 	amounts[TOTAL_SPOOL] = config->terminal ? config->retain : 2 * config->retain;
 }
@@ -443,13 +458,15 @@ static int judge_total(const struct ceiling *ceiling, enum ceiling_total total, 
 		return 0;
 	const char *more = number_text(text[0], row->print, amount);
 	const char *bound = number_text(text[1], row->print, most);
+	const char *advice = ceiling->advice[total] ? ceiling->advice[total] : "";
+	const char *mark = *advice ? "; " : "";
 	if (amount > most)
-		return refuse(reason, -EPERM, "%s: %s is above the ceiling of %s", row->name, more,
-			      bound);
+		return refuse(reason, -EPERM, "%s: %s is above the ceiling of %s%s%s", row->name,
+			      more, bound, mark, advice);
 	return refuse(reason, -EPERM,
 		      "%s: %s beside the %s of other sessions is above the ceiling "
-		      "of %s",
-		      row->name, more, number_text(text[2], row->print, used), bound);
+		      "of %s%s%s",
+		      row->name, more, number_text(text[2], row->print, used), bound, mark, advice);
 }
 
 static bool is_affected(const struct bound *bound, const char *key)

@@ -19,6 +19,7 @@ enum ceiling_total {
 	TOTAL_MEMORY,   /* these from ceiling_take() */
 	TOTAL_PROCESSES,
 	TOTAL_CPU,
+	TOTAL_TERMINALS,
 	TOTAL_SPOOL,
 	TOTALS
 };
@@ -35,6 +36,12 @@ struct ceiling_share {
  * -EINVAL, -ERANGE, with the number of the line and why.
  */
 int ceiling_create(const char *text, struct ceiling **out, unsigned *line, struct reason *reason);
+/*
+ * A total that its text does not name: what the machine has of it, and in the refusal what to do,
+ * borrowed.
+ */
+void ceiling_assume(struct ceiling *ceiling, enum ceiling_total total, uint64_t amount,
+		    const char *advice);
 /* Every share has been given back. */
 void ceiling_destroy(struct ceiling *ceiling);
 

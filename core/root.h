@@ -8,6 +8,7 @@
 
 #include "landlock.h"
 
+struct quotas;
 struct sandbox_path;
 
 /* What the host has of the directories that a system is spread over: prepared once. */
@@ -27,13 +28,18 @@ enum { ROOT_RULES_MAX = 24 };
 /* What may be done in it: fills in `rules`, whose paths are borrowed. Returns how many. */
 unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules[ROOT_RULES_MAX]);
 
+/* As mount options take them: of its tmpfs, and how many terminals its devpts may have. */
+struct root_sizes {
+	const char *tmp, *inodes, *terminals;
+};
+
 /*
  * Builds the root, all but the session's own paths, over the old one's. For a process of new user,
  * mount and PID namespaces, with all capabilities there; async-signal-safe. Returns a descriptor of
  * it, or -errno with *what naming the thing that failed.
  */
-int root_make(const struct root_layout *layout, const char *tmp_size, const char *tmp_inodes,
-	      const char **what);
+int root_make(const struct root_layout *layout, const struct quotas *quotas,
+	      const struct root_sizes *sizes, const char **what);
 
 /*
  * Adds `paths`, opened before (paths.h), and moves every process of the mount namespace that is in

@@ -212,6 +212,17 @@ static bool has_bases(const struct cgroups *cgroups)
 	return false;
 }
 
+/* Another daemon may have swept it before it was locked: -EAGAIN. */
+static int find_base(int above, const char *name, int fd)
+{
+	struct stat locked, there;
+	if (fstat(fd, &locked) < 0)
+		return -errno;
+	if (fstatat(above, name, &there, 0) < 0)
+		return errno == ENOENT ? -EAGAIN : -errno;
+	return locked.st_ino == there.st_ino ? 0 : -EAGAIN;
+}
+
 /* 0 with the base, locked; -EAGAIN: another daemon's has the name. */
 static int make_base(int above, const char *name, int *out)
 {
@@ -219,20 +230,16 @@ static int make_base(int above, const char *name, int *out)
 	if (!made && errno != EEXIST)
 		return errno == EAGAIN ? -EMLINK : -errno; /* there may be no more groups */
 	int fd = open_base(above, name);
-	if (fd < 0) {
-		if (made && fd != -EAGAIN)
-			unlinkat(above, name, AT_REMOVEDIR);
-		return fd;
-	}
-	/* Another daemon may have swept it before it was locked. */
-	struct stat locked, there;
-	if (fstat(fd, &locked) == 0 && fstatat(above, name, &there, 0) == 0 &&
-	    locked.st_ino == there.st_ino) {
+	int error = fd < 0 ? fd : find_base(above, name, fd);
+	if (error == 0) {
 		*out = fd;
 		return 0;
 	}
-	close(fd);
-	return -EAGAIN;
+	if (fd >= 0)
+		close(fd);
+	if (made && error != -EAGAIN)
+		unlinkat(above, name, AT_REMOVEDIR);
+	return error;
 }
 
 int cgroup_base_make_at(struct cgroups *cgroups, int index, int above)

@@ -109,7 +109,6 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 			plan->paths[i].writable ? LANDLOCK_FULL : LANDLOCK_READ_EXEC,
 		};
 	plan->landlock = (struct landlock_policy){
-		.abi = landlock_abi(),
 		.floor = landlock_floor(access),
 		.rules = plan->rules,
 		.rule_count = count,

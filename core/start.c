@@ -125,7 +125,7 @@ static int make_plan(struct mimobox_session *session, bool sealed, struct start_
 	plan.owner_is_root = session->uid == 0;
 	plan.rows = session->rows;
 	plan.cols = session->cols;
-	session->landlock_abi = box->setup.landlock_abi;
+	plan.landlock.abi = session->landlock_abi = box->setup.landlock_abi;
 	if (!sealed)
 		error = add_filter(session, &plan, report);
 	if (error == 0) {

@@ -366,6 +366,7 @@ static void prepare(void)
 	need(sysfilter_build(&options, &bench.filter, why, sizeof(why)) == 0, why);
 	need(config_init(&bench.config) == 0, "config");
 	need(plan_init(&bench.plan, &bench.config, &bench.layout, NULL, 0) == 0, "plan");
+	bench.plan.landlock.abi = landlock_abi();
 	bench.no_capabilities = cap_init();
 	need(mimobox_create(&(struct mimobox_options){ .notify = on_event }, &bench.box, why,
 			    sizeof(why)) == 0,

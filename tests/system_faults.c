@@ -60,6 +60,7 @@ static const struct {
 	{ "fcntl64", "take_streams", true },
 	{ "fopen64", "open_proc", false },
 	{ "landlock_create_ruleset", "init_box", false },
+	{ "fstat64", "find_base", false },
 	{ "lstat64", "root_layout_init", false },
 	{ "madvise", "keep_enter", false },
 	{ "malloc", "add_options", false },

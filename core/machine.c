@@ -45,12 +45,19 @@ static long number_in(const char *path)
 	return text[0] ? strtol(text, NULL, 10) : -1;
 }
 
+/* Other lines may be of any length: a user can be in 65,536 groups. */
 static bool is_filtered(void)
 {
-	char text[TEXT_MAX];
-	read_file("/proc/self/status", text);
-	const char *line = strstr(text, "\nSeccomp:");
-	return line && strtol(line + strlen("\nSeccomp:"), NULL, 10) > 0;
+	FILE *file = fopen("/proc/self/status", "re");
+	char *line = NULL;
+	size_t room = 0;
+	int mode = 0;
+	while (file && getline(&line, &room, file) > 0 && sscanf(line, "Seccomp: %d", &mode) != 1)
+		;
+	free(line);
+	if (file)
+		(void)fclose(file);
+	return mode > 0;
 }
 
 /* Not every change of the root can be seen: one to a mount point looks like any root. */
@@ -214,18 +221,16 @@ static void advise_ids(const struct manager *manager, char *text, size_t size)
 /* user_namespaces(7): each line is an id inside, one outside, and how many. */
 static bool has_ids(void)
 {
-	char text[TEXT_MAX];
-	read_file("/proc/self/uid_map", text);
-	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
-		uint64_t first, outside, count;
-		line += *line == '\n';
-		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %" SCNu64, &first, &outside, &count) ==
-			    3 &&
-		    first <= ANONYMOUS_UID_BASE &&
-		    first + count >= (uint64_t)ANONYMOUS_UID_BASE + ANONYMOUS_UID_COUNT)
-			return true;
-	}
-	return false;
+	FILE *file = fopen("/proc/self/uid_map", "re");
+	uint64_t first, outside, count;
+	bool found = false;
+	while (file && !found &&
+	       fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &first, &outside, &count) == 3)
+		found = first <= ANONYMOUS_UID_BASE &&
+			first + count >= (uint64_t)ANONYMOUS_UID_BASE + ANONYMOUS_UID_COUNT;
+	if (file)
+		(void)fclose(file);
+	return found;
 }
 
 bool machine_advise_ids(char *text, size_t size)

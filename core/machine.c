@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine.h"
 
+#include "identity.h"
 #include "landlock.h"
 
 #include <errno.h>
@@ -212,31 +213,16 @@ static void advise_root(const struct start_report *report, const struct manager 
 static void advise_ids(const struct manager *manager, char *text, size_t size)
 {
 	snprintf(text, size, "this user namespace lacks the ids of sessions, from %u on: %s",
-		 ANONYMOUS_UID_BASE,
+		 IDENTITY_FIRST,
 		 manager ? manager->ids
 			 : "give it all of the machine's, or run mimoboxfs in it as "
 			   "an ordinary user");
 }
 
-/* user_namespaces(7): each line is an id inside, one outside, and how many. */
-static bool has_ids(void)
-{
-	FILE *file = fopen("/proc/self/uid_map", "re");
-	uint64_t first, outside, count;
-	bool found = false;
-	while (file && !found &&
-	       fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &first, &outside, &count) == 3)
-		found = first <= ANONYMOUS_UID_BASE &&
-			first + count >= (uint64_t)ANONYMOUS_UID_BASE + ANONYMOUS_UID_COUNT;
-	if (file)
-		(void)fclose(file);
-	return found;
-}
-
 bool machine_advise_ids(char *text, size_t size)
 {
 	*text = '\0';
-	if (geteuid() != 0 || has_ids())
+	if (geteuid() != 0 || identities_are_mapped(IDENTITY_FIRST, IDENTITY_LAST))
 		return false;
 	advise_ids(find_manager(), text, size);
 	return true;

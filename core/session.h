@@ -14,6 +14,7 @@
 #include "config.h"
 #include "favour.h"
 #include "helper.h"
+#include "identity.h"
 #include "init.h"
 #include "journal.h"
 #include "keep.h"
@@ -135,7 +136,7 @@ struct mimobox {
 	struct stats stats;
 	struct attention attention;
 	uint64_t last_id, last_group;
-	uid_t last_identity;
+	struct identities identities;
 	unsigned count;     /* sessions in the set */
 	unsigned lingering; /* those removed whose sandboxes have not come to their end */
 	unsigned live; /* sandboxes, and removals of workspaces, that have not come to their end */

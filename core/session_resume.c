@@ -270,7 +270,9 @@ static int restore_box(struct mimobox *box)
 	if (kept) {
 		box->last_id = kept->last_id;
 		box->last_group = kept->last_group + NUMBERS_LEFT_OUT;
-		box->last_identity = kept->last_identity + NUMBERS_LEFT_OUT;
+		identities_resume(box->keep, kept->identities,
+				  kept->next_identity + NUMBERS_LEFT_OUT, kept->identities_again,
+				  &box->identities);
 		box->stats = (struct stats){ .starts = kept->starts,
 					     .failed_starts = kept->failed_starts,
 					     .pool_hits = kept->pool_hits,

@@ -66,6 +66,7 @@ struct mimobox_options {
 	const char *ceiling;      /* what others than root may ask for; NULL: anything */
 	unsigned max_sessions;    /* 0: no limit but the machine's */
 	unsigned pool;            /* sandboxes that are built ahead; 0: none */
+	uid_t first_id, last_id;  /* of sessions of root's, in a set made by root; 0: usual ones */
 	uint64_t patience_ns;     /* with a helper process that does not answer; 0: a minute */
 	struct keep *keep;        /* of this project's own daemon (core/keep.h); NULL */
 	mimobox_notify_fn notify; /* NULL: nobody is told */

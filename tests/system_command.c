@@ -54,6 +54,8 @@ Test(command, wrong_options_are_one_line_and_status_2)
 		{ "--max-sessions=-1" },
 		{ "-o", "max-sessions=x" },
 		{ "--patience", "0" },
+		{ "--ids", "0-65535" },
+		{ "--ids", "100000" },
 		{ "-o", "patience=5s" },
 		{ "--spool" },
 	};

@@ -34,7 +34,7 @@ struct parser {
 static void begin_line(struct parser *parser)
 {
 	struct mountinfo *mount = &parser->mount;
-	mount->id = mount->parent = 0;
+	mount->id = mount->parent = mount->device = 0;
 	mount->root[0] = mount->place[0] = mount->type[0] = mount->options[0] = '\0';
 	mount->root_cut = mount->place_cut = mount->type_cut = mount->options_cut = false;
 	parser->word = ID;
@@ -53,6 +53,12 @@ static void take_byte(struct parser *parser, char byte)
 		break;
 	case PARENT:
 		mount->parent = 10 * mount->parent + (unsigned)(byte - '0');
+		break;
+	case DEVICE: /* MAJOR:MINOR */
+		mount->device = byte == ':' ? mount->device << 32
+					    : (mount->device & ~(uint64_t)UINT32_MAX) +
+						      10 * (mount->device & UINT32_MAX) +
+						      (unsigned)(byte - '0');
 		break;
 	case ROOT:
 		put(mount->root, sizeof(mount->root), at, byte, &mount->root_cut);
@@ -218,6 +224,7 @@ static int fill(uint64_t id, struct answer *answer, struct mountinfo *mount)
 		return -ENOSYS;
 	mount->id = answer->id;
 	mount->parent = answer->parent;
+	mount->device = mountinfo_device(answer->device[0], answer->device[1]);
 	append(mount->root, sizeof(mount->root), answer, WANT_ROOT, answer->root, &mount->root_cut);
 	append(mount->place, sizeof(mount->place), answer, WANT_PLACE, answer->place,
 	       &mount->place_cut);

@@ -12,13 +12,19 @@
 
 /* One mount. Its texts have no escapes, and are cut where they have no room. */
 struct mountinfo {
-	uint64_t id, parent; /* compare only with those of the same pass */
+	uint64_t id, parent; /* of mountinfo_ask(), they are others than of a line */
+	uint64_t device;     /* as mountinfo_device() makes it */
 	char root[1024];     /* what of the filesystem is mounted */
 	char place[PATH_MAX];
 	char type[64];      /* with the subtype: fuse.mimoboxfs */
 	char options[1024]; /* the filesystem's */
 	bool root_cut, place_cut, type_cut, options_cut;
 };
+
+static inline uint64_t mountinfo_device(unsigned major, unsigned minor)
+{
+	return (uint64_t)major << 32 | minor;
+}
 
 /* Not 0: an end of the pass, which returns it. */
 typedef int (*mountinfo_visit_fn)(const struct mountinfo *mount, void *data);

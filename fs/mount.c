@@ -257,8 +257,12 @@ void mount_detach_cut(const char *path)
 {
 	struct statfs answer;
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	/* Who waits for an answer when the connection is cut gets the other of these. */
-	if (fd >= 0 && fstatfs(fd, &answer) < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
+	/*
+	 * ECONNABORTED: the connection was cut while this waited for an answer. ECONNREFUSED: it is
+	 * being cut, and the kernel did not get the answer to its first request.
+	 */
+	if (fd >= 0 && fstatfs(fd, &answer) < 0 &&
+	    (errno == ENOTCONN || errno == ECONNABORTED || errno == ECONNREFUSED))
 		detach_opened(fd, path);
 	if (fd >= 0)
 		close(fd);

@@ -89,6 +89,7 @@ static const struct {
 	{ "write", "pass_piece", false },
 	{ "writev", "handle_wake", false },
 	{ "writev", "is_awaited", false },
+	{ "writev", "server_process", false },
 };
 #define ONCE_FOUND (sizeof(once_found) / sizeof(*once_found))
 

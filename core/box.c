@@ -261,7 +261,9 @@ void mimobox_session_remove(struct mimobox_session *session)
 		return;
 	session_touch(session);
 	take_out_of_names(box, session);
+	session_await_share(session, false);
 	session->removed = true;
+	session_leave_share(session);
 	if (session->previous)
 		session->previous->next = session->next;
 	else

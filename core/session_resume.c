@@ -245,6 +245,8 @@ static int restore_session(struct mimobox *box, const struct keep_record *record
 		error = restore_typing(session);
 	if (error == 0)
 		error = ceiling_restore(box->ceiling, session->uid, kept->held, &session->share);
+	if (error == 0 && session->removed)
+		session_leave_share(session);
 	if (error == 0 && kept->timeout_due)
 		error = loop_timer_arm_at(&session->timeout, kept->timeout_due);
 	if (error == 0 && kept->kill_due)

@@ -242,6 +242,28 @@ static const struct {
 
 static const char *const kinds[] = { "user", "mnt", "pid", "ipc", "uts", "cgroup", "net" };
 
+static bool has_no_pid(const void *name)
+{
+	return get_value(text("%s/status", (const char *)name), "pid") == NULL;
+}
+
+/* Nothing is told of a process that has gone, whoever has its number by now. */
+Test(identity, status_of_a_command_that_has_ended)
+{
+	static const char *const left_out[] = { "pid", "uid", "seccomp", "caps-bounding",
+						"namespaces" };
+
+	session_start("a", "ends last-process\ncommand sleep 1000 & read x\n");
+	for (unsigned i = 0; i < 5; i++)
+		cr_expect_not_null(get_value("a/status", left_out[i]), "%s", left_out[i]);
+	put_all("a/input", "\n");
+	cr_assert(await(has_no_pid, "a", 20000));
+	for (unsigned i = 0; i < 5; i++)
+		cr_expect_null(get_value("a/status", left_out[i]), "%s", left_out[i]);
+	cr_expect_str_eq(get_value("a/status", "state"), "running");
+	cr_expect_str_eq(get_value("a/status", "processes"), "1");
+}
+
 static void assert_confined(pid_t pid, bool network)
 {
 	char process[16];

@@ -20,7 +20,8 @@ struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
 	uid_t uid;
 	size_t shares;
-	uint64_t used[TOTALS]; /* of those that are bounded: never above the bound */
+	uint64_t used[TOTALS];    /* of those that are bounded: without the next, never above it */
+	uint64_t leaving[TOTALS]; /* the part of it that removed sessions hold */
 };
 
 struct ceiling {
@@ -384,7 +385,7 @@ int ceiling_enter(struct ceiling *ceiling, uid_t uid, struct ceiling_share *shar
 		return 0;
 	uint64_t most = ceiling->totals[TOTAL_SESSIONS];
 	struct ceiling_user **at = find_user(ceiling, uid);
-	if ((*at ? (*at)->used[TOTAL_SESSIONS] : 0) >= most)
+	if ((*at ? (*at)->used[TOTAL_SESSIONS] - (*at)->leaving[TOTAL_SESSIONS] : 0) >= most)
 		return -EDQUOT;
 	return ceiling_restore(ceiling, uid, (const uint64_t[TOTALS]){ [TOTAL_SESSIONS] = 1 },
 			       share);
@@ -417,7 +418,20 @@ void ceiling_release(struct ceiling_share *share, enum ceiling_total total)
 	if (!share->user)
 		return;
 	share->user->used[total] -= share->held[total];
-	share->held[total] = 0;
+	share->user->leaving[total] -= share->leaving[total];
+	share->held[total] = share->leaving[total] = 0;
+}
+
+void ceiling_remove(struct ceiling_share *share, bool read)
+{
+	if (!share->user)
+		return;
+	for (int i = 0; i < TOTALS; i++) {
+		if (i == TOTAL_SPOOL && read)
+			continue;
+		share->user->leaving[i] += share->held[i] - share->leaving[i];
+		share->leaving[i] = share->held[i];
+	}
 }
 
 void ceiling_leave(struct ceiling_share *share)
@@ -485,6 +499,23 @@ static int judge_bounds(const struct ceiling *ceiling, const struct config *aske
 	return error;
 }
 
+/* Only those that have one in common with removed sessions can be in their way. */
+static bool is_left_soon(const struct ceiling_share *share, const uint64_t amounts[static TOTALS])
+{
+	const struct ceiling_user *user = share->user;
+	bool waits = false;
+	for (int i = TOTAL_SESSIONS; i < TOTALS; i++) {
+		uint64_t most = share->ceiling->totals[i];
+		uint64_t left = user->used[i] - user->leaving[i];
+		if (most == UNITS_NONE)
+			continue;
+		if (amounts[i] > most || left > most - amounts[i])
+			return false;
+		waits |= user->used[i] > most - amounts[i];
+	}
+	return waits;
+}
+
 int ceiling_take(struct ceiling_share *share, const struct config *config, struct reason *reason)
 {
 	uint64_t amounts[TOTALS];
@@ -493,8 +524,11 @@ int ceiling_take(struct ceiling_share *share, const struct config *config, struc
 	const struct ceiling *ceiling = share->ceiling;
 	int error = judge_bounds(ceiling, config, NULL, reason);
 	count_totals(config, amounts);
-	for (int i = TOTAL_MEMORY; error == 0 && i < TOTALS; i++) {
+	for (int i = TOTAL_MEMORY; error == 0 && i < TOTALS; i++)
 		ceiling_release(share, (enum ceiling_total)i);
+	if (error == 0 && is_left_soon(share, amounts))
+		return -ERESTART;
+	for (int i = TOTAL_MEMORY; error == 0 && i < TOTALS; i++) {
 		error = judge_total(ceiling, (enum ceiling_total)i, share->user->used[i],
 				    amounts[i], reason);
 	}

@@ -15,7 +15,7 @@ struct ceiling;
 
 /* What is counted over a user's sessions: the keys `user-...`. */
 enum ceiling_total {
-	TOTAL_SESSIONS, /* from ceiling_enter() */
+	TOTAL_SESSIONS, /* from ceiling_enter(); of one that is removed, for those that start */
 	TOTAL_MEMORY,   /* these from ceiling_take() */
 	TOTAL_PROCESSES,
 	TOTAL_CPU,
@@ -29,6 +29,7 @@ struct ceiling_share {
 	struct ceiling *ceiling;
 	struct ceiling_user *user;
 	uint64_t held[TOTALS];
+	uint64_t leaving[TOTALS]; /* the part of it that is given back soon */
 };
 
 /*
@@ -59,8 +60,15 @@ size_t ceiling_apply(const struct ceiling_share *share, struct config *config,
 		     unsigned *line, struct reason *reason);
 
 /*
+ * Its session is removed: what it holds is given back soon, and those that start may wait; but not
+ * for its spool, where somebody reads that.
+ */
+void ceiling_remove(struct ceiling_share *share, bool read);
+
+/*
  * Whether a session of this config may start, wherever its values come from; it then holds its
- * part of the totals. 0, or -EPERM and the reason, and nothing more is held.
+ * part of the totals. 0, or -EPERM and the reason, and nothing more is held. -ERESTART: only what
+ * removed sessions hold still is in its way.
  */
 int ceiling_take(struct ceiling_share *share, const struct config *config, struct reason *reason);
 /* Gives back this part, if it is held. */

@@ -454,6 +454,15 @@ unsigned pool_ready(const struct pool *pool)
 	return count;
 }
 
+bool pool_has_identity(const struct pool *pool, uid_t id)
+{
+	for (const struct waiting *waiting = pool ? pool->first : NULL; waiting;
+	     waiting = waiting->next)
+		if (waiting->sandbox.shape.uid == id)
+			return true;
+	return false;
+}
+
 /* A session at its own limit waits for memory, too, and that is no shortage of the machine's. */
 static bool is_short_of_memory(void)
 {

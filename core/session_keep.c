@@ -204,7 +204,9 @@ static void put_box(struct mimobox *box)
 	memset(&kept, 0, sizeof(kept));
 	kept.last_id = box->last_id;
 	kept.last_group = box->last_group;
-	kept.last_identity = box->last_identity;
+	kept.identities = box->identities.first;
+	kept.next_identity = box->identities.next;
+	kept.identities_again = box->identities.again;
 	kept.starts = stats->starts;
 	kept.failed_starts = stats->failed_starts;
 	kept.pool_hits = stats->pool_hits;

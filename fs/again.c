@@ -55,6 +55,8 @@ static int arm_first(struct server *server)
 {
 	int fd = fuse_session_fd(server->fuse);
 	keep_put(server->keep, KEEP_MOUNT, 0, 0, server->path, strlen(server->path));
+	const uint64_t mount[] = { server->watch.id, server->watch.device };
+	keep_put(server->keep, KEEP_MOUNT, 0, 1, mount, sizeof(mount));
 	kept_server(server);
 	kept_commit(server);
 	int error = keep_store(server->keep, KEPT_MOUNT, &(uint32_t){ KEPT_FUSE }, &fd, 1);

@@ -39,6 +39,45 @@ ssize_t file_give(struct request *request, const char *text, size_t size)
 	return (ssize_t)(left < request->size ? left : request->size);
 }
 
+/* Starts */
+
+/* Removed sessions that hold what a start needs end within some seconds, but a reader may stay. */
+#define SHARE_PATIENCE_NS UINT64_C(10000000000)
+
+/* Before the start can begin. */
+static ssize_t await_share(struct request *request)
+{
+	if (!request->expired) {
+		request->patience = SHARE_PATIENCE_NS;
+		return request_wait(request, MIMOBOX_STARTED);
+	}
+	mimobox_session_log(session_of(request->handle),
+			    "start refused: beside sessions that were removed and have not ended, "
+			    "or are still read, it is above the ceiling");
+	return -EPERM;
+}
+
+/* Of a start that was asked for, as a worker returns; -ERESTART: it is to be asked for again. */
+static ssize_t start_result(struct request *request)
+{
+	int error = mimobox_session_start_result(session_of(request->handle));
+	if (error == -EINPROGRESS)
+		return request_wait(request, MIMOBOX_STARTED);
+	request->starting = false;
+	return error;
+}
+
+static ssize_t start_asked(struct request *request, int error)
+{
+	if (error == -ERESTART)
+		return await_share(request);
+	request_end_patience(request);
+	if (error != -EINPROGRESS)
+		return error;
+	request->starting = true;
+	return request_wait(request, MIMOBOX_STARTED);
+}
+
 /* input */
 
 enum { INPUT_PATIENCE_MS = 250 };
@@ -48,22 +87,16 @@ static ssize_t ensure_started(struct request *request)
 {
 	struct mimobox_session *session = session_of(request->handle);
 	if (request->starting) {
-		int error = mimobox_session_start_result(session);
-		if (error == -EINPROGRESS)
-			return request_wait(request, MIMOBOX_STARTED);
-		request->starting = false;
-		return error;
+		ssize_t error = start_result(request);
+		if (error != -ERESTART)
+			return error;
 	}
 	enum mimobox_state state = mimobox_session_state(session);
-	int error = 0;
+	if (state > MIMOBOX_STARTING)
+		return 0;
 	keep_request_begin(request->handle->server->keep, request->unique, 0, 0);
-	if (state == MIMOBOX_CREATED)
-		error = mimobox_session_start(session);
-	if (error == -EINPROGRESS || state == MIMOBOX_STARTING) {
-		request->starting = true;
-		return request_wait(request, MIMOBOX_STARTED);
-	}
-	return error;
+	return start_asked(request, state == MIMOBOX_CREATED ? mimobox_session_start(session)
+							     : -EINPROGRESS);
 }
 
 static ssize_t write_input(struct request *request)
@@ -242,19 +275,15 @@ static int show_ctl(const struct handle *handle, FILE *to)
 static int apply_verb(struct request *request, const char *verb, size_t size)
 {
 	struct mimobox_session *session = session_of(request->handle);
-	int error;
+	ssize_t error;
 	if (size == 0) /* as between the verbs of a script */
 		return 0;
 	if (request->starting) {
-		request->starting = false;
-		error = mimobox_session_start_result(session);
-	} else {
-		error = mimobox_session_ctl(session, verb, size);
+		error = start_result(request);
+		if (error != -ERESTART)
+			return (int)error;
 	}
-	if (error != -EINPROGRESS)
-		return error;
-	request->starting = true;
-	return (int)request_wait(request, MIMOBOX_STARTED);
+	return (int)start_asked(request, mimobox_session_ctl(session, verb, size));
 }
 
 static ssize_t write_ctl(struct request *request)

@@ -48,6 +48,13 @@ ssize_t request_wait(struct request *request, unsigned event)
 	return REQUEST_WAITS;
 }
 
+void request_end_patience(struct request *request)
+{
+	loop_timer_disarm(&request->timer);
+	request->patience = 0;
+	request->expired = false;
+}
+
 static void forget(struct request *request)
 {
 	if (request->copy)

@@ -56,6 +56,9 @@ void request_serve(struct request *request);
 /* For workers: `return request_wait(...)`. `patience` is counted from the first wait. */
 ssize_t request_wait(struct request *request, unsigned event);
 
+/* For workers: what comes next may wait as long as it likes, or has a patience of its own. */
+void request_end_patience(struct request *request);
+
 /* Runs a parked request's worker again; it is freed if that gave the answer. */
 void request_retry(struct request *request);
 

@@ -8,7 +8,8 @@
  *
  * Told to end, it removes every session, and goes on serving until all have ended, so that
  * whoever reads their output and exit status gets them; then for a moment more, for as long as
- * any file is open; then it unmounts. Where it was unmounted, nobody can be served any more.
+ * any file is open; then it unmounts. It does the same when its mount has gone from its mount
+ * namespace. When the mount has gone from all of them, nobody can be served any more.
  */
 #include "server.h"
 
@@ -46,6 +47,7 @@ enum { MISSES_MAX = 500, MISS_PAUSE_MS = 10 };
 int server_init(struct server *server)
 {
 	*server = (struct server){ .signal_fd = -1, .notify.fd = -1, .unmounter.socket = -1 };
+	watch_init(&server->watch);
 	link_init(&server->dirs);
 	link_init(&server->handles);
 	link_init(&server->ready);
@@ -200,6 +202,14 @@ static int take_up(struct server *server)
 	return again_serve(server);
 }
 
+/* Those who have it still, in other mount namespaces, are served as at any other end. */
+static void mount_gone(void *data)
+{
+	struct server *server = data;
+	if (!server->stopping)
+		stop(server);
+}
+
 static int add_sources(struct server *server)
 {
 	int fuse_fd = fuse_session_fd(server->fuse);
@@ -230,6 +240,8 @@ int server_run(struct server *server, struct daemon *daemon)
 	int error = add_sources(server);
 	if (error == 0 && keep_again(server->keep))
 		error = take_up(server);
+	if (error == 0)
+		watch_begin(&server->watch, server->loop, mount_gone, server);
 	while (error == 0 && !server->ended) {
 		error = mimobox_dispatch(server->box, link_empty(&server->ready) ? -1 : 0);
 		if (server->usable && !server->ended) {
@@ -272,6 +284,7 @@ static void free_files(struct server *server)
 void server_finish(struct server *server)
 {
 	free_files(server);
+	watch_finish(&server->watch);
 	loop_remove(server->fuse_source);
 	loop_remove(server->signal_source);
 	loop_timer_disarm(&server->stop_timer);

@@ -6,6 +6,7 @@
 #include "link.h"
 #include "notify.h"
 #include "unmounter.h"
+#include "watch.h"
 
 #include <loop.h>
 #include <stdbool.h>
@@ -39,6 +40,7 @@ struct server {
 	bool resent;            /* another server had it before, and was killed */
 	struct loop_source *fuse_source, *signal_source;
 	struct unmounter unmounter;
+	struct watch watch;
 	int signal_fd;
 	char *answer;        /* SERVER_ANSWER_MAX bytes that answers are made in */
 	struct link dirs;    /* every struct dir */

@@ -66,6 +66,7 @@ struct mimobox_options {
 	const char *ceiling;      /* what others than root may ask for; NULL: anything */
 	unsigned max_sessions;    /* 0: no limit but the machine's */
 	unsigned pool;            /* sandboxes that are built ahead; 0: none */
+	uid_t first_id, last_id;  /* of sessions of root's, in a set made by root; 0: usual ones */
 	uint64_t patience_ns;     /* with a helper process that does not answer; 0: a minute */
 	struct keep *keep;        /* of this project's own daemon (core/keep.h); NULL */
 	mimobox_notify_fn notify; /* NULL: nobody is told */
@@ -212,7 +213,9 @@ ssize_t mimobox_session_configure(struct mimobox_session *session, const char *t
 /*
  * One verb, without its newline: start, kill, signal NAME, eof, hangup, stop, cont. Returns 0,
  * or -EINPROGRESS for a start that has begun (MIMOBOX_STARTED tells of its end), or an errno:
- * EINVAL unknown, EBUSY wrong state, EPERM above the ceiling, ESRCH nothing to signal.
+ * EINVAL unknown, EBUSY wrong state, EPERM above the ceiling, ESRCH nothing to signal. -ERESTART
+ * for a start: it would be above the ceiling beside sessions of the same owner that were removed and
+ * have not ended; MIMOBOX_STARTED tells when it is worth another try.
  */
 int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_t size);
 

@@ -30,7 +30,7 @@ struct keep;
  * records, struct keep_head, what keep_pass() and fs/handover.c write), or of what a server and the
  * init of a sandbox say to each other. A change of its layout is told by layout.h.
  */
-enum { KEEP_VERSION = 3, KEEP_NAME_MAX = 15 };
+enum { KEEP_VERSION = 4, KEEP_NAME_MAX = 15 };
 
 enum keep_kind {
 	KEEP_BOX = 1, /* core's */
@@ -48,13 +48,13 @@ enum keep_kind {
 	KEEP_MOUNT,
 	KEEP_INIT,
 	KEEP_DIR,
-	KEEP_QUESTION,
 	KEEP_HANDLE,
 	KEEP_TEXT,
 	KEEP_CARRY,
 	KEEP_CAST,
 	KEEP_FEED,
 	KEEP_WAITING,
+	KEEP_RING,
 };
 
 struct keep_record {

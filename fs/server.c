@@ -3,8 +3,8 @@
  * The server: the box's loop, with the FUSE descriptor and the signals on it.
  *
  * Each round of the loop handles what is ready; the FUSE descriptor gives a bounded number of
- * requests a round, and of the parked requests that an event woke, a bounded number is tried again,
- * so that ten thousand readers of one session hold nobody else up. What is left keeps its turn.
+ * requests a round, and the parked requests that an event woke are tried again by turns of their
+ * users (turns.h).
  *
  * Told to end, it removes every session, and goes on serving until all have ended, so that
  * whoever reads their output and exit status gets them; then for a moment more, for as long as
@@ -20,6 +20,7 @@
 #include "mount.h"
 #include "ops.h"
 #include "request.h"
+#include "turns.h"
 
 #include <box.h>
 #include <errno.h>
@@ -34,7 +35,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { REQUESTS_A_ROUND = 32, RETRIES_A_ROUND = 64 };
+enum { REQUESTS_A_ROUND = 32 };
 enum { MISSES_MAX = 500, MISS_PAUSE_MS = 10 };
 
 #define SECOND UINT64_C(1000000000)
@@ -48,8 +49,8 @@ int server_init(struct server *server)
 	*server = (struct server){ .signal_fd = -1, .notify.fd = -1, .unmounter.socket = -1 };
 	link_init(&server->dirs);
 	link_init(&server->handles);
-	link_init(&server->ready);
-	feed_init(&server->feed);
+	link_init(&server->turns);
+	questions_init(&server->questions);
 	server->uid = geteuid();
 	server->gid = getegid();
 	/* Root serves everybody, and as in /tmp each has what is their own; others serve
@@ -104,7 +105,9 @@ static void stop(struct server *server)
 {
 	server->stopping = true;
 	kept_server(server);
-	link_splice(&server->ready, &server->feed.parked);
+	for (int i = 0; i < USER_CHAINS; i++)
+		for (struct user *user = server->users[i]; user; user = user->next)
+			turns_add(user, &user->ring.parked, NULL);
 	loop_timer_init(&server->stop_timer, server->loop, stop_over, server);
 	if (loop_timer_arm(&server->stop_timer, STOP_PATIENCE) < 0)
 		server->ended = true;
@@ -213,25 +216,13 @@ static int add_sources(struct server *server)
 	return loop_add(server->loop, fuse_fd, EPOLLIN, on_fuse, server, &server->fuse_source);
 }
 
-static void retry_ready(struct server *server)
-{
-	/* One that has more to do goes behind those that wait, for the next round. */
-	struct link now;
-	link_init(&now);
-	link_splice(&now, &server->ready);
-	for (int i = 0; i < RETRIES_A_ROUND && !link_empty(&now); i++)
-		request_retry(link_owner(now.next, struct request, link));
-	link_splice(&now, &server->ready);
-	link_splice(&server->ready, &now);
-}
-
 int server_run(struct server *server, struct daemon *daemon)
 {
 	int error = add_sources(server);
 	if (error == 0 && keep_again(server->keep))
 		error = take_up(server);
 	while (error == 0 && !server->ended) {
-		error = mimobox_dispatch(server->box, link_empty(&server->ready) ? -1 : 0);
+		error = mimobox_dispatch(server->box, link_empty(&server->turns) ? -1 : 0);
 		if (server->usable && !server->ended) {
 			error = daemon_ready(daemon);
 			if (error == 0)
@@ -239,7 +230,7 @@ int server_run(struct server *server, struct daemon *daemon)
 			if (error == 0)
 				notify_ready(&server->notify);
 		}
-		retry_ready(server);
+		turns_take(server);
 		kept_commit(server);
 		if (server->stopping && server->ending == 0 && link_empty(&server->handles))
 			server->ended = true;
@@ -255,11 +246,16 @@ static void answer_all(struct link *requests)
 
 static void free_files(struct server *server)
 {
-	answer_all(&server->ready);
-	answer_all(&server->feed.parked);
+	for (int i = 0; i < USER_CHAINS; i++)
+		for (struct user *user = server->users[i]; user; user = user->next) {
+			answer_all(&user->turn.requests);
+			answer_all(&user->ring.parked);
+		}
 	for (struct link *link = server->dirs.next; link != &server->dirs; link = link->next)
 		for (int i = 0; i < EVENTS; i++)
 			answer_all(&link_owner(link, struct dir, link)->parked[i]);
+	for (struct link *link = server->handles.next; link != &server->handles; link = link->next)
+		answer_all(&link_owner(link, struct handle, link)->parked);
 	while (!link_empty(&server->handles))
 		handle_close(link_owner(server->handles.next, struct handle, link));
 	while (!link_empty(&server->dirs)) {

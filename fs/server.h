@@ -2,10 +2,11 @@
 #ifndef SERVER_H
 #define SERVER_H
 
-#include "feed.h"
 #include "link.h"
 #include "notify.h"
+#include "question.h"
 #include "unmounter.h"
+#include "user.h"
 
 #include <loop.h>
 #include <stdbool.h>
@@ -45,8 +46,11 @@ struct server {
 	struct link handles; /* every struct handle */
 	struct handle *handle_chains[HANDLE_CHAINS]; /* by their ids */
 	uint64_t last_handle;
-	struct feed feed;
-	struct link ready; /* parked requests that are to be tried again */
+	struct user *users[USER_CHAINS]; /* by their ids */
+	unsigned listeners;              /* of all users */
+	struct questions questions;
+	struct link turns; /* users whose turn comes */
+	uint64_t round;    /* of turns */
 
 	struct handle *carrier; /* of `defaults`: that has the beginning of a line; NULL: none */
 

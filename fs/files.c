@@ -218,10 +218,13 @@ static int open_cast(struct handle *handle)
 	return mimobox_cast_open(session_of(handle), &handle->cast);
 }
 
+/* So much at a time: hostile output is slow to write down. */
+enum { CAST_READ_MAX = 128 << 10 };
+
 static ssize_t read_cast(struct request *request)
 {
 	char *to = request->handle->server->answer;
-	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
+	size_t size = request->size < CAST_READ_MAX ? request->size : CAST_READ_MAX;
 	ssize_t count = mimobox_cast_read(request->handle->cast, to, size, request->offset);
 	if (count == -EINPROGRESS)
 		return request_wait(request, REQUEST_AGAIN);

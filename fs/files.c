@@ -444,6 +444,7 @@ void file_drop_text(struct handle *handle)
 	handle->dropped = true;
 	link_remove(&handle->texts);
 	handle->user->buffers -= text->size;
+	handle->server->freed += text->size;
 	free(text->data);
 	text->data = NULL;
 	kept_text(handle);

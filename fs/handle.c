@@ -23,6 +23,8 @@
 #include <stdlib.h>
 
 enum { WAKE_TRIES = 3 };
+/* What one takes of the heap, with what belongs to it elsewhere. */
+enum { HANDLE_BYTES = 1024 };
 
 static int check_access(const struct file *file, int flags)
 {
@@ -125,6 +127,8 @@ void handle_close(struct handle *handle)
 	handle->user->buffers -= handle->text.data ? handle->text.size : 0;
 	handle->user->buffers -= handle->carried + handle->wait_size;
 	handle->user->handles--;
+	handle->server->freed += HANDLE_BYTES + handle->carried + handle->wait_size;
+	handle->server->freed += handle->text.data ? handle->text.size : 0;
 	user_unref(handle->user);
 	dir_unref(handle->dir);
 	free(handle->text.data);

@@ -27,6 +27,7 @@
 #include <fcntl.h>
 #include <keep.h>
 #include <linux/fuse.h>
+#include <malloc.h>
 #include <mimobox.h>
 #include <poll.h>
 #include <signal.h>
@@ -36,6 +37,7 @@
 #include <unistd.h>
 
 enum { REQUESTS_A_ROUND = 32 };
+enum { TRIM_BYTES = 4 << 20 };
 enum { MISSES_MAX = 500, MISS_PAUSE_MS = 10 };
 
 #define SECOND UINT64_C(1000000000)
@@ -216,6 +218,17 @@ static int add_sources(struct server *server)
 	return loop_add(server->loop, fuse_fd, EPOLLIN, on_fuse, server, &server->fuse_source);
 }
 
+/* What many handles held stays with the process, unless the heap is trimmed. */
+static void trim_heap(struct server *server)
+{
+	if (server->freed < TRIM_BYTES)
+		return;
+	server->freed = 0;
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}
+
 int server_run(struct server *server, struct daemon *daemon)
 {
 	int error = add_sources(server);
@@ -231,6 +244,7 @@ int server_run(struct server *server, struct daemon *daemon)
 				notify_ready(&server->notify);
 		}
 		turns_take(server);
+		trim_heap(server);
 		kept_commit(server);
 		if (server->stopping && server->ending == 0 && link_empty(&server->handles))
 			server->ended = true;

@@ -49,6 +49,7 @@ struct server {
 	struct user *users[USER_CHAINS]; /* by their ids */
 	unsigned listeners;              /* of all users */
 	struct questions questions;
+	size_t freed;      /* bytes, about, since the heap was trimmed */
 	struct link turns; /* users whose turn comes */
 	uint64_t round;    /* of turns */
 

@@ -24,7 +24,7 @@ struct server;
 enum { USER_CHAINS = 256 };
 
 /* The bounds of a user whom the ceiling does not bound, and of root. */
-enum { USER_HANDLES = 32768, USER_BUFFERS = 16 << 20 };
+enum { USER_HANDLES = 32768, USER_BUFFERS = 4 << 20 };
 /* Those of each user. */
 enum { USER_LISTENERS = 1024, USER_QUESTIONS = 4096 };
 

@@ -420,6 +420,11 @@ volatile struct keep_stage *keep_stage_in(struct keep *keep)
 	return keep ? &keep->head->in : NULL;
 }
 
+volatile struct keep_work *keep_work(struct keep *keep)
+{
+	return keep ? &keep->head->work : NULL;
+}
+
 static void clear(volatile struct keep_stage *stage)
 {
 	char rest[4096];

@@ -32,6 +32,7 @@ struct keep_head {
 	_Atomic uint32_t active;
 	_Atomic uint64_t tail[2];
 	struct keep_stage out, in;
+	struct keep_work work;
 	char making[PATH_MAX];
 };
 

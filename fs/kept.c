@@ -184,9 +184,8 @@ void kept_answer(struct server *server, uint64_t unique, ssize_t result)
 
 void kept_opened(struct server *server, uint64_t unique, const struct handle *handle)
 {
-	put_answer(
-		server, unique,
-		&(struct keep_request){ .result = (int64_t)handle->id, .final = 1, .opened = 1 });
+	put_answer(server, unique,
+		   &(struct keep_request){ .result = (int64_t)handle->id, .final = 1 });
 }
 
 void kept_waits(struct server *server, const struct request *request)

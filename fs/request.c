@@ -13,6 +13,7 @@
  */
 #include "request.h"
 
+#include "again.h"
 #include "dir.h"
 #include "handle.h"
 #include "kept.h"
@@ -173,7 +174,9 @@ void request_serve(struct request *request)
 
 void request_retry(struct request *request)
 {
+	struct server *server = request->handle->server;
 	link_remove(&request->link);
+	again_works_on(server, request->unique);
 	ssize_t result = work(request);
 	if (result == REQUEST_WAITS && request->patience && !request->expired &&
 	    !loop_timer_armed(&request->timer) &&
@@ -183,4 +186,5 @@ void request_retry(struct request *request)
 		enlist(request);
 	else
 		request_finish(request, result);
+	again_works_on(server, 0);
 }

@@ -159,11 +159,13 @@ void server_process(struct server *server)
 {
 	server->unique = ((const struct fuse_in_header *)server->buffer.mem)->unique;
 	uint64_t gone = again_lets_go(server);
+	again_works_on(server, server->unique);
 	fuse_session_process_buf(server->fuse, &server->buffer);
 	/* Without memory for it, libfuse has not asked us: the file is gone all the same. */
 	struct handle *left = gone ? handle_find(server, gone) : NULL;
 	if (left)
 		ops_release(server, left);
+	again_works_on(server, 0);
 }
 
 static void take_requests(struct server *server)

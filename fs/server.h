@@ -19,6 +19,7 @@
 
 struct daemon;
 struct dir;
+struct keep_work;
 struct mimobox;
 
 /*
@@ -35,9 +36,10 @@ struct server {
 	struct mimobox *box;
 	struct loop *loop; /* the box's */
 	struct fuse_session *fuse;
-	struct fuse_buf buffer; /* that requests are read into */
-	uint64_t unique;        /* the kernel's number of the request at hand */
-	bool resent;            /* another server had it before, and was killed */
+	struct fuse_buf buffer;          /* that requests are read into */
+	uint64_t unique;                 /* the kernel's number of the request at hand */
+	volatile struct keep_work *work; /* see again_works_on(); NULL: no keeper */
+	bool resent;                     /* another server had it before, and was killed */
 	struct loop_source *fuse_source, *signal_source;
 	struct unmounter unmounter;
 	int signal_fd;

@@ -224,10 +224,15 @@ static int open_question(struct handle *handle)
 	if (error < 0)
 		return error;
 	error = user_hold(handle->user, 0, mimobox_wait_size(wait));
-	if (error < 0)
-		mimobox_wait_close(wait);
-	else
+	if (error == 0) {
 		question_wait(handle, wait);
+		return 0;
+	}
+	mimobox_session_log(handle->dir->session,
+			    "wait: '%.100s': the open files of its user hold as much as they may "
+			    "(user-buffers)",
+			    handle->question->text);
+	mimobox_wait_close(wait);
 	return error;
 }
 

@@ -682,3 +682,9 @@ struct loop *mimobox_loop(const struct mimobox *box)
 {
 	return box->loop;
 }
+
+uint64_t mimobox_user_limit(const struct mimobox *box, uid_t uid, enum ceiling_limit limit,
+			    uint64_t otherwise)
+{
+	return ceiling_limit(box ? box->ceiling : NULL, uid, limit, otherwise);
+}

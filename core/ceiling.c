@@ -32,6 +32,8 @@ struct ceiling {
 	uint64_t totals[TOTALS];
 	bool named_totals[TOTALS];
 	const char *advice[TOTALS]; /* NULL: none */
+	uint64_t limits[LIMITS];
+	bool limited[LIMITS]; /* named */
 	struct ceiling_user *users[USER_BUCKETS];
 };
 
@@ -88,6 +90,14 @@ static const struct total {
 	[TOTAL_CPU] = { "user-cpu", "cpu", units_parse_milli, units_print_milli },
 	[TOTAL_TERMINALS] = { "user-terminals", "terminals", parse_count, print_count },
 	[TOTAL_SPOOL] = { "user-spool", "retain", units_parse_size, units_print_size },
+};
+
+static const struct limit {
+	const char *name;
+	int (*parse)(const char *text, uint64_t *value);
+} limits[LIMITS] = {
+	[LIMIT_HANDLES] = { "user-handles", parse_count },
+	[LIMIT_BUFFERS] = { "user-buffers", units_parse_size },
 };
 
 /* The rows of bounds */
@@ -241,19 +251,34 @@ _Static_assert(sizeof(bounds) / sizeof(bounds[0]) == BOUNDS, "one flag a row");
 
 /* The text */
 
-static int take_total(struct ceiling *ceiling, enum ceiling_total total, const char *value,
-		      struct reason *reason)
+static int take_number(const char *name, int (*parse)(const char *text, uint64_t *value),
+		       const char *value, uint64_t *out, struct reason *reason)
 {
 	int error = 0;
 	uint64_t number = UNITS_NONE;
 	if (strcmp(value, "none") != 0)
-		error = totals[total].parse(value, &number);
+		error = parse(value, &number);
 	if (error < 0)
-		return refuse(reason, error, "%s '%.100s': %s", totals[total].name, value,
+		return refuse(reason, error, "%s '%.100s': %s", name, value,
 			      error == -ERANGE ? "out of bounds" : "malformed");
-	ceiling->totals[total] = number;
-	ceiling->named_totals[total] = true;
+	*out = number;
 	return 0;
+}
+
+static int take_total(struct ceiling *ceiling, enum ceiling_total total, const char *value,
+		      struct reason *reason)
+{
+	ceiling->named_totals[total] = true;
+	return take_number(totals[total].name, totals[total].parse, value, &ceiling->totals[total],
+			   reason);
+}
+
+static int take_limit(struct ceiling *ceiling, enum ceiling_limit limit, const char *value,
+		      struct reason *reason)
+{
+	ceiling->limited[limit] = true;
+	return take_number(limits[limit].name, limits[limit].parse, value, &ceiling->limits[limit],
+			   reason);
 }
 
 /* Always ended by one without a path. */
@@ -306,14 +331,18 @@ static int take_bound(struct ceiling *ceiling, const struct bound *bound, const 
 
 static int take_line(void *data, const char *name, const char *value, struct reason *reason)
 {
+	struct ceiling *ceiling = data;
 	if (*value == '\0' && strcmp(name, "reset") != 0)
 		return refuse(reason, -EINVAL, "key '%.100s' has no value", name);
 	for (int i = 0; i < TOTALS; i++)
 		if (strcmp(totals[i].name, name) == 0)
-			return take_total(data, (enum ceiling_total)i, value, reason);
+			return take_total(ceiling, (enum ceiling_total)i, value, reason);
+	for (int i = 0; i < LIMITS; i++)
+		if (strcmp(limits[i].name, name) == 0)
+			return take_limit(ceiling, (enum ceiling_limit)i, value, reason);
 	for (size_t i = 0; i < BOUNDS; i++)
 		if (strcmp(bounds[i].name, name) == 0)
-			return take_bound(data, &bounds[i], value, reason);
+			return take_bound(ceiling, &bounds[i], value, reason);
 	if (config_has_key(name) || strcmp(name, "reset") == 0)
 		return refuse(reason, -EINVAL, "'%s' is nothing that a ceiling bounds", name);
 	return refuse(reason, -EINVAL, "unknown key '%.100s'", name);
@@ -358,6 +387,12 @@ void ceiling_destroy(struct ceiling *ceiling)
 	free(ceiling->paths);
 	config_finish(&ceiling->most);
 	free(ceiling);
+}
+
+uint64_t ceiling_limit(const struct ceiling *ceiling, uid_t uid, enum ceiling_limit limit,
+		       uint64_t otherwise)
+{
+	return ceiling && uid != 0 && ceiling->limited[limit] ? ceiling->limits[limit] : otherwise;
 }
 
 const struct path_bound *ceiling_paths(const struct ceiling_share *share, unsigned *count)

@@ -8,6 +8,7 @@
 #ifndef CEILING_H
 #define CEILING_H
 
+#include "box.h"
 #include "config.h"
 #include "paths.h"
 
@@ -73,6 +74,13 @@ void ceiling_remove(struct ceiling_share *share, bool read);
 int ceiling_take(struct ceiling_share *share, const struct config *config, struct reason *reason);
 /* Gives back this part, if it is held. */
 void ceiling_release(struct ceiling_share *share, enum ceiling_total total);
+
+/*
+ * How much of it this user may have: UNITS_NONE is any amount, and `otherwise` what there is for
+ * users and keys that the ceiling does not bound. `ceiling` may be NULL.
+ */
+uint64_t ceiling_limit(const struct ceiling *ceiling, uid_t uid, enum ceiling_limit limit,
+		       uint64_t otherwise);
 
 /*
  * The directories that paths must be in, up to one that is NULL, and *count with that one; NULL

@@ -90,6 +90,8 @@ struct mimobox_options {
  * said user-terminals is three quarters of what the machine has for sandboxes. user-spool: the sum
  * of `retain` (of both streams, where there are two) from a session's start until it has been
  * removed and nobody holds it any more; the files are cut back to that in steps of 1M.
+ * user-handles, user-buffers: how many files of the filesystem a user may have open, and how much
+ *   memory these may hold. The filesystem keeps to them; they mean nothing here.
  *
  * Asking for more is EPERM: a line of config that could never be granted, and the start of a
  * session that is above the ceiling, by whatever its values come from, or beside others of the

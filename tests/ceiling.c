@@ -6,6 +6,7 @@
 #include "ceiling.h"
 
 #include "landlock.h"
+#include "units.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -94,6 +95,8 @@ Test(ceiling, lines_that_are_no_ceiling)
 		{ "seccomp all", -EINVAL, "seccomp 'all': not essential, network or compat" },
 		{ "user-memory x", -EINVAL, "user-memory 'x': malformed" },
 		{ "user-sessions -1", -EINVAL, "user-sessions '-1': malformed" },
+		{ "user-handles 1K", -EINVAL, "user-handles '1K': malformed" },
+		{ "user-buffers x", -EINVAL, "user-buffers 'x': malformed" },
 		{ "user-sessions 99999999999999999999", -ERANGE,
 		  "user-sessions '99999999999999999999': out of bounds" },
 		{ "ro srv", -EINVAL,
@@ -298,6 +301,26 @@ Test(ceiling, malformed_lines_are_what_they_always_are)
 	cr_expect_eq(ask("user-memory 1G"), 0);
 	cr_expect_str_eq(reason.text, "unknown key 'user-memory'");
 	drop();
+}
+
+static uint64_t limit_of(uid_t uid, enum ceiling_limit limit)
+{
+	return ceiling_limit(ceiling, uid, limit, 7);
+}
+
+/* Those that the filesystem keeps: of other users than root, where they are named. */
+Test(ceiling, limits_of_open_files)
+{
+	make("user-handles 100\nuser-buffers none\n");
+	cr_expect_eq(limit_of(ANN, LIMIT_HANDLES), 100);
+	cr_expect_eq(limit_of(ANN, LIMIT_BUFFERS), UNITS_NONE);
+	cr_expect_eq(limit_of(ROOT, LIMIT_HANDLES), 7);
+	drop();
+	make("user-buffers 64K\nuser-buffers 1M\n");
+	cr_expect_eq(limit_of(BOB, LIMIT_HANDLES), 7);
+	cr_expect_eq(limit_of(BOB, LIMIT_BUFFERS), 1 << 20);
+	drop();
+	cr_expect_eq(limit_of(ANN, LIMIT_BUFFERS), 7, "there is no ceiling");
 }
 
 /* What is wrong with one key is no reason to refuse another; going back is no question at all. */

@@ -216,8 +216,8 @@ ssize_t mimobox_session_configure(struct mimobox_session *session, const char *t
  * One verb, without its newline: start, kill, signal NAME, eof, hangup, stop, cont. Returns 0,
  * or -EINPROGRESS for a start that has begun (MIMOBOX_STARTED tells of its end), or an errno:
  * EINVAL unknown, EBUSY wrong state, EPERM above the ceiling, ESRCH nothing to signal. -ERESTART
- * for a start: it would be above the ceiling beside sessions of the same owner that were removed and
- * have not ended; MIMOBOX_STARTED tells when it is worth another try.
+ * for a start: it would be above the ceiling beside sessions of the same owner that were removed
+ * and have not ended; MIMOBOX_STARTED tells when it is worth another try.
  */
 int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_t size);
 

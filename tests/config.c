@@ -61,7 +61,7 @@ Test(config, defaults_are_those_of_the_contract)
 		"env USER=sandbox\n",
 		"env LOGNAME=sandbox\n",
 		"env SHELL=/bin/sh\n",
-		"env LANG=C\n",
+		"env LANG=C.UTF-8\n",
 		"env TMPDIR=/tmp\n",
 		"env PWD=/tmp\n",
 	};

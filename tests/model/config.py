@@ -10,7 +10,7 @@ TIMES = {'ns': 1, 'us': 10**3, 'ms': 10**6, 's': 10**9, 'm': 60 * 10**9, 'h': 36
          'd': 86400 * 10**9}
 ENVIRONMENT = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
                'HOME': '/tmp', 'TERM': 'xterm-256color', 'USER': 'sandbox', 'LOGNAME': 'sandbox',
-               'SHELL': '/bin/sh', 'LANG': 'C', 'TMPDIR': '/tmp', 'PWD': '/tmp'}
+               'SHELL': '/bin/sh', 'LANG': 'C.UTF-8', 'TMPDIR': '/tmp', 'PWD': '/tmp'}
 KEPT = ('LD_', 'DYLD_')
 
 

@@ -16,6 +16,7 @@
 #include "outside.h"
 
 TestSuite(everyday, .init = fixture_start, .fini = fixture_stop, .timeout = 120);
+TestSuite(everyday_host, .init = outside_start, .fini = outside_stop, .timeout = 120);
 
 /* The locale */
 
@@ -55,4 +56,82 @@ Test(everyday, run_hands_on_a_locale_that_is_there)
 	cr_expect_str_eq(client_says("LANG=C", "true; env LANG=C $C run --env LANG=POSIX -- "
 					       "sh -c 'echo $LANG'"),
 			 "POSIX\n");
+}
+
+/* The host's name */
+
+static const char look_up[] = "command getent hosts mimobox localhost; hostname -f; "
+			      "cat /etc/hostname; cat /etc/hosts\n";
+
+static char *hosts_of(uid_t user, const char *config)
+{
+	int status;
+	char *out = session_run_as(user, "a", text("%s%s", config, look_up), &status);
+
+	session_remove("a");
+	return out;
+}
+
+Test(everyday_host, the_own_name_resolves)
+{
+	const uid_t users[] = { ROOT, ANN };
+
+	sh("printf '127.0.0.1 localhost\\n10.9.8.7 db.secret.example' >/etc/hosts");
+	for (unsigned i = 0; i < 2; i++) {
+		char *out = hosts_of(users[i], "");
+
+		cr_expect(has(out, "127.0.0.1       mimobox\n"), "%s", out);
+		cr_expect(has(out, "\nmimobox\nmimobox\n"), "%s", out);
+		cr_expect(!has(out, "secret"), "%s", out);
+	}
+	if (!outside_landlock(false))
+		return;
+	/* The names of a network that can be reached are there. */
+	for (unsigned i = 0; i < 2; i++) {
+		char *out = hosts_of(users[i], text("%snetwork host\n", outside_landlock(false)));
+
+		cr_expect(has(out, "127.0.0.1       mimobox\n"), "%s", out);
+		cr_expect(has(out, "10.9.8.7 db.secret.example\n127.0.0.1\tmimobox\n"), "%s", out);
+	}
+}
+
+/* What the owner may not read, and what is too large for the root, is as it is on the host. */
+Test(everyday_host, other_files_of_hosts)
+{
+	const char *network = outside_landlock(false);
+	char *out;
+
+	if (!network)
+		cr_skip_test("the host's network is refused here");
+	network = text("%snetwork host\n", network);
+	sh("echo '10.9.8.7 db.secret.example' >/etc/hosts; chmod 600 /etc/hosts");
+	out = hosts_of(ANN, network);
+	cr_expect(has(out, "Permission denied") && !has(out, "secret"), "%s", out);
+	sh("for i in $(seq 999); do echo 10.9.8.7 db$i.example; done >/etc/hosts; "
+	   "chmod 644 /etc/hosts");
+	out = hosts_of(ANN, network);
+	cr_expect(has(out, "db999.example") && !has(out, "mimobox\n127"), "%s", out);
+	sh("rm /etc/hosts");
+	out = hosts_of(ANN, network);
+	cr_expect(has(out, "/etc/hosts: No such file"), "%s", out);
+	sh("mkfifo /etc/hosts"); /* nobody writes to it */
+	out = hosts_of(ANN, text("%stimeout 5s\ncommand echo started\n#", network));
+	cr_expect(has(out, "started"), "%s", out);
+}
+
+Test(everyday_host, own_files_can_be_replaced)
+{
+	static const char *const names[] = { "hosts", "hostname", "passwd", "group" };
+
+	outside_file(outside("f"), "given\n", ANN, 0644);
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		int status;
+		char *out = session_run_as(ANN, "a",
+					   text("ro %s:/etc/%s\ncommand cat /etc/%s\n",
+						outside("f"), names[i], names[i]),
+					   &status);
+
+		cr_expect_str_eq(out, "given\n", "%s: %s", names[i], out);
+		session_remove("a");
+	}
 }

@@ -125,7 +125,7 @@ def copied(config):
 
 def take_line(config, line):
     """One line over `config`; Bad where it is refused."""
-    line = line.lstrip(' \t')
+    line = line.lstrip(' \t').rstrip('\r')
     if not line or line.startswith('#'):
         return
     key, _, value = line.partition(' ')
@@ -172,7 +172,10 @@ def take_text(config, text):
 def read_back(text):
     """What `config` shows, as a config; `command` and `argv` are one or the other."""
     config = dict(command=None, argv=None, env={}, ro=[], rw=[])
-    for line in text.splitlines():
+    first, *lines = text.splitlines()
+    if first != 'reset':
+        raise Bad()
+    for line in lines:
         if line.split(' ')[0] in config and config[line.split(' ')[0]] not in (None, {}, []) and \
                 not line.startswith(('env ', 'ro ', 'rw ')):
             raise Bad()
@@ -198,7 +201,7 @@ GOOD = ['timeout none', 'timeout 2h', 'kill-grace 30ms', 'kill-grace 0.05s', 'me
         'overflow drop', 'overflow wait', 'seccomp compat', 'seccomp essential', 'landlock 5',
         'landlock none', 'landlock 6', 'landlock auto', 'env A=1', 'env A=2 3', 'env B=',
         'env TERM=dumb', 'cwd /', 'cwd /tmp', 'ends last-process', 'ends command', 'ro /usr/share', '# a comment',
-        '', '   ', '  cpu 1  ', 'network none', 'network tcp 80,443', 'env C=a=b']
+        '', '   ', '  cpu 1  ', 'memory 300M\r', 'env D= x \r', 'network none', 'network tcp 80,443', 'env C=a=b']
 WRONG = ['memroy 512M', 'memory', 'memory 1X', 'memory -1', 'memory 512K', 'processes 0',
          'processes x', 'cpu 0.001', 'cpu two', 'open-files 7', 'open-files 1048577',
          'open-files none', 'tmp-size 1K', 'retain 65535', 'retain none', 'overflow maybe',

@@ -358,7 +358,7 @@ ssize_t mimobox_defaults_configure(struct mimobox *box, const char *text, size_t
 
 void mimobox_defaults_print(const struct mimobox *box, FILE *to)
 {
-	config_print(&box->defaults, to);
+	config_print_whole(&box->defaults, to);
 }
 
 /* By default nothing is asked for that this machine cannot enforce, and that is to be seen. */

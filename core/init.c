@@ -157,7 +157,7 @@ static void take_identity_as_init(void)
 
 static void finish_namespaces(bool raise_loopback)
 {
-	static const char name[] = "mimobox";
+	static const char name[] = ROOT_HOST_NAME;
 	/* Only now, so that its root is the session's own group. */
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		fail(STAGE_NAMESPACES, -errno, "cgroup");
@@ -389,8 +389,9 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	const struct sandbox_shape *shape = &request->shape;
 	const char *what = NULL;
 	take_identity();
-	const struct root_sizes sizes = { shape->tmp_size, shape->tmp_inodes, shape->terminals };
-	int root = root_make(setup->layout, &setup->quotas, &sizes, &what);
+	const struct root_options options = { shape->tmp_size, shape->tmp_inodes, shape->terminals,
+					      shape->own_network };
+	int root = root_make(setup->layout, &setup->quotas, &options, &what);
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);
 	take_slot(root, ROOT, STAGE_ROOT);

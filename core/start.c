@@ -59,6 +59,10 @@ void start_log_failure(struct mimobox_session *session, const struct start_repor
 		 stage_name(report->stage), report->what[0] ? ": " : "", report->what,
 		 strerror(report->error), why[0] ? " (" : "", why, why[0] ? ")" : "",
 		 advice(session, report));
+	/* A line of `status`, whatever the name of what failed has in it. */
+	for (char *at = session->failure; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 127)
+			*at = '?';
 	mimobox_session_log(session, "start failed: %s", session->failure);
 }
 

@@ -239,7 +239,7 @@ void mimobox_print_stats(const struct mimobox *box, uid_t uid, FILE *to)
 
 void mimobox_session_print_config(const struct mimobox_session *session, FILE *to)
 {
-	config_print(&session->config, to);
+	config_print_whole(&session->config, to);
 }
 
 void mimobox_session_print_log(struct mimobox_session *session, FILE *to)

@@ -55,7 +55,7 @@ static const char *const pipelines[] = {
 	"$R printf '%s|' 'two\nlines' '\t' '$HOME' '`x`' '#' '{\"a\":[1]}'",
 	"$R head -c 3000000 /dev/zero | md5sum",
 	"$R seq 200000 | md5sum",
-	"$R cat /etc/hostname",
+	"$R cat /etc/os-release",
 	"$R pwd",
 	"$R sh -c 'echo $0 $# \"$@\"' a b 'c d'",
 	/* errors apart */

@@ -12,6 +12,7 @@
 #include "setting.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,33 @@ static int configure_from_file(const struct run *run)
 	return error < 0 ? refused(run, run->config, error) : 0;
 }
 
+static bool is_locale_variable(const char *assignment)
+{
+	static const char *const names[] = {
+		"LANG=",    "LANGUAGE=",   "LC_ALL=",       "LC_CTYPE=",       "LC_NUMERIC=",
+		"LC_TIME=", "LC_COLLATE=", "LC_MONETARY=",  "LC_MESSAGES=",    "LC_PAPER=",
+		"LC_NAME=", "LC_ADDRESS=", "LC_TELEPHONE=", "LC_MEASUREMENT=", "LC_IDENTIFICATION=",
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(assignment, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The command has the system's locales: one that this process cannot load it cannot load either. */
+static int configure_locale(const struct run *run)
+{
+	locale_t locale = getenv("LOCPATH") ? (locale_t)0 : newlocale(LC_ALL_MASK, "", (locale_t)0);
+	int status = 0;
+	if (!locale)
+		return 0;
+	freelocale(locale);
+	for (char **variable = environ; *variable && status == 0; variable++)
+		if (is_locale_variable(*variable) && !strchr(*variable, '\n'))
+			status = configure(run, "env", *variable);
+	return status;
+}
+
 /* The terminal that it is shown on is the one it draws for. */
 static int configure_terminal(const struct run *run)
 {
@@ -202,7 +230,9 @@ static int configure_terminal(const struct run *run)
 
 static int configure_all(const struct run *run)
 {
-	int status = run->config ? configure_from_file(run) : 0;
+	int status = configure_locale(run);
+	if (status == 0 && run->config)
+		status = configure_from_file(run);
 	if (status == 0)
 		status = configure_terminal(run);
 	for (size_t i = 0; i < run->setting_count && status == 0; i++)

@@ -5,18 +5,9 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/utsname.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "client.h"
 #include "fixture.h"
@@ -212,134 +203,6 @@ Test(quotas, terminals_of_a_user_by_default)
 	/* root's are not bounded */
 	session_make("r");
 	put_all("r/config", "terminals 4096\n");
-}
-
-/* Core dumps that go to a socket */
-
-static const char crash[] = "import os, sys\n"
-			    "kept = ('MIMOBOX-' + 'SECRET-') * 10000\n"
-			    "os.kill(os.getpid(), 11)\n";
-
-struct pattern {
-	pid_t pid; /* sets it back, whatever becomes of this process */
-	int pipe;
-	int socket;
-};
-
-static bool set_pattern(const char *pattern)
-{
-	int fd = open("/proc/sys/kernel/core_pattern", O_WRONLY | O_CLOEXEC);
-	bool set = fd >= 0 && write(fd, pattern, strlen(pattern)) == (ssize_t)strlen(pattern);
-
-	if (fd >= 0)
-		close(fd);
-	return set;
-}
-
-/* The kernel takes a socket only of the first mount namespace, from a process in that. */
-static int hold_pattern(int pipe, const char *pattern)
-{
-	const char *was = outside_read("/proc/sys/kernel/core_pattern");
-	int first = open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC);
-	bool set = first >= 0 && setns(first, CLONE_NEWNS) == 0 && set_pattern(pattern);
-	char byte = set ? 'y' : 'n';
-
-	setsid();
-	if (write(pipe, &byte, 1) == 1)
-		(void)!read(pipe, &byte, 1);
-	return set && !set_pattern(was);
-}
-
-/* False: this kernel has none, or this is a container. */
-static bool begin_pattern(struct pattern *pattern)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int ends[2];
-	char byte = 'n';
-
-	pattern->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", outside("cores"));
-	cr_assert_eq(bind(pattern->socket, (struct sockaddr *)&address, sizeof(address)), 0);
-	cr_assert_eq(listen(pattern->socket, 8), 0);
-	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	pattern->pid = fork();
-	cr_assert_geq(pattern->pid, 0);
-	if (pattern->pid == 0) {
-		close(ends[0]);
-		_exit(hold_pattern(ends[1], text("@%s", outside("cores"))));
-	}
-	close(ends[1]);
-	pattern->pipe = ends[0];
-	return read(pattern->pipe, &byte, 1) == 1 && byte == 'y';
-}
-
-static void end_pattern(struct pattern *pattern)
-{
-	int status;
-
-	close(pattern->pipe);
-	close(pattern->socket);
-	cr_assert(waitpid(pattern->pid, &status, 0) == pattern->pid && status == 0);
-}
-
-/* How often the dump that comes has it; -1: none comes. */
-static int secrets_in_dump(const struct pattern *pattern)
-{
-	static char data[1 << 16];
-	int fd, count = 0;
-	size_t kept = 0;
-	ssize_t size;
-
-	if (!poll_one(pattern->socket, POLLIN, 5000))
-		return -1;
-	fd = accept4(pattern->socket, NULL, NULL, SOCK_CLOEXEC);
-	cr_assert_geq(fd, 0);
-	while ((size = read(fd, data + kept, sizeof(data) - kept)) > 0) {
-		size_t all = kept + (size_t)size;
-
-		count += memmem(data, all, "MIMOBOX-SECRET-", 15) != NULL;
-		kept = all < 15 ? all : 15;
-		memmove(data, data + all - kept, kept);
-	}
-	close(fd);
-	return count;
-}
-
-/* An older kernel takes such a pattern for the name of a file. */
-static bool is_socket(void)
-{
-	struct utsname name;
-	int major = 0, minor = 0;
-
-	cr_assert_eq(uname(&name), 0);
-	cr_assert_eq(sscanf(name.release, "%d.%d", &major, &minor), 2);
-	return major > 6 || (major == 6 && minor >= 16);
-}
-
-Test(quotas, a_socket_gets_no_memory_of_crashes)
-{
-	struct pattern pattern;
-	char *config = config_of(crash, "");
-
-	fixture_daemon(NULL);
-	session_start_as(ANN, "a", "command read x\n");
-	cr_expect_null(get_value("a/status", "core-socket"));
-	if (begin_pattern(&pattern)) {
-		cr_expect_str_eq(get_value("a/status", "core-socket"),
-				 text("@%s", outside("cores")));
-		session_start_as(ANN, "b", config);
-		session_exit("b");
-		cr_expect(has(get("b/log", NULL), text("crashes go to the host's socket @%s, "
-						       "without memory (kernel.core_pattern)\n",
-						       outside("cores"))),
-			  "%s", get("b/log", NULL));
-		cr_expect_eq(secrets_in_dump(&pattern), is_socket() ? 0 : -1);
-		/* the control */
-		run_as(ANN, text("ulimit -c unlimited; exec python3 %s", outside("script.py")));
-		cr_expect((secrets_in_dump(&pattern) > 0) == is_socket());
-	}
-	end_pattern(&pattern);
-	cr_expect_null(get_value("a/status", "core-socket"));
 }
 
 /* Init is what it was, whatever is done to it from inside */

@@ -47,6 +47,7 @@ struct handle {
 	struct fuse_pollhandle *poll;     /* whom to tell; NULL: only the number is known */
 	uint64_t poll_number;             /* the kernel's word for that */
 	bool polled;                      /* there is somebody to tell */
+	bool owns;                        /* of `ctl`: the session ends when it is closed */
 	struct link watch;                /* in the directory's list, while there is */
 	char *asked;                      /* of a question, what; owned */
 	uint64_t first_piece, last_piece; /* of `events`: of what is kept, see kept.c */

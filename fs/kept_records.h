@@ -35,7 +35,7 @@ struct kept_handle {
 	uint32_t file;    /* its id */
 	uid_t opener;
 	uint64_t next, base;
-	bool stale, polled, has_text;
+	bool stale, polled, has_text, owns;
 	uint64_t poll, text_size;
 	struct reader_state reader;
 	struct wait_state wait;

@@ -7,6 +7,7 @@
 #include "forker.h"
 #include "landlock_floor.h"
 #include "machine.h"
+#include "quotas.h"
 #include "remover.h"
 #include "session.h"
 #include "spawner.h"
@@ -169,6 +170,7 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 		out->landlock = landlock_floor(&config->access);
 	}
 	snprintf(out->tmp_size, sizeof(out->tmp_size), "%" PRIu64, config->tmp_size);
+	snprintf(out->terminals, sizeof(out->terminals), "%" PRIu64, config->terminals);
 	/* tmpfs(5) has inodes of about 1 KiB; the root itself takes some fifty. */
 	snprintf(out->tmp_inodes, sizeof(out->tmp_inodes), "%" PRIu64,
 		 config->tmp_size / 1024 + 256);
@@ -356,7 +358,7 @@ ssize_t mimobox_defaults_configure(struct mimobox *box, const char *text, size_t
 
 void mimobox_defaults_print(const struct mimobox *box, FILE *to)
 {
-	config_print(&box->defaults, to);
+	config_print_whole(&box->defaults, to);
 }
 
 /* By default nothing is asked for that this machine cannot enforce, and that is to be seen. */
@@ -388,14 +390,17 @@ static int init_ceiling(struct mimobox *box, const char *text, char *why, size_t
 {
 	struct reason reason;
 	unsigned line;
-	if (!text)
+	if (!text && geteuid() != 0)
 		return 0;
-	int error = ceiling_create(text, &box->ceiling, &line, &reason);
+	int error = ceiling_create(text ? text : "", &box->ceiling, &line, &reason);
 	if (error < 0) {
 		box_explain(why, why_size, "ceiling: line %u: %s", line, reason.text);
 		return error == -ENOMEM ? error : -EINVAL;
 	}
-	if (geteuid() != 0) {
+	if (geteuid() == 0) {
+		ceiling_assume(box->ceiling, TOTAL_TERMINALS, quotas_user_terminals(),
+			       "ask for fewer: terminals 1; or have root raise kernel.pty.max");
+	} else {
 		ceiling_destroy(box->ceiling);
 		box->ceiling = NULL;
 	}
@@ -517,6 +522,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 					  .no_capabilities = cap_init(),
 					  .filters = &box->filters,
 					  .landlock_abi = landlock_abi() };
+	quotas_init(&box->setup.quotas);
 	/* At first mimobox_probe() tells what is wanting. */
 	if (box->setup.landlock_abi == -ENOMEM && keep_again(box->keep))
 		return -ENOMEM;
@@ -675,4 +681,10 @@ int mimobox_dispatch(struct mimobox *box, int timeout_ms)
 struct loop *mimobox_loop(const struct mimobox *box)
 {
 	return box->loop;
+}
+
+uint64_t mimobox_user_limit(const struct mimobox *box, uid_t uid, enum ceiling_limit limit,
+			    uint64_t otherwise)
+{
+	return ceiling_limit(box ? box->ceiling : NULL, uid, limit, otherwise);
 }

@@ -326,6 +326,15 @@ void machine_advise_device(int error, char *text, size_t size)
 			 "as root: modprobe fuse; for a container: give it the device /dev/fuse");
 }
 
+bool machine_core_socket(char *path, size_t size)
+{
+	char text[TEXT_MAX];
+	read_file("/proc/sys/kernel/core_pattern", text);
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(path, size, "%s", text);
+	return text[0] == '@';
+}
+
 /* Version 2 of cgroups, as a whole, without it. */
 static bool has_no_memory_controller(void)
 {

@@ -29,5 +29,10 @@ void machine_advise_landlock(int abi, char *text, size_t size);
 void machine_advise_limits(unsigned can, char *text, size_t size);
 /* False: this process's user namespace has ids for sessions, or the user is not root. */
 bool machine_advise_ids(char *text, size_t size);
+/*
+ * Whether crashes go to a socket of the host's (kernel.core_pattern, Linux 6.16), whatever
+ * RLIMIT_CORE says, and its name.
+ */
+bool machine_core_socket(char *path, size_t size);
 
 #endif

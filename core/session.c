@@ -12,6 +12,7 @@
  */
 #include "session.h"
 
+#include "machine.h"
 #include "screen.h"
 #include "start.h"
 #include "terminal.h"
@@ -272,6 +273,17 @@ static void take_streams(struct mimobox_session *session)
 	ends[0] = ends[1] = ends[2] = -1;
 }
 
+/* No limit of a session keeps the kernel from it. */
+static void tell_of_cores(struct mimobox_session *session)
+{
+	char path[128];
+	if (machine_core_socket(path, sizeof(path)))
+		mimobox_session_log(session,
+				    "crashes go to the host's socket %s, without memory "
+				    "(kernel.core_pattern)",
+				    path);
+}
+
 static void started(struct mimobox_session *session)
 {
 	unwatch(&session->start_source);
@@ -288,6 +300,7 @@ static void started(struct mimobox_session *session)
 	session->box->stats.starts++;
 	stats_add_latency(&session->box->stats, loop_now() - session->start_begun);
 	mimobox_session_log(session, "started %d", (int)session->sandbox.pid);
+	tell_of_cores(session);
 	if (session->config.timeout_ns != UNITS_NONE)
 		loop_timer_arm(&session->timeout, session->config.timeout_ns);
 	session->begun = loop_now();

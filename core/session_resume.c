@@ -200,16 +200,8 @@ static int restore_texts(struct mimobox_session *session)
 	if (error == 0 && (text = get(session, KEEP_WORKSPACE, 0, &size)) &&
 	    !(session->workspace = copy_text(text, size)))
 		error = -ENOMEM;
-	struct journal *journal = &session->journal;
-	const unsigned long *dropped = get_whole(session, KEEP_JOURNAL, 0, sizeof(*dropped));
-	if (dropped)
-		journal->dropped = *dropped;
-	text = get(session, KEEP_JOURNAL, 1, &size);
-	if (error == 0 && text && size && !(journal->text = copy_text(text, size)))
-		error = -ENOMEM;
-	if (journal->text)
-		journal->size = journal->room = size;
-	return error;
+	return error < 0 ? error
+			 : journal_restore(&session->journal, session->box->keep, session->id);
 }
 
 /* What tables are looked up by. */

@@ -5,6 +5,7 @@
  * asked for; where there is no process, there is no isolation to tell of.
  */
 #include "landlock_floor.h"
+#include "machine.h"
 #include "session.h"
 #include "units.h"
 
@@ -148,6 +149,13 @@ static void print_namespaces(pid_t pid, FILE *to)
 	fputc('\n', to);
 }
 
+static void print_core_socket(FILE *to)
+{
+	char path[128];
+	if (machine_core_socket(path, sizeof(path)))
+		fprintf(to, "core-socket %s\n", path);
+}
+
 static void print_stream(const struct mimobox_session *session, enum mimobox_stream which,
 			 const char *name, FILE *to)
 {
@@ -186,6 +194,7 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	if (command) {
 		print_process(session->sandbox.pid, to);
 		print_namespaces(session->sandbox.pid, to);
+		print_core_socket(to);
 		/* The kernel doesn't tell; but no command was ever exec'd without what was asked
 		 * for.
 		 */
@@ -230,7 +239,7 @@ void mimobox_print_stats(const struct mimobox *box, uid_t uid, FILE *to)
 
 void mimobox_session_print_config(const struct mimobox_session *session, FILE *to)
 {
-	config_print(&session->config, to);
+	config_print_whole(&session->config, to);
 }
 
 void mimobox_session_print_log(struct mimobox_session *session, FILE *to)

@@ -19,6 +19,8 @@ struct handle;
 #define REQUEST_WAITS (-EINPROGRESS)
 /* An event for request_wait(): the next round. The work is long, and a piece of it was done. */
 #define REQUEST_AGAIN (1u << 31)
+/* The same of a question: what concerns its answer, which the session's output does as well. */
+#define REQUEST_ANSWER (1u << 30)
 
 /* A read or a write that is being answered. */
 struct request {

@@ -136,7 +136,7 @@ Test(adversity, no_terminal_is_left_inside)
 			    "while n < 99: os.openpty(); n += 1\\nexcept OSError as e: print(n, "
 			    "e.errno == errno.ENOSPC or str(e))\"]\n",
 			    &status),
-		"16 True\n");
+		"8 True\n");
 	works("b");
 }
 

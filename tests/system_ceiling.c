@@ -91,10 +91,11 @@ static void kill_session(const char *name)
 
 /* Lines */
 
-static const char all[] = "# of each user\ntimeout 1h\nkill-grace 1s\nmemory 256M\nprocesses 10\n"
-			  "cpu 0.5\nopen-files 64\nfile-size 1M\ntmp-size 1M\nretain 1M\n"
-			  "network tcp 80,443\nseccomp network\nfork no\nlandlock 4\n"
-			  "ro /usr/share\nrw /srv\n";
+static const char all[] =
+	"# of each user\ntimeout 1h\nkill-grace 1s\nmemory 256M\nprocesses 10\n"
+	"cpu 0.5\nopen-files 64\nfile-size 1M\ntmp-size 1M\nterminals 2\nretain 1M\n"
+	"network tcp 80,443\nseccomp network\nfork no\nlandlock 4\n"
+	"ro /usr/share\nrw /srv\n";
 
 Test(ceiling, each_key_at_its_bound_and_above)
 {
@@ -120,6 +121,8 @@ Test(ceiling, each_key_at_its_bound_and_above)
 		  "file-size: none is above the ceiling of 1M" },
 		{ "tmp-size 64K", "tmp-size 1M", "tmp-size 2M",
 		  "tmp-size: 2M is above the ceiling of 1M" },
+		{ "terminals 1", "terminals 2", "terminals 3",
+		  "terminals: 3 is above the ceiling of 2" },
 		{ "retain 64K", "retain 1M", "retain 2M", "retain: 2M is above the ceiling of 1M" },
 		{ "network none", "network tcp 443,80", "network tcp 443,22",
 		  "network: port 22 is not one of the ceiling's" },
@@ -415,14 +418,18 @@ Test(ceiling, totals_of_several_sessions)
 		{ "user-cpu: 0.5 beside the 0.6 of other sessions is above the ceiling of 1",
 		  "cpu 1.5", "cpu 0.6", "cpu 0.5", "user-cpu: 1.5 is above the ceiling of 1",
 		  "cpu 0.4" },
+		{ "user-terminals: 5 beside the 6 of other sessions is above the ceiling of 10",
+		  "terminals 11", "terminals 6", "terminals 5",
+		  "user-terminals: 11 is above the ceiling of 10", "terminals 4" },
 		{ "user-spool: 65K beside the 192K of other sessions is above the ceiling of 256K",
 		  "retain 1M", "retain 192K", "retain 65K",
 		  "user-spool: 1M is above the ceiling of 256K", "retain 64K" },
 	};
 	static const char *const ceilings[] = { "user-memory 256M\n", "user-processes 10\n",
-						"user-cpu 1\n", "user-spool 256K\n" };
+						"user-cpu 1\n", "user-terminals 10\n",
+						"user-spool 256K\n" };
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		serve(ceilings[i]);
 		assert_sum(&parts[i]);
 		fixture_daemon_ended(SIGTERM);

@@ -221,9 +221,9 @@ static char *expected_text(const struct model_handle *handle)
 	else if (handle->file == FILE_CTL)
 		fputs(verbs, to);
 	else if (handle->file == FILE_CONFIG)
-		config_print(&handle->session->config, to);
+		config_print_whole(&handle->session->config, to);
 	else if (handle->file == FILE_DEFAULTS)
-		config_print(&model_defaults, to);
+		config_print_whole(&model_defaults, to);
 	fclose(to);
 	return text;
 }

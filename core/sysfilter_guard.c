@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/in6.h>
 #include <linux/ioprio.h>
 #include <linux/sched.h>
@@ -103,10 +104,27 @@ static void guard_clone(struct guard *guard, bool fork)
  * TIOCSTI types into the terminal that the session's owner may be reading from, TIOCLINUX pastes
  * into a console (CVE-2017-5226). TIOCSETD loads line disciplines, whose drivers nobody's terminal
  * needs and many a hole was in (CVE-2017-2636, CVE-2020-14416).
+ *
+ * On btrfs any user may make subvolumes and snapshots, and set them read-only. rm(1) of root cannot
+ * remove such a one, nor does it go into one that can be written, so that a workspace would stay.
+ * Clones of files, which cp(1) makes, have the same type of request, and are allowed.
  */
 static void guard_ioctl(struct guard *guard)
 {
-	static const uint64_t requests[] = { TIOCSTI, TIOCLINUX, TIOCSETD };
+	static const uint64_t requests[] = {
+		TIOCSTI,
+		TIOCLINUX,
+		TIOCSETD,
+		BTRFS_IOC_SUBVOL_CREATE,
+		BTRFS_IOC_SUBVOL_CREATE_V2,
+		BTRFS_IOC_SNAP_CREATE,
+		BTRFS_IOC_SNAP_CREATE_V2,
+		BTRFS_IOC_SNAP_DESTROY,
+		BTRFS_IOC_SNAP_DESTROY_V2,
+		BTRFS_IOC_SUBVOL_SETFLAGS,
+		BTRFS_IOC_SET_RECEIVED_SUBVOL,
+		BTRFS_IOC_DEFAULT_SUBVOL,
+	};
 
 	for (size_t i = 0; i < COUNT(requests); i++)
 		refuse_if(guard, "ioctl", EPERM, IS_INT(1, requests[i]));

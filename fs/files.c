@@ -268,7 +268,7 @@ static ssize_t read_cast(struct request *request)
 
 /* ctl */
 
-static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\n";
+static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\n";
 
 static int show_ctl(const struct handle *handle, FILE *to)
 {
@@ -277,12 +277,28 @@ static int show_ctl(const struct handle *handle, FILE *to)
 	return 0;
 }
 
+/* The verb that is about the open file. */
+static bool is_own(const char *verb, size_t size)
+{
+	static const char own[] = "own", blanks[] = " \t\r";
+	while (size && memchr(blanks, verb[size - 1], sizeof(blanks) - 1))
+		size--;
+	while (size && memchr(blanks, *verb, sizeof(blanks) - 1))
+		verb++, size--;
+	return size == strlen(own) && memcmp(verb, own, size) == 0;
+}
+
 static int apply_verb(struct request *request, const char *verb, size_t size)
 {
 	struct mimobox_session *session = session_of(request->handle);
 	ssize_t error;
 	if (size == 0) /* as between the verbs of a script */
 		return 0;
+	if (is_own(verb, size)) {
+		request->handle->owns = true;
+		kept_handle(request->handle);
+		return 0;
+	}
 	if (request->starting) {
 		error = start_result(request);
 		if (error != -ERESTART)

@@ -59,6 +59,7 @@ void kept_handle(const struct handle *handle)
 	kept.base = handle->base;
 	kept.stale = handle->stale;
 	kept.polled = handle->polled;
+	kept.owns = handle->owns;
 	kept.poll = handle->poll_number;
 	kept.text_size = handle->text.size;
 	kept.dropped = handle->dropped;

@@ -185,6 +185,7 @@ static int restore_handle(struct server *server, const struct keep_record *recor
 	handle->next = kept->next;
 	handle->base = kept->base;
 	handle->stale = kept->stale;
+	handle->owns = kept->owns;
 	if (handle->reader)
 		mimobox_reader_restore(handle->reader, &kept->reader);
 	if (kept->polled)

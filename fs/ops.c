@@ -344,6 +344,8 @@ void ops_release(struct server *server, struct handle *handle)
 {
 	if (handle->file->take)
 		lines_flush(handle, handle->file->take);
+	if (handle->owns)
+		mimobox_session_disown(handle->dir->session);
 	handle_close(handle);
 	kept_commit(server);
 }

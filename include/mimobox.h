@@ -221,6 +221,9 @@ ssize_t mimobox_session_configure(struct mimobox_session *session, const char *t
  */
 int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_t size);
 
+/* Ends a session that runs, as `kill` does: its owner has gone. */
+void mimobox_session_disown(struct mimobox_session *session);
+
 /* As the verb `start`. */
 int mimobox_session_start(struct mimobox_session *session);
 /*

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/ioprio.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
@@ -520,8 +521,24 @@ Test(sysfilter, clone_makes_no_namespaces)
 
 Test(sysfilter, terminal_requests_are_compared_in_32_bits)
 {
-	static const uint64_t refused[] = { TIOCSTI, TIOCLINUX, TIOCSETD };
-	static const uint64_t allowed[] = { TCGETS, TIOCSWINSZ, TIOCSCTTY, TIOCGPTN, FIONREAD };
+	static const uint64_t refused[] = {
+		TIOCSTI,
+		TIOCLINUX,
+		TIOCSETD,
+		BTRFS_IOC_SUBVOL_CREATE,
+		BTRFS_IOC_SUBVOL_CREATE_V2,
+		BTRFS_IOC_SNAP_CREATE,
+		BTRFS_IOC_SNAP_CREATE_V2,
+		BTRFS_IOC_SNAP_DESTROY,
+		BTRFS_IOC_SNAP_DESTROY_V2,
+		BTRFS_IOC_SUBVOL_SETFLAGS,
+		BTRFS_IOC_SET_RECEIVED_SUBVOL,
+		BTRFS_IOC_DEFAULT_SUBVOL,
+	};
+	static const uint64_t allowed[] = {
+		TCGETS,          TIOCSWINSZ,           TIOCSCTTY, TIOCGPTN, FIONREAD,
+		BTRFS_IOC_CLONE, BTRFS_IOC_CLONE_RANGE
+	};
 
 	for (int p = 0; p < SYSFILTER_PROFILES; p++)
 		for (int bit = 32; bit <= 64; bit++) {

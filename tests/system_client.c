@@ -2,10 +2,12 @@
 /* mimobox run, ls and rm, where there is no terminal; those of a terminal are in system_attach.c.
  */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -369,6 +371,68 @@ Test(client, sigkill_leaves_no_session)
 	cr_assert(ended(pid, 10000, &status) && status == -SIGKILL);
 	cr_assert(await(none_there, NULL, 10000), "%s", session_names());
 	cr_assert(await(none_with, sleeper, 10000));
+}
+
+static bool keeper_stopped(const void *data)
+{
+	char *keepers = sh("ps -o pid=,stat= --ppid \"$CLIENT_PID\" | grep -c ' T'; :");
+	(void)data;
+	return atoi(keepers) > 0;
+}
+
+static bool none_runs(const void *data)
+{
+	return !one_runs(data);
+}
+
+/* The keeper cannot remove it: the server ends it. */
+Test(client, sigkill_of_all_of_it_leaves_no_process)
+{
+	char *sleeper = text("%u", marker());
+	pid_t pid = start(text("setsid sleep %s & sleep %s", sleeper, sleeper));
+	int status;
+
+	setenv("CLIENT_PID", text("%d", pid), 1);
+	sh("pkill -STOP -P $CLIENT_PID");
+	cr_assert(await(keeper_stopped, NULL, 10000));
+	sh("pkill -KILL -P $CLIENT_PID");
+	kill(pid, SIGKILL);
+	cr_assert(ended(pid, 10000, &status) && status == -SIGKILL);
+	cr_assert(await(none_runs, NULL, 10000));
+	cr_assert(await(none_with, sleeper, 10000));
+	cr_expect(has(sh("cat $M/*/log"), "the file that owned it was closed"));
+	sh("rmdir $M/run-*");
+}
+
+/* As a connection of ssh(1) that breaks; where one end is there still, the command goes on. */
+Test(client, whose_user_has_gone)
+{
+	char *sleeper = text("%u", marker());
+	int ends[3][2], status;
+	pid_t pid;
+
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(i == 1 ? pipe2(ends[i], O_CLOEXEC)
+				    : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]),
+			     0);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 3; i++)
+			dup2(ends[i][1], i);
+		execlp(client(), client(), "run", "--", "sleep", sleeper, NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 3; i++)
+		close(ends[i][1]);
+	cr_assert(await(one_runs, NULL, 10000));
+	close(ends[0][0]);
+	close(ends[1][0]);
+	cr_expect(!ended(pid, 500, &status));
+	cr_expect(any_with(sleeper));
+	close(ends[2][0]);
+	cr_assert(ended(pid, 10000, &status));
+	cr_expect_eq(status, -SIGHUP, "%d", status);
+	cr_expect_str_eq(session_names(), "");
 }
 
 /* SIGTERM ends it though nobody reads what it prints. */

@@ -112,6 +112,9 @@ Test(command, what_is_in_the_way_is_one_line_and_status_1)
 	assert_complaint(run((const char *const[]){ mimoboxfs(), "--defaults", "/nowhere",
 						    fixture.mount, NULL }),
 			 1, "no defaults file");
+	assert_complaint(run((const char *const[]){ mimoboxfs(), "--ceiling", "/nowhere",
+						    fixture.mount, NULL }),
+			 1, "no ceiling file");
 }
 
 Test(command, wrong_texts_are_one_line_and_status_2)

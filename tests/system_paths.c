@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -483,4 +484,64 @@ Test(paths, session_filesystems_of_any_length)
 				&status);
 	cr_expect_str_eq(output, "inside\n");
 	sh(text("umount -l %s; umount -l %s", outside("short"), outside("long")));
+}
+
+/* btrfs */
+
+/* By the numbers of ioctl(2): SUBVOL_CREATE, SUBVOL_CREATE_V2, SNAP_CREATE_V2, and FICLONE. */
+#define SUBVOLUMES                                                                                \
+	"import fcntl, os, struct\n"                                                              \
+	"top = os.open('.', os.O_RDONLY)\n"                                                       \
+	"def attempt(name, request, argument):\n"                                                 \
+	"    try:\n"                                                                              \
+	"        fcntl.ioctl(top, request, bytearray(argument))\n"                                \
+	"        print(name, 'made')\n"                                                           \
+	"    except OSError as error:\n"                                                          \
+	"        print(name, error.errno)\n"                                                      \
+	"attempt('create', 0x5000940e, struct.pack('q4088s', 0, b'one'))\n"                       \
+	"attempt('create2', 0x50009418, struct.pack('qQQ32s4040s', 0, 0, 0, b'', b'two'))\n"      \
+	"attempt('snapshot', 0x50009417, struct.pack('qQQ32s4040s', top, 0, 0, b'', b'three'))\n" \
+	"open('a', 'w').write('x' * 65536)\n"                                                     \
+	"a, b = open('a'), open('b', 'w')\n"                                                      \
+	"fcntl.ioctl(b, 0x40049409, a.fileno())\n"                                                \
+	"print('clone', os.stat('b').st_size)\n"
+
+static bool can_mount_btrfs(void)
+{
+	return run_shell("sh",
+			 text("grep -qw btrfs /proc/filesystems && cd %s && "
+			      "truncate -s 128M btrfs && mkfs.btrfs -q btrfs && mkdir btrfs.d && "
+			      "mount -o loop btrfs btrfs.d",
+			      fixture.dir))
+		       .status == 0;
+}
+
+/* Nobody makes a subvolume in a workspace, where it would stay for good. */
+Test(paths, no_subvolumes)
+{
+	char path[512] = "";
+	int status;
+	char *output;
+
+	if (!can_mount_btrfs())
+		cr_skip_test("no mkfs.btrfs(8), no loop device, or no btrfs in the kernel");
+	outside_directory(outside("btrfs.d/own"), ANN, 0755);
+	outside_file(outside("btrfs.d/make.py"), SUBVOLUMES, ROOT, 0644);
+	/* the control */
+	output = run_as(ANN, text("cd %s && python3 ../make.py", outside("btrfs.d/own"))).out;
+	cr_expect(has(output, "create made\ncreate2 made\n") && has(output, "clone 65536\n"), "%s",
+		  output);
+	fixture_daemon_ended(SIGTERM);
+	strcpy(fixture.workspaces, outside("btrfs.d/w"));
+	fixture_daemon(NULL);
+	output = session_run_as(ANN, "a",
+				text("cwd /workspace\nro %s:/make.py\ncommand python3 /make.py\n",
+				     outside("btrfs.d/make.py")),
+				&status);
+	cr_expect_str_eq(output, "create 1\ncreate2 1\nsnapshot 1\nclone 65536\n", "%s", output);
+	cr_assert_gt(readlink(at("a/workspace"), path, sizeof(path) - 1), 0);
+	session_remove("a");
+	cr_expect(await(file_gone, path, 20000));
+	fixture_daemon_ended(SIGTERM);
+	sh(text("umount %s", outside("btrfs.d")));
 }

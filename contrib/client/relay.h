@@ -38,6 +38,7 @@ struct relay {
 	bool ending; /* was told to end: nobody waits for a reader that doesn't read */
 	bool gone;   /* and has ended */
 	bool input_over;
+	bool left[3]; /* of the standard descriptors: nobody has the other end any more */
 	uint64_t deserted_at;
 	struct channel in, out, err;
 };

@@ -12,6 +12,7 @@
 #include "setting.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,9 +276,27 @@ static int not_started(const struct run *run, int error)
 	return error == -ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXEC;
 }
 
+/*
+ * The keeper may be killed together with this process. Then the server ends the session, when the
+ * kernel closes this file. An older server does not know the word.
+ */
+static int own(const struct session *session)
+{
+	static const char verb[] = "own\n";
+	int fd = session_open(session, "ctl", O_WRONLY);
+	if (fd >= 0 && write(fd, verb, strlen(verb)) < 0 && errno != EINVAL) {
+		int error = -errno;
+		close(fd);
+		return error;
+	}
+	return fd < 0 ? fd : 0; /* it stays open */
+}
+
 static int start(struct run *run, struct relay *relay)
 {
-	int error = relay_open(relay, !run->terminal, 0);
+	int error = run->keep ? 0 : own(&run->session);
+	if (error == 0)
+		error = relay_open(relay, !run->terminal, 0);
 	if (error < 0)
 		return report(STATUS_CLIENT, "cannot open the session: %s", strerror(-error));
 	if (run->terminal)

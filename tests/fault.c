@@ -209,7 +209,8 @@ static bool fails(const char *call, int error)
 		record(&site);
 	if (plan->error)
 		error = plan->error;
-	if (site.key == plan->target && plan->death)
+	bool whichever = plan->target == FAULT_ANY && role == FAULT_SERVER;
+	if ((site.key == plan->target || whichever) && plan->death)
 		reach();
 	else if (any || site.key == plan->target)
 		now = plan->hits++ == 0 || plan->always;

@@ -30,6 +30,9 @@ enum fault_role {
 /* What becomes of the server at the first call from a site. */
 enum fault_death { FAULT_LIVES, FAULT_DIES_BEFORE, FAULT_DIES_AFTER, FAULT_STOPS_AFTER };
 
+/* As a target, of a death: each site of that call in a server. */
+#define FAULT_ANY UINT64_MAX
+
 /* As an error: the call has no reason to fail. It is a place where the server may be killed. */
 enum { FAULT_NONE = 0 };
 

@@ -179,7 +179,7 @@ export const requests = {
 		await until(() => all.every(each => each.text.includes('still')), 'what comes later');
 	},
 
-	// The last of many sizes counts; none is larger than an emulator bears, whoever has set it.
+	// The last of many sizes counts; none is larger than an emulator bears.
 	async sizes_that_are_too_many(web) {
 		start('a', 'command cat\n');
 		const watcher = await Watcher.open(web, 'a');
@@ -198,7 +198,7 @@ export const requests = {
 		await until(() => read('a/size') === '500 1000\n', 'a bounded one');
 	},
 
-	// Connections without a word keep nobody out who has the key, and go by themselves.
+	// Silent connections do not keep out the owner of the key, and are closed after a time.
 	async idle_connections(web) {
 		start('a', 'command cat\n');
 		const watcher = await Watcher.open(web, 'a');

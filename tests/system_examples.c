@@ -108,7 +108,7 @@ Test(examples, python_session)
 	cr_assert(!strncmp(out, "exit 3 reason exit cpu 0.", 25), "%s", out);
 }
 
-/* A value makes no second line of config, whoever it is of. */
+/* A value makes no second line of config. */
 Test(examples, a_value_is_one_line)
 {
 	char *out;

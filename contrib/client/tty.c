@@ -53,7 +53,7 @@
 #define NOT_LINUX ESC " F" ESC "*B" ESC "+B" /* answers in 7 bits; G2 and G3 */
 #define UTF_8 ESC "%G"
 
-/* For a terminal that is stopped, or whose other end nobody reads. */
+/* For a terminal that is stopped, or that is not read at its other end. */
 enum { PATIENCE_MS = 1000 };
 
 int tty_init(struct tty *tty, bool alternate)

@@ -98,6 +98,7 @@ static void child_need(bool condition)
 
 static void confine(unsigned layers)
 {
+	const struct root_options root_options = { "67108864", "65792", true };
 	const char *what;
 	unsigned failed;
 	int root;
@@ -108,7 +109,7 @@ static void confine(unsigned layers)
 	if (layers & CGROUP_NS)
 		child_need(unshare(CLONE_NEWCGROUP) == 0);
 	if (layers & ROOT)
-		child_need((root = root_make(&bench.layout, "67108864", "65792", &what)) >= 0 &&
+		child_need((root = root_make(&bench.layout, &root_options, &what)) >= 0 &&
 			   root_enter(root, NULL, 0, &what) == 0 && close(root) == 0);
 	if (layers & PRIVILEGES)
 		child_need(privileges_limit(1024, UINT64_MAX, &what) == 0 &&

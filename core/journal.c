@@ -3,6 +3,8 @@
 
 #include "units.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,13 +18,20 @@ void journal_finish(struct journal *journal)
 	*journal = (struct journal){ 0 };
 }
 
+/* A line that says so takes their place, and is the first of those that go the next time. */
 static void drop_older_half(struct journal *journal)
 {
-	size_t cut = journal->size / 2;
+	char line[64];
+	size_t cut = journal->size / 2, lines = 0;
 	while (cut < journal->size && journal->text[cut - 1] != '\n')
 		cut++;
 	for (size_t i = 0; i < cut; i++)
-		journal->dropped += journal->text[i] == '\n';
+		lines += journal->text[i] == '\n';
+	journal->dropped += lines - (journal->dropped != 0);
+	int size = snprintf(line, sizeof(line), "# %" PRIu64 " older lines were dropped\n",
+			    journal->dropped);
+	cut -= (size_t)size;
+	memcpy(journal->text + cut, line, (size_t)size);
 	memmove(journal->text, journal->text + cut, journal->size - cut);
 	journal->size -= cut;
 }
@@ -65,12 +74,25 @@ void journal_add(struct journal *journal, const char *format, va_list arguments)
 	memcpy(journal->text + journal->size, line, size);
 	journal->text[journal->size + size] = '\n';
 	journal->size += size + 1;
+	journal->end += size + 1;
 }
 
 void journal_print(const struct journal *journal, FILE *to)
 {
-	if (journal->dropped)
-		fprintf(to, "# %lu older lines were dropped\n", journal->dropped);
 	if (journal->size)
 		fwrite(journal->text, 1, journal->size, to);
+}
+
+ssize_t journal_read(const struct journal *journal, char *to, size_t size, uint64_t at)
+{
+	uint64_t start = journal->end - journal->size;
+	if (at < start)
+		return -ESTALE;
+	if (at >= journal->end)
+		return 0;
+	size_t left = (size_t)(journal->end - at);
+	if (size > left)
+		size = left;
+	memcpy(to, journal->text + (at - start), size);
+	return (ssize_t)size;
 }

@@ -104,6 +104,8 @@ static const struct layout_row rows[] = {
 	FIELD(struct kept_stream, has_spool), FIELD(struct kept_stream, ended),
 	FIELD(struct kept_stream, open), FIELD(struct kept_stream, overflow),
 	FIELD(struct kept_stream, modes),
+	TYPE(struct kept_journal),
+	FIELD(struct kept_journal, dropped), FIELD(struct kept_journal, end),
 	TYPE(struct kept_typing),
 	FIELD(struct kept_typing, data), FIELD(struct kept_typing, room),
 	FIELD(struct kept_typing, head), FIELD(struct kept_typing, size),

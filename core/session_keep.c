@@ -157,7 +157,8 @@ static void put_config(const struct mimobox_session *session)
 static void put_journal(const struct mimobox_session *session)
 {
 	const struct journal *journal = &session->journal;
-	put(session, KEEP_JOURNAL, 0, &journal->dropped, sizeof(journal->dropped));
+	const struct kept_journal kept = { journal->dropped, journal->end };
+	put(session, KEEP_JOURNAL, 0, &kept, sizeof(kept));
 	put(session, KEEP_JOURNAL, 1, journal->text, journal->size);
 }
 

@@ -46,6 +46,11 @@ struct kept_stream {
 	struct modes modes;
 };
 
+/* KEEP_JOURNAL, before its text. */
+struct kept_journal {
+	uint64_t dropped, end;
+};
+
 /* KEEP_STREAMS, behind those; as many `ends` as there are. */
 struct kept_typing {
 	uint64_t data, room, head, size; /* a block */

@@ -201,9 +201,11 @@ static int restore_texts(struct mimobox_session *session)
 	    !(session->workspace = copy_text(text, size)))
 		error = -ENOMEM;
 	struct journal *journal = &session->journal;
-	const unsigned long *dropped = get_whole(session, KEEP_JOURNAL, 0, sizeof(*dropped));
-	if (dropped)
-		journal->dropped = *dropped;
+	const struct kept_journal *kept = get_whole(session, KEEP_JOURNAL, 0, sizeof(*kept));
+	if (kept) {
+		journal->dropped = kept->dropped;
+		journal->end = kept->end;
+	}
 	text = get(session, KEEP_JOURNAL, 1, &size);
 	if (error == 0 && text && size && !(journal->text = copy_text(text, size)))
 		error = -ENOMEM;

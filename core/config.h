@@ -30,6 +30,7 @@ struct config {
 	uint64_t open_files;
 	uint64_t file_size; /* bytes */
 	uint64_t tmp_size;  /* bytes */
+	uint64_t terminals; /* count, the session's own included */
 	uint64_t retain;    /* bytes */
 	enum overflow overflow;
 	bool terminal;          /* else pipes */

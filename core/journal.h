@@ -9,11 +9,23 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+struct keep;
+
 struct journal {
 	char *text;
 	size_t size, room;
-	uint64_t dropped; /* lines that made room for newer ones */
-	uint64_t end;     /* bytes that were ever added; those in `text` are the last of them */
+	unsigned long dropped; /* lines that made room for newer ones */
+	uint64_t base;         /* bytes of those lines */
+	uint64_t kept;         /* so many bytes of all were put by journal_keep() */
+};
+
+/* The records: one of these, and behind it pieces of the text by absolute offsets. */
+struct kept_journal {
+	uint64_t dropped, base, size;
+};
+struct kept_journal_piece {
+	uint64_t from;
+	char data[4096];
 };
 
 void journal_finish(struct journal *journal);
@@ -25,5 +37,11 @@ void journal_print(const struct journal *journal, FILE *to);
  * end, or -ESTALE where it is no longer there.
  */
 ssize_t journal_read(const struct journal *journal, char *to, size_t size, uint64_t at);
+
+/* As KEEP_JOURNAL of `id`. What was put before costs nothing. */
+void journal_keep(struct journal *journal, struct keep *keep, uint64_t id);
+/* Of a zeroed one: 0, -ENOMEM or -EPROTO. */
+int journal_restore(struct journal *journal, const struct keep *keep, uint64_t id);
+void journal_keep_nothing(struct keep *keep, uint64_t id);
 
 #endif

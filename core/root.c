@@ -11,6 +11,7 @@
 
 #include "mounts.h"
 #include "paths.h"
+#include "quotas.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -37,9 +38,19 @@ static const struct {
 	{ "var/run", "../run" },
 };
 
-/* They tell of, or act on, the whole machine. */
-static const char *const masked[] = { "proc/kcore", "proc/keys", "proc/sysrq-trigger",
-				      "proc/timer_list" };
+/*
+ * They tell of, or act on, the whole machine. The counts of interrupts tell when somebody types;
+ * locks and keys are those of all users.
+ */
+static const char *const masked[] = {
+	"proc/kcore",     "proc/keys",     "proc/sysrq-trigger", "proc/timer_list",
+	"proc/locks",     "proc/softirqs", "proc/interrupts",    "proc/sched_debug",
+	"proc/iomem",     "proc/ioports",  "proc/key-users",     "proc/latency_stats",
+	"proc/config.gz",
+};
+/* Likewise. Each kernel has the first. */
+static const char *const emptied[] = { "proc/driver", "proc/acpi", "proc/asound", "proc/bus",
+				       "proc/fs",     "proc/irq",  "proc/scsi" };
 
 static const struct {
 	const char *hidden, *path, *text;
@@ -264,12 +275,12 @@ static int add_devices(int root, const char **what)
 	return error;
 }
 
-static int add_terminals(int root, const char **what)
+static int add_terminals(int root, const char *most, const char **what)
 {
-	static const struct mount_option options[] = {
+	const struct mount_option options[] = {
 		{ "mode", "0620" },
 		{ "ptmxmode", "0666" },
-		{ "max", "16" }, /* all sandboxes share what the machine has */
+		{ "max", most }, /* all sandboxes share what the machine has */
 		{ NULL, NULL },
 	};
 	*what = "devpts";
@@ -294,22 +305,57 @@ static int write_proc(int root, const char *path, const char *text)
 	return error;
 }
 
-static int add_proc(int root, const char **what)
+static int mask(int root, const char *by, const char *path, uint64_t attributes)
 {
-	static const char nested[] = "proc/sys/user/max_user_namespaces";
+	int error = bind(root, root, by, path, attributes | MOUNT_ATTR_RDONLY);
+	return error == -ENOENT ? 0 : error; /* this kernel has none */
+}
+
+/* `empty` is a mount of an empty directory, and is consumed. */
+static int mask_proc(int root, int empty, const char **what)
+{
+	int error = mount_attach(root, empty, *what = emptied[0]);
+	for (size_t i = 1; error == 0 && i < COUNT(emptied); i++)
+		error = mask(root, emptied[0], *what = emptied[i], MOUNT_LOCKED_DOWN);
+	for (size_t i = 0; error == 0 && i < COUNT(masked); i++)
+		error = mask(root, "dev/null", *what = masked[i], 0);
+	return error;
+}
+
+/* Of the sandbox's user namespace: none below it, and a part of what is counted for its maker. */
+static int set_counts(int root, const struct quotas *quotas, const char **what)
+{
+	const struct {
+		const char *path, *text;
+	} counts[] = {
+		{ "proc/sys/user/max_user_namespaces", "0" },
+		{ "proc/sys/user/max_inotify_instances", quotas->inotify_instances },
+		{ "proc/sys/user/max_inotify_watches", quotas->inotify_watches },
+	};
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < COUNT(counts); i++)
+		if (counts[i].text[0])
+			error = write_proc(root, *what = counts[i].path, counts[i].text);
+	return error;
+}
+
+static int add_proc(int root, const struct quotas *quotas, const char **what)
+{
 	*what = "proc";
+	/* The directory that it is mounted on is an empty one. */
+	int empty = mount_clone(root, "proc", MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+	if (empty < 0)
+		return empty;
 	int mount = mount_new("proc", NULL, MOUNT_LOCKED_DOWN | MOUNT_ATTR_NOEXEC);
 	int error = mount < 0 ? mount : mount_attach(root, mount, "proc");
 	if (error == 0)
-		error = write_proc(root, *what = nested, "0");
+		error = set_counts(root, quotas, what);
 	if (error == 0)
 		error = bind(root, root, *what = "proc/sys", "proc/sys",
 			     MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
-	for (size_t i = 0; error == 0 && i < COUNT(masked); i++) {
-		error = bind(root, root, "dev/null", *what = masked[i], MOUNT_ATTR_RDONLY);
-		if (error == -ENOENT) /* this kernel has none */
-			error = 0;
-	}
+	if (error == 0)
+		return mask_proc(root, empty, what);
+	close(empty);
 	return error;
 }
 
@@ -323,8 +369,8 @@ static int enter(int root)
 	return 0;
 }
 
-int root_make(const struct root_layout *layout, const struct root_options *options,
-	      const char **what)
+int root_make(const struct root_layout *layout, const struct quotas *quotas,
+	      const struct root_options *options, const char **what)
 {
 	*what = "tmpfs";
 	umask(0);
@@ -341,11 +387,11 @@ int root_make(const struct root_layout *layout, const struct root_options *optio
 	if (error == 0)
 		error = add_devices(root, what);
 	if (error == 0)
-		error = add_terminals(root, what);
+		error = add_terminals(root, options->terminals, what);
 	if (error == 0)
 		error = add_writable(root, what);
 	if (error == 0)
-		error = add_proc(root, what);
+		error = add_proc(root, quotas, what);
 	umask(022);
 	if (error == 0)
 		return root;

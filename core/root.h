@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+struct quotas;
 struct sandbox_path;
 
 /* What programs inside have for the machine's name; /etc/hosts there has it. */
@@ -32,9 +33,11 @@ enum { ROOT_RULES_MAX = 24 };
 /* What may be done in it: fills in `rules`, whose paths are borrowed. Returns how many. */
 unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules[ROOT_RULES_MAX]);
 
+/* The first three as mount options take them. */
 struct root_options {
-	const char *tmp_size, *tmp_inodes; /* as tmpfs(5) takes them */
-	bool own_network;                  /* the host's is not there */
+	const char *tmp_size, *tmp_inodes;
+	const char *terminals; /* how many its devpts may have */
+	bool own_network;      /* the host's is not there */
 };
 
 /*
@@ -42,8 +45,8 @@ struct root_options {
  * mount and PID namespaces, with all capabilities there; async-signal-safe. Returns a descriptor of
  * it, or -errno with *what naming the thing that failed.
  */
-int root_make(const struct root_layout *layout, const struct root_options *options,
-	      const char **what);
+int root_make(const struct root_layout *layout, const struct quotas *quotas,
+	      const struct root_options *options, const char **what);
 
 /*
  * Adds `paths`, opened before (paths.h), and moves every process of the mount namespace that is in

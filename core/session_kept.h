@@ -10,7 +10,9 @@ enum { KEPT_MARKS = 64 }; /* of a timeline, in a record */
 /* Part 0 of KEEP_BOX; part 1 is box->stats.latencies. */
 struct kept_box {
 	uint64_t last_id, last_group;
-	uid_t last_identity;
+	uint64_t next_identity;
+	uid_t identities;
+	bool identities_again;
 	uint64_t starts, failed_starts, pool_hits, pool_misses, bytes_in, bytes_out;
 };
 
@@ -44,11 +46,6 @@ struct kept_stream {
 	bool has_spool, ended, open;
 	int overflow;
 	struct modes modes;
-};
-
-/* KEEP_JOURNAL, before its text. */
-struct kept_journal {
-	uint64_t dropped, end;
 };
 
 /* KEEP_STREAMS, behind those; as many `ends` as there are. */

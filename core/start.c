@@ -29,7 +29,7 @@ static const char *advice(const struct mimobox_session *session, const struct st
 	if (report->stage == STAGE_PATHS && report->error == EACCES)
 		return " (the session's owner may not go there)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
-		return " (no terminal is left: sysctl kernel.pty.max)";
+		return " (no terminal is left on this machine: sysctl kernel.pty.max)";
 	return "";
 }
 

@@ -4,9 +4,10 @@
  *
  * Nothing is done for a question but when its owner looks for the answer: that is told by
  * MIMOBOX_OUTPUT, by MIMOBOX_ENDED, and, where time is what it waits for, by a timer of its own
- * that tells MIMOBOX_OUTPUT as well. One look goes through a bounded piece of the output, and has
+ * that tells its owner alone. One look goes through a bounded piece of the output, and has
  * itself called again for the rest, so that a flood and a costly pattern hold nobody up.
  */
+#include "box.h"
 #include "pattern.h"
 #include "resume.h"
 #include "sequence.h"
@@ -42,12 +43,29 @@ struct mimobox_wait {
 	uint64_t offset;    /* ASK_MATCH: where to go on */
 	const char *reason; /* the answer, once there is one */
 	uint64_t answer;
+	void (*notify)(void *data); /* NULL: its session's event tells */
+	void *data;
 };
 
+/* Others that wait for the session's output have nothing to see. */
 static void on_timer(void *data)
 {
 	struct mimobox_wait *wait = data;
-	session_notify(wait->session, MIMOBOX_OUTPUT);
+	if (wait->notify)
+		wait->notify(wait->data);
+	else
+		session_notify(wait->session, MIMOBOX_OUTPUT);
+}
+
+void mimobox_wait_notify(struct mimobox_wait *wait, void (*notify)(void *data), void *data)
+{
+	wait->notify = notify;
+	wait->data = data;
+}
+
+size_t mimobox_wait_size(const struct mimobox_wait *wait)
+{
+	return sizeof(*wait) + (wait->pattern ? pattern_memory(wait->pattern) : 0);
 }
 
 static uint64_t output_end(const struct mimobox_wait *wait)

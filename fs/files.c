@@ -3,7 +3,8 @@
  * The files, one row each; adding a file is adding a row, with the next id.
  *
  * Text files are shown whole at the first read and served from the handle from then on, so that a
- * reader in small pieces sees one moment. `output` and `exit` wait for what they are asked for
+ * reader in small pieces sees one moment. The texts of a user's handles are bounded together, see
+ * user.h. `output` and `exit` wait for what they are asked for
  * (see request.c); `transcript` is the same bytes as `output`, but never waits.
  */
 #include "files.h"
@@ -15,6 +16,7 @@
 #include "replace.h"
 #include "request.h"
 #include "server.h"
+#include "user.h"
 
 #include <errno.h>
 #include <keep.h>
@@ -39,6 +41,45 @@ ssize_t file_give(struct request *request, const char *text, size_t size)
 	return (ssize_t)(left < request->size ? left : request->size);
 }
 
+/* Starts */
+
+/* Removed sessions that hold what a start needs end within some seconds, but a reader may stay. */
+#define SHARE_PATIENCE_NS UINT64_C(10000000000)
+
+/* Before the start can begin. */
+static ssize_t await_share(struct request *request)
+{
+	if (!request->expired) {
+		request->patience = SHARE_PATIENCE_NS;
+		return request_wait(request, MIMOBOX_STARTED);
+	}
+	mimobox_session_log(session_of(request->handle),
+			    "start refused: beside sessions that were removed and have not ended, "
+			    "or are still read, it is above the ceiling");
+	return -EPERM;
+}
+
+/* Of a start that was asked for, as a worker returns; -ERESTART: it is to be asked for again. */
+static ssize_t start_result(struct request *request)
+{
+	int error = mimobox_session_start_result(session_of(request->handle));
+	if (error == -EINPROGRESS)
+		return request_wait(request, MIMOBOX_STARTED);
+	request->starting = false;
+	return error;
+}
+
+static ssize_t start_asked(struct request *request, int error)
+{
+	if (error == -ERESTART)
+		return await_share(request);
+	request_end_patience(request);
+	if (error != -EINPROGRESS)
+		return error;
+	request->starting = true;
+	return request_wait(request, MIMOBOX_STARTED);
+}
+
 /* input */
 
 enum { INPUT_PATIENCE_MS = 250 };
@@ -48,22 +89,16 @@ static ssize_t ensure_started(struct request *request)
 {
 	struct mimobox_session *session = session_of(request->handle);
 	if (request->starting) {
-		int error = mimobox_session_start_result(session);
-		if (error == -EINPROGRESS)
-			return request_wait(request, MIMOBOX_STARTED);
-		request->starting = false;
-		return error;
+		ssize_t error = start_result(request);
+		if (error != -ERESTART)
+			return error;
 	}
 	enum mimobox_state state = mimobox_session_state(session);
-	int error = 0;
+	if (state > MIMOBOX_STARTING)
+		return 0;
 	keep_request_begin(request->handle->server->keep, request->unique, 0, 0);
-	if (state == MIMOBOX_CREATED)
-		error = mimobox_session_start(session);
-	if (error == -EINPROGRESS || state == MIMOBOX_STARTING) {
-		request->starting = true;
-		return request_wait(request, MIMOBOX_STARTED);
-	}
-	return error;
+	return start_asked(request, state == MIMOBOX_CREATED ? mimobox_session_start(session)
+							     : -EINPROGRESS);
 }
 
 static ssize_t write_input(struct request *request)
@@ -246,10 +281,13 @@ static int open_cast(struct handle *handle)
 	return mimobox_cast_open(session_of(handle), &handle->cast);
 }
 
+/* So much at a time: hostile output is slow to write down. */
+enum { CAST_READ_MAX = 128 << 10 };
+
 static ssize_t read_cast(struct request *request)
 {
 	char *to = request->handle->server->answer;
-	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
+	size_t size = request->size < CAST_READ_MAX ? request->size : CAST_READ_MAX;
 	ssize_t count = mimobox_cast_read(request->handle->cast, to, size, request->offset);
 	if (count == -EINPROGRESS)
 		return request_wait(request, REQUEST_AGAIN);
@@ -272,19 +310,15 @@ static int show_ctl(const struct handle *handle, FILE *to)
 static int apply_verb(struct request *request, const char *verb, size_t size)
 {
 	struct mimobox_session *session = session_of(request->handle);
-	int error;
+	ssize_t error;
 	if (size == 0) /* as between the verbs of a script */
 		return 0;
 	if (request->starting) {
-		request->starting = false;
-		error = mimobox_session_start_result(session);
-	} else {
-		error = mimobox_session_ctl(session, verb, size);
+		error = start_result(request);
+		if (error != -ERESTART)
+			return (int)error;
 	}
-	if (error != -EINPROGRESS)
-		return error;
-	request->starting = true;
-	return (int)request_wait(request, MIMOBOX_STARTED);
+	return (int)start_asked(request, mimobox_session_ctl(session, verb, size));
 }
 
 static ssize_t write_ctl(struct request *request)
@@ -354,8 +388,8 @@ static int show_defaults(const struct handle *handle, FILE *to)
 static int show_stats(const struct handle *handle, FILE *to)
 {
 	const char *name = keep_name(handle->server->keep);
-	mimobox_print_stats(handle->server->box, handle->opener, to);
-	if (*name && handle->opener == geteuid())
+	mimobox_print_stats(handle->server->box, handle->user->uid, to);
+	if (*name && handle->user->uid == geteuid())
 		(void)fprintf(to, REPLACE_KEY " @%s\n", name);
 	return 0;
 }
@@ -376,7 +410,7 @@ static const char *link_workspace(const struct dir *dir)
 /* clang-format off */
 const struct file root_files[] = {
 	{ 2, "defaults", 0644, .show = show_defaults, .take = take_defaults },
-	{ 3, "events", 0444, .open = feed_open, .read = feed_read, .poll = feed_poll },
+	{ 3, "events", 0444, .open = feed_open, .close = feed_close, .read = feed_read, .poll = feed_poll },
 	{ 4, "stats", 0444, .show = show_stats },
 	{ 0 },
 };
@@ -448,10 +482,31 @@ bool file_writable(const struct file *file)
 	return file->take || file->write;
 }
 
-static int make_text(struct handle *handle)
+/* FNV-1a, which says whether a text is the same as one that was dropped. */
+static uint64_t digest_of(const char *data, size_t size)
 {
-	struct text text = { 0 };
-	FILE *to = open_memstream(&text.data, &text.size);
+	uint64_t digest = UINT64_C(14695981039346656037);
+	for (size_t i = 0; i < size; i++)
+		digest = (digest ^ (unsigned char)data[i]) * UINT64_C(1099511628211);
+	return digest;
+}
+
+void file_drop_text(struct handle *handle)
+{
+	struct text *text = &handle->text;
+	handle->digest = digest_of(text->data, text->size);
+	handle->dropped = true;
+	link_remove(&handle->texts);
+	handle->user->buffers -= text->size;
+	handle->server->freed += text->size;
+	free(text->data);
+	text->data = NULL;
+	kept_text(handle);
+}
+
+static int show(struct handle *handle, struct text *text)
+{
+	FILE *to = open_memstream(&text->data, &text->size);
 	if (!to)
 		return -errno;
 	int error = handle->file->show(handle, to);
@@ -459,14 +514,55 @@ static int make_text(struct handle *handle)
 		error = -ENOMEM;
 	if (fclose(to) != 0 && error == 0)
 		error = -ENOMEM;
-	if (error < 0) {
-		free(text.data);
-		return error;
-	}
+	if (error < 0)
+		free(text->data);
+	return error;
+}
+
+static void take_text(struct handle *handle, struct text text)
+{
+	size_t before = handle->text.data ? handle->text.size : 0;
 	free(handle->text.data);
 	handle->text = text;
+	handle->dropped = false;
+	user_hold_text(handle, before);
 	kept_text(handle);
+}
+
+static int make_text(struct handle *handle)
+{
+	struct text text = { 0 };
+	int error = show(handle, &text);
+	if (error == 0)
+		take_text(handle, text);
+	return error;
+}
+
+/* The one that was dropped, where it is the same; of a log that has grown, its beginning. */
+static int make_text_again(struct handle *handle)
+{
+	struct text text = { 0 };
+	size_t size = handle->text.size;
+	int error = show(handle, &text);
+	if (error < 0)
+		return error;
+	if (text.size < size || digest_of(text.data, size) != handle->digest) {
+		free(text.data);
+		return -ESTALE;
+	}
+	text.size = size;
+	take_text(handle, text);
 	return 0;
+}
+
+/* -EINPROGRESS: a piece of it was done. */
+static int have_text(struct handle *handle, uint64_t offset)
+{
+	if (offset == 0 || (!handle->text.data && !handle->dropped))
+		return make_text(handle);
+	if (handle->text.data || offset >= handle->text.size)
+		return 0;
+	return make_text_again(handle);
 }
 
 ssize_t file_read(struct request *request)
@@ -474,12 +570,14 @@ ssize_t file_read(struct request *request)
 	struct handle *handle = request->handle;
 	if (handle->file->read)
 		return handle->file->read(request);
-	int error = 0;
-	if (request->offset == 0 || !handle->text.data)
-		error = make_text(handle);
+	int error = have_text(handle, request->offset);
 	if (error == -EINPROGRESS)
 		return request_wait(request, REQUEST_AGAIN);
-	return error < 0 ? error : file_give(request, handle->text.data, handle->text.size);
+	if (error < 0)
+		return error;
+	ssize_t count = file_give(request, handle->text.data, handle->text.size);
+	user_text_read(handle, request->offset + (uint64_t)count >= handle->text.size);
+	return count;
 }
 
 ssize_t file_write(struct request *request)

@@ -66,6 +66,7 @@ struct mimobox_options {
 	const char *ceiling;      /* what others than root may ask for; NULL: anything */
 	unsigned max_sessions;    /* 0: no limit but the machine's */
 	unsigned pool;            /* sandboxes that are built ahead; 0: none */
+	uid_t first_id, last_id;  /* of sessions of root's, in a set made by root; 0: usual ones */
 	uint64_t patience_ns;     /* with a helper process that does not answer; 0: a minute */
 	struct keep *keep;        /* of this project's own daemon (core/keep.h); NULL */
 	mimobox_notify_fn notify; /* NULL: nobody is told */
@@ -76,18 +77,21 @@ struct mimobox_options {
  * The ceiling bounds the sessions of every uid but 0, in a set made by root; in one made by
  * anybody else it bounds nothing. It is config text; a key that it does not name is not bounded.
  *
- * memory, processes, cpu, open-files, file-size, tmp-size, retain, timeout, kill-grace: at most
- *   this, `none` being more than any number. network: none, then the ports named, then host.
- *   seccomp: essential, network, compat, as a session has it: a network brings `network` along.
+ * memory, processes, cpu, open-files, file-size, tmp-size, terminals, retain, timeout, kill-grace:
+ *   at most this, `none` being more than any number. network: none, then the ports named, then
+ * host. seccomp: essential, network, compat, as a session has it: a network brings `network` along.
  *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
  *   at least what the config needs.
  * ro, rw: once either is there, paths must be at or below one of those named, and for `rw` one
  *   that `rw` names; `none` names none. So `ro /` is to read anything, `ro none` to have no path.
  *   They hold for the name that is asked for, and at the start for the place it leads to.
- * user-sessions: how many a user may have (EDQUOT above it). user-memory, user-processes, user-cpu:
- *   the sum of these limits over the user's sessions that run. user-spool: the sum of `retain`
- *   (of both streams, where there are two) from a session's start until it has been removed and
- *   nobody holds it any more; the files are cut back to that in steps of 1M.
+ * user-sessions: how many a user may have (EDQUOT above it). user-memory, user-processes, user-cpu,
+ *   user-terminals: the sum of these limits over the user's sessions that run; where nothing is
+ * said user-terminals is three quarters of what the machine has for sandboxes. user-spool: the sum
+ * of `retain` (of both streams, where there are two) from a session's start until it has been
+ * removed and nobody holds it any more; the files are cut back to that in steps of 1M.
+ * user-handles, user-buffers: how many files of the filesystem a user may have open, and how much
+ *   memory these may hold. The filesystem keeps to them; they mean nothing here.
  *
  * Asking for more is EPERM: a line of config that could never be granted, and the start of a
  * session that is above the ceiling, by whatever its values come from, or beside others of the
@@ -218,7 +222,9 @@ ssize_t mimobox_session_configure(struct mimobox_session *session, const char *t
 /*
  * One verb, without its newline: start, kill, signal NAME, eof, hangup, stop, cont. Returns 0,
  * or -EINPROGRESS for a start that has begun (MIMOBOX_STARTED tells of its end), or an errno:
- * EINVAL unknown, EBUSY wrong state, EPERM above the ceiling, ESRCH nothing to signal.
+ * EINVAL unknown, EBUSY wrong state, EPERM above the ceiling, ESRCH nothing to signal. -ERESTART
+ * for a start: it would be above the ceiling beside sessions of the same owner that were removed
+ * and have not ended; MIMOBOX_STARTED tells when it is worth another try.
  */
 int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_t size);
 

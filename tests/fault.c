@@ -175,7 +175,8 @@ static void go_on(void)
 
 static void reach(void)
 {
-	go_on();
+	if (!plan->always)
+		go_on();
 	plan->hits++;
 	if (plan->death == FAULT_DIES_BEFORE)
 		die();

@@ -52,7 +52,7 @@ struct fault_plan {
 	_Atomic bool any;      /* each site of that call is the target */
 	_Atomic int32_t error; /* that it fails with, in the place of its own; 0: none */
 	_Atomic uint32_t hits;
-	/* Instead of that, the server is killed there. */
+	/* Instead of that, the server is killed there: one, or always each. */
 	uint32_t death;
 	/* The next target, of another server, say; 0: none. */
 	uint64_t then;

@@ -145,8 +145,8 @@ static const struct example examples[] = {
 	  "a\n\n\n\n", false },
 	{ "colons", "\033[4:3ma\033[38:2::1:2:3mb", "ab\n\n\n\n", false },
 	{ "title", "\033]0;title\007a\033]2;title\033\\b", "ab\n\n\n\n", false },
-	{ "device control, messages", "\033P$qm\033\\a\033_apc\033\\b\033^pm\033\\c", "abc\n\n\n\n",
-	  false },
+	{ "device control", "\033P$qm\033\\a", "a\n\n\n\n", true }, /* tmux 3.5 begins a line */
+	{ "messages", "a\033_apc\033\\b\033^pm\033\\c", "abc\n\n\n\n", false },
 	{ "queries", "\033[c\033[>c\033[6n\033[?6n\033[5n\033[?1$p\033[18ta", "a\n\n\n\n", false },
 	{ "a control inside a sequence", "abc\033[\b2Dx", "xbc\n\n\n\n", false },
 	{ "a sequence called off", "\033[12\030a\033]x\032b", "ab\n\n\n\n", true },
@@ -328,6 +328,9 @@ Test(screen, endless_things_use_no_memory)
 		struct screen *screen = made(24, 80);
 		struct rusage before, after;
 		screen_feed(screen, endless[i][0], strlen(endless[i][0]));
+		/* What is made once, by the library or a sanitizer. */
+		for (unsigned j = 0; j < 100000; j++)
+			screen_feed(screen, endless[i][1], strlen(endless[i][1]));
 		getrusage(RUSAGE_SELF, &before);
 		for (unsigned j = 0; j < 2000000; j++)
 			screen_feed(screen, endless[i][1], strlen(endless[i][1]));

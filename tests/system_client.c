@@ -172,7 +172,16 @@ Test(client, says_what_is_wrong)
 		{ "$C run --memory 3Z true", 2, "malformed" },
 		{ "$C run --open-files=1 true", 2, "out of bounds" },
 		{ "$C run --terminal maybe true", 2, "neither yes nor no" },
-		{ "$C run --env 'A=1\nmemory none' true", 2, "one line" },
+		{ "$C run --env 'A=1\nmemory none' true", 2, "one line of config" },
+		{ "$C run --'memory 16M\nnetwork' host true", 2, "one line of config" },
+		{ "$C run --cwd '/tmp\r' true", 2, "one line of config" },
+		{ "$C run --ro x/../y true", 2, "without '.' and '..'" },
+		{ "cd $(mktemp -d /tmp/a:b.XXXXXX) && rmdir $PWD && mkdir $PWD && cd $PWD &&"
+		  "$C run --rw . true; x=$?; rmdir $PWD; exit $x",
+		  125, "cannot name the directory" },
+		{ "printf 'x\\033[31m\\342\\200\\256 1\n' > $M/../bad; $C run --config $M/../bad "
+		  "true",
+		  2, "unknown key 'x?[31m?'" },
 		{ "$C run --name ../x true", 2, "no name of a session" },
 		{ "$C run --config /nonexistent true", 125, "/nonexistent: No such file" },
 		{ "$C run --ro /nonexistent true", 125, "/nonexistent" },
@@ -231,6 +240,56 @@ Test(client, every_key_is_an_option)
 	done = with_client("echo 'memroy 3' > $M/../conf; $C run --config $M/../conf true");
 	cr_assert(done.status == 2 && has(done.err, "config line 1: unknown key 'memroy'"), "%s",
 		  done.err);
+}
+
+/* From where the client is: a config takes no relative path. */
+Test(client, relative_paths)
+{
+	struct run done = with_client(
+		"mkdir -p $M/../d/e && chmod -R a+rwx $M/../d && cd $M/../d/e && echo text > f &&"
+		"$C run --ro . --cwd . -- sh -c 'cat f; pwd; ! touch g 2>/dev/null' &&"
+		"$C run --rw ../e --cwd ../e -- touch g && ls &&"
+		"$C run --ro ./f:/g cat /g && cd .. && $C run --ro e/f cat $PWD/e/f");
+
+	cr_assert_eq(done.status, 0, "%s", done.err);
+	cr_assert_str_eq(done.out, text("text\n%s/d/e\nf\ng\ntext\ntext\n", fixture.dir), "%s",
+			 done.out);
+}
+
+/* Without XDG_RUNTIME_DIR, as from cron; but not in a directory of another's. */
+Test(client, finds_the_users_own_mount)
+{
+	static const char script[] =
+		"exec unshare -m sh -c 'mount -t tmpfs none /run && mkdir -p /run/user/0/mimobox &&"
+		"mount --bind $M /run/user/0/mimobox; unset MIMOBOX; %s'";
+	struct run done = with_client(text(script, "exec $C run echo found"));
+
+	cr_assert_str_eq(done.out, "found\n", "%s", done.err);
+	done = with_client(text(script, "XDG_RUNTIME_DIR=/tmp exec $C run true"));
+	cr_assert(has(done.err, "nothing is mounted at /run/mimobox"), "%s", done.err);
+	done = with_client(text(script, "chown 1 /run/user/0; exec $C run true"));
+	cr_assert(has(done.err, "nothing is mounted at /run/mimobox"), "%s", done.err);
+}
+
+/* Which limit it was: the shell in a session knows no more than that something was killed. */
+Test(client, says_which_limit)
+{
+	static const char eat[] = "python3 -c 'x = [bytearray(1 << 20) for i in range(99)]'";
+	struct run done = with_client(text("$C run --memory 32M -- %s", eat));
+
+	cr_expect(has(done.err, "limit of memory, 32M"), "%d %s", done.status, done.err);
+	done = with_client(text("$C run --memory 32M -- sh -c \"%s; exit 5\"", eat));
+	cr_expect(done.status == 5 && has(done.err, "limit of memory, 32M"), "%s", done.err);
+	done = with_client("$C run --timeout 200ms sleep 60");
+	cr_expect(done.status == 143 && has(done.err, "timeout of 200ms"), "%s", done.err);
+	done = with_client("$C run --processes 2 -- sh -c 'sleep 1 & sleep 1 & wait'");
+	cr_expect(done.status != 0 && has(done.err, "limit of processes, 2"), "%s", done.err);
+	/* no limit had to do with it */
+	done = with_client("$C run --memory 32M --timeout 1h -- sh -c 'exit 3'");
+	cr_expect_str_eq(done.err, "");
+	done = with_client(
+		text("$C run --memory 32M -- sh -c \"%s; exit 0\" 2>&1 | grep limit", eat));
+	cr_expect_str_eq(done.out, "");
 }
 
 /* Typed into a terminal, though from a pipe. */
@@ -382,15 +441,16 @@ Test(client, ls_and_rm)
 	cr_assert_str_eq(with_client("$C ls").out, "NAME  STATE  AGE  CPU  MEMORY  COMMAND\n");
 	session_start("able", "argv [\"sh\",\"-c\",\"printf \\\"a b\\\"; read x\"]\n");
 	session_make("new");
-	session_start("over-and-out", "command exit 3 #\033[31m\n");
+	/* a control, and those that turn the direction of what follows */
+	session_start("over-and-out", "command exit 3 #\033[31m\u202ea\u2066b\u200fc \u00e4\n");
 	cr_assert_eq(session_exit("over-and-out"), 3);
-	done = with_client("$C ls | sed -E 's/ [0-9]+s / AGE /; s/ [0-9.]+s / CPU /;"
+	done = with_client("LC_ALL=C.UTF-8 $C ls | sed -E 's/ [0-9]+s / AGE /; s/ [0-9.]+s / CPU /;"
 			   "s/ [0-9.]+[BKM] / MEM /; s/  +/  /g'");
 	cr_assert_str_eq(done.out,
 			 "NAME  STATE  AGE  CPU  MEMORY  COMMAND\n"
 			 "able  running  AGE  CPU  MEM  sh -c printf \"a b\"; read x\n"
 			 "new  created  AGE  -  -  /bin/sh\n"
-			 "over-and-out  exited 3  AGE  CPU  MEM  exit 3 #?[31m\n",
+			 "over-and-out  exited 3  AGE  CPU  MEM  exit 3 #?[31m?a?b?c \u00e4\n",
 			 "%s", done.out);
 	done = with_client("$C ls | cut -c -12 | grep -c '  $'; $C ls -q");
 	cr_assert_str_eq(done.out, "3\nable\nnew\nover-and-out\n", "%s", done.out);

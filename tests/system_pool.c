@@ -92,7 +92,7 @@ Test(pool, none)
 Test(pool, follows_what_is_asked_for)
 {
 	static const char *const kinds[] = { "terminal no\n", "network host\n", "tmp-size 1M\n",
-					     "ends last-process\n" };
+					     "terminals 2\n", "ends last-process\n" };
 	const unsigned two = 2;
 	int status;
 

@@ -4,9 +4,11 @@
 #include "report.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int set(struct place *place, const char *directory, const char *name)
@@ -23,17 +25,32 @@ int place_check(const struct place *place)
 	return access(path, F_OK) < 0 ? -errno : 0;
 }
 
+/* One is mounted there, if only a dead one. */
+static bool has_one(struct place *place, const char *runtime)
+{
+	int error = set(place, runtime, "/mimobox");
+	if (error == 0)
+		error = place_check(place);
+	return error == 0 || error == -ENOTCONN;
+}
+
+/* Where nothing has set XDG_RUNTIME_DIR, as cron does not: what pam_systemd(8) would set. */
+static bool is_own(const char *runtime)
+{
+	struct stat about;
+	return lstat(runtime, &about) == 0 && S_ISDIR(about.st_mode) && about.st_uid == geteuid();
+}
+
 int place_find(struct place *place, const char *given)
 {
 	const char *named = given ? given : getenv("MIMOBOX");
 	if (named && *named)
 		return set(place, named, "");
-	const char *own = getenv("XDG_RUNTIME_DIR");
-	if (own && *own && set(place, own, "/mimobox") == 0) {
-		int error = place_check(place);
-		if (error == 0 || error == -ENOTCONN)
-			return 0;
-	}
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char usual[64];
+	snprintf(usual, sizeof(usual), "/run/user/%u", (unsigned)geteuid());
+	if (runtime && *runtime ? has_one(place, runtime) : is_own(usual) && has_one(place, usual))
+		return 0;
 	return set(place, "/run/mimobox", "");
 }
 

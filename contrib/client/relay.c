@@ -6,8 +6,6 @@
  */
 #include "relay.h"
 
-#include "report.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -143,8 +141,11 @@ static void go_on(struct relay *relay)
 {
 	if (relay->kind == RELAY_RUN)
 		tell(relay, "cont\n");
-	if (relay->tty)
+	bool away = relay->tty && !relay->tty->raw;
+	if (away)
 		tty_raw(relay->tty);
+	if (away && relay->redraw)
+		relay->redraw(relay);
 	pass_size(relay);
 }
 
@@ -243,8 +244,11 @@ static int pump_out(struct relay *relay, struct channel *out, const struct pollf
 	if (!fds[0].revents && !fds[1].revents)
 		return 0;
 	for (int i = 0; i < TURN && error == 0; i++) {
-		if (out->size == 0)
+		if (out->size == 0) {
 			error = channel_read(out);
+			if (relay->tty)
+				tty_note(relay->tty, out->data, out->size);
+		}
 		if (out->size == 0)
 			break;
 		error = channel_write(out);
@@ -294,7 +298,7 @@ static int turn(struct relay *relay, int exit_fd)
 	return relay->detached || (channel_finished(&relay->out) && channel_finished(&relay->err));
 }
 
-static enum relay_end fail(const struct relay *relay, int error)
+static const char *explain(int error)
 {
 	const char *what = error == -ENOTCONN || error == -ECONNABORTED
 				   ? "the mimoboxfs of this session has died"
@@ -303,10 +307,7 @@ static enum relay_end fail(const struct relay *relay, int error)
 		what = "the session was removed";
 	if (error == -EMSGSIZE)
 		what = "a line of input is longer than a terminal takes; see --terminal";
-	if (relay->tty)
-		tty_restore(relay->tty);
-	report(0, "%s", what);
-	return RELAY_FAILED;
+	return what;
 }
 
 /* Once the streams have ended, it is known. Nothing is told of one that never ran. */
@@ -327,7 +328,8 @@ enum relay_end relay_run(struct relay *relay)
 	if (error > 0 && !relay->detached)
 		error = read_status(relay, exit_fd);
 	close_fd(exit_fd);
+	relay->trouble = error < 0 ? explain(error) : NULL;
 	if (error < 0)
-		return fail(relay, error);
+		return RELAY_FAILED;
 	return relay->detached ? RELAY_DETACHED : RELAY_ENDED;
 }

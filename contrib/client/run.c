@@ -9,6 +9,7 @@
 #include "keeper.h"
 #include "relay.h"
 #include "report.h"
+#include "setting.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -40,8 +41,9 @@ struct run {
 
 static int take_setting(struct run *run, const char *key, const char *value)
 {
-	if (strpbrk(value, "\n"))
-		return report(STATUS_USAGE, "--%s: a value is one line", key);
+	if (!setting_is_line(key, value))
+		return report(STATUS_USAGE, "--%s '%s': a key and a value are one line of config",
+			      key, value);
 	if (strcmp(key, "terminal") == 0) {
 		run->terminal = strcmp(value, "yes") == 0;
 		run->terminal_set = true;
@@ -166,9 +168,11 @@ static int refused(const struct run *run, const char *what, int error)
 
 static int configure(const struct run *run, const char *key, const char *value)
 {
-	char *line, option[64];
-	if (asprintf(&line, "%s %s\n", key, value) < 0)
-		return report(STATUS_CLIENT, "%s", strerror(ENOMEM));
+	char option[64], *line = setting_line(key, value);
+	if (!line)
+		return report(STATUS_CLIENT, "--%s '%s': %s", key, value,
+			      errno == EINVAL ? "a config cannot name the directory that this is in"
+					      : strerror(errno));
 	snprintf(option, sizeof(option), "--%s", key);
 	int error = session_write(&run->session, "config", line);
 	free(line);
@@ -218,7 +222,7 @@ static int configure_terminal(const struct run *run)
 	const char *type = getenv("TERM");
 	char variable[256];
 	int status = configure(run, "terminal", run->terminal ? "yes" : "no");
-	if (status || !run->terminal || !type || !*type || strchr(type, '\n'))
+	if (status || !run->terminal || !type || !*type || !setting_is_line("env", type))
 		return status;
 	snprintf(variable, sizeof(variable), "TERM=%s", type);
 	return configure(run, "env", variable);
@@ -288,6 +292,45 @@ static int start(struct run *run, struct relay *relay)
 	return 0;
 }
 
+/* A shell says no more than "Killed", and the session goes with its account of the reason. */
+static void tell_limit(const struct run *run)
+{
+	char *status = session_read(&run->session, "status");
+	char *config = session_read(&run->session, "config");
+	char *reason = session_value(status, "reason"), *kills = session_value(status, "oom-kills");
+	char *forks = session_value(status, "refused-forks");
+	char *timeout = session_value(config, "timeout"), *memory = session_value(config, "memory");
+	char *processes = session_value(config, "processes");
+	if (reason && timeout && strcmp(reason, "timeout") == 0)
+		report(0, "ended by its timeout of %s (--timeout)", timeout);
+	else if (reason && memory &&
+		 (strcmp(reason, "oom") == 0 || (kills && strcmp(kills, "0") != 0)))
+		report(0, "a process was killed at the limit of memory, %s (--memory)", memory);
+	else if (forks && processes && strcmp(forks, "0") != 0)
+		report(0, "forks were refused at the limit of processes, %s (--processes)",
+		       processes);
+	free(status);
+	free(config);
+	free(reason);
+	free(kills);
+	free(forks);
+	free(timeout);
+	free(memory);
+	free(processes);
+}
+
+/* Until its end: the exit status, or minus the signal. */
+static int relay_session(struct run *run, struct relay *relay)
+{
+	enum relay_end end = relay_run(relay);
+	tty_restore(&run->tty);
+	if (end != RELAY_ENDED)
+		return report(STATUS_CLIENT, "%s", relay->trouble);
+	if (relay->status != 0)
+		tell_limit(run);
+	return relay->status;
+}
+
 static int run_session(struct run *run, struct relay *relay)
 {
 	int status = make_session(run);
@@ -298,7 +341,7 @@ static int run_session(struct run *run, struct relay *relay)
 		status = start(run, relay);
 	bool started = status == 0;
 	if (started)
-		status = relay_run(relay) == RELAY_ENDED ? relay->status : STATUS_CLIENT;
+		status = relay_session(run, relay);
 	tty_restore(&run->tty);
 	keeper_end(&run->keeper);
 	if (run->keep && !started)
@@ -317,7 +360,7 @@ int command_run(int argc, char **argv)
 		status = place_open(&run.place, run.mount);
 	if (status)
 		return status;
-	if (run.terminal && tty_init(&run.tty, STDIN_FILENO) < 0)
+	if (run.terminal && tty_init(&run.tty, false) < 0)
 		run.tty.fd = -1;
 	struct relay *relay = relay_create(RELAY_RUN, &run.session);
 	if (!relay)

@@ -105,15 +105,15 @@ Test(wait, text_is_without_control_sequences)
 		      "b\\033]0;title\\007c\\rd\\n\\ne\\377f'; read x; printf later; read x\n");
 	cr_assert_str_eq(ask("match@0:e.f"), "match 47\n");
 	cr_expect_str_eq(ask("text@0:^text: "), "match 24\n");
-	cr_expect_str_eq(ask("text@0:text: \303\251$"), "match 26\n");
-	cr_expect_str_eq(ask("text@0:^bc$"), "match 40\n");
-	cr_expect_str_eq(ask("text@0:^d$"), "match 42\n");
+	cr_expect_str_eq(ask("text@0:text: \303\251$"), "match 27\n");
+	cr_expect_str_eq(ask("text@0:^bc$"), "match 41\n");
+	cr_expect_str_eq(ask("text@0:^d$"), "match 43\n");
 	cr_expect_str_eq(ask("text@0:e\357\277\275f"), "match 47\n");
 	cr_expect_str_eq(ask("text@24:^.."), "match 26\n");
 	cr_expect_str_eq(ask_now("text@0:title"), "");
 	cr_expect_str_eq(ask_now("text@0:[0-9]"), "");
 	/* two ends of a line are one empty line; CR and LF are one end */
-	cr_expect_str_eq(ask("text@24:^$"), "match 43\n");
+	cr_expect_str_eq(ask("text@24:^$"), "match 44\n");
 	/* the control: bytes are matched as they are */
 	cr_expect_str_eq(ask_now("match@0:^text"), "");
 	cr_expect_str_eq(ask("match@0:title"), "match 38\n");

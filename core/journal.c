@@ -20,16 +20,24 @@ void journal_finish(struct journal *journal)
 	*journal = (struct journal){ 0 };
 }
 
+/* A line that says so takes their place, and is the first of those that go the next time. */
 static void drop_older_half(struct journal *journal)
 {
-	size_t cut = journal->size / 2;
+	char line[64];
+	size_t cut = journal->size / 2, lines = 0;
 	while (cut < journal->size && journal->text[cut - 1] != '\n')
 		cut++;
 	for (size_t i = 0; i < cut; i++)
-		journal->dropped += journal->text[i] == '\n';
+		lines += journal->text[i] == '\n';
+	journal->dropped += lines - (journal->dropped != 0);
+	int size =
+		snprintf(line, sizeof(line), "# %lu older lines were dropped\n", journal->dropped);
+	cut -= (size_t)size;
+	memcpy(journal->text + cut, line, (size_t)size);
 	memmove(journal->text, journal->text + cut, journal->size - cut);
 	journal->size -= cut;
 	journal->base += cut;
+	journal->kept = journal->base; /* that line is not what was put there */
 }
 
 static int reserve(struct journal *journal, size_t size)
@@ -74,10 +82,21 @@ void journal_add(struct journal *journal, const char *format, va_list arguments)
 
 void journal_print(const struct journal *journal, FILE *to)
 {
-	if (journal->dropped)
-		fprintf(to, "# %lu older lines were dropped\n", journal->dropped);
 	if (journal->size)
 		fwrite(journal->text, 1, journal->size, to);
+}
+
+ssize_t journal_read(const struct journal *journal, char *to, size_t size, uint64_t at)
+{
+	if (at < journal->base)
+		return -ESTALE;
+	if (at >= journal->base + journal->size)
+		return 0;
+	size_t left = (size_t)(journal->base + journal->size - at);
+	if (size > left)
+		size = left;
+	memcpy(to, journal->text + (at - journal->base), size);
+	return (ssize_t)size;
 }
 
 /* Keeping it */

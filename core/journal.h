@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 struct keep;
 
@@ -31,6 +32,11 @@ void journal_finish(struct journal *journal);
 /* Where memory is short the line is left out. What is not printable is shown as `?`. */
 void journal_add(struct journal *journal, const char *format, va_list arguments);
 void journal_print(const struct journal *journal, FILE *to);
+/*
+ * Up to `size` bytes of the text from the one at `at` on, of those ever added. The count, 0 at the
+ * end, or -ESTALE where it is no longer there.
+ */
+ssize_t journal_read(const struct journal *journal, char *to, size_t size, uint64_t at);
 
 /* As KEEP_JOURNAL of `id`. What was put before costs nothing. */
 void journal_keep(struct journal *journal, struct keep *keep, uint64_t id);

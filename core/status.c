@@ -9,10 +9,12 @@
 #include "session.h"
 #include "units.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static const char *state_name(enum mimobox_state state)
@@ -237,6 +239,18 @@ void mimobox_print_stats(const struct mimobox *box, uid_t uid, FILE *to)
 	fprintf(to, "start-latency-p99 %.6f\n", 1e-9 * (double)stats_latency(stats, 99));
 }
 
+int mimobox_disk(const struct mimobox *box, struct statvfs *out)
+{
+	struct statvfs disk;
+	if (statvfs(box->spool_dir, &disk) < 0)
+		return -errno;
+	out->f_frsize = disk.f_frsize;
+	out->f_blocks = disk.f_blocks;
+	out->f_bfree = disk.f_bfree;
+	out->f_bavail = disk.f_bavail;
+	return 0;
+}
+
 void mimobox_session_print_config(const struct mimobox_session *session, FILE *to)
 {
 	config_print_whole(&session->config, to);
@@ -247,6 +261,22 @@ void mimobox_session_print_log(struct mimobox_session *session, FILE *to)
 	if (session->state == MIMOBOX_EXITED)
 		session_account(session);
 	journal_print(&session->journal, to);
+}
+
+void mimobox_session_log_range(struct mimobox_session *session, uint64_t *start, uint64_t *end)
+{
+	if (session->state == MIMOBOX_EXITED)
+		session_account(session);
+	*start = session->journal.base;
+	*end = *start + session->journal.size;
+}
+
+ssize_t mimobox_session_log_read(struct mimobox_session *session, void *data, size_t size,
+				 uint64_t offset)
+{
+	if (session->state == MIMOBOX_EXITED)
+		session_account(session);
+	return journal_read(&session->journal, data, size, offset);
 }
 
 void mimobox_session_print_size(const struct mimobox_session *session, FILE *to)

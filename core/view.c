@@ -91,18 +91,32 @@ static int update_screen(struct mimobox_session *session)
 	return 0;
 }
 
-int mimobox_session_print_screen(struct mimobox_session *session, FILE *to)
+/* As it is now; a resize since the last output is seen as well. 0 or as update_screen(). */
+static int bring_up_to_date(struct mimobox_session *session)
 {
 	int error = session->screen ? 0 : make_screen(session);
 	if (error == 0)
 		error = update_screen(session);
-	if (error < 0)
-		return error;
-	/* A resize since the last output is seen as well. */
-	error = screen_resize(session->screen, session->rows, session->cols);
+	return error < 0 ? error : screen_resize(session->screen, session->rows, session->cols);
+}
+
+int mimobox_session_print_screen(struct mimobox_session *session, FILE *to)
+{
+	int error = bring_up_to_date(session);
 	if (error == 0)
 		screen_print(session->screen, to);
 	return error;
+}
+
+int mimobox_session_print_cursor(struct mimobox_session *session, FILE *to)
+{
+	int row, col, error = bring_up_to_date(session);
+	bool visible;
+	if (error < 0)
+		return error;
+	screen_cursor(session->screen, &row, &col, &visible);
+	fprintf(to, "%d %d %s\n", row, col, visible ? "visible" : "hidden");
+	return 0;
 }
 
 static void print_size_at(FILE *to, uint64_t offset, uint16_t rows, uint16_t cols)

@@ -239,11 +239,41 @@ static ssize_t read_transcript(struct request *request)
 				    size, at);
 }
 
-/* screen, cast */
+/* log: it never waits either, and has a size, so that `tail -f` shows what is added. */
+
+static int open_log(struct handle *handle)
+{
+	uint64_t end;
+	mimobox_session_log_range(session_of(handle), &handle->base, &end);
+	return 0;
+}
+
+static uint64_t size_log(const struct dir *dir, const struct handle *handle)
+{
+	uint64_t start, end;
+	mimobox_session_log_range(dir->session, &start, &end);
+	return end - (handle ? handle->base : start);
+}
+
+static ssize_t read_log(struct request *request)
+{
+	struct handle *handle = request->handle;
+	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
+	request->answer = handle->server->answer;
+	return mimobox_session_log_read(session_of(handle), handle->server->answer, size,
+					handle->base + request->offset);
+}
+
+/* screen, cursor, cast */
 
 static int show_screen(const struct handle *handle, FILE *to)
 {
 	return mimobox_session_print_screen(session_of(handle), to);
+}
+
+static int show_cursor(const struct handle *handle, FILE *to)
+{
+	return mimobox_session_print_cursor(session_of(handle), to);
 }
 
 static int open_cast(struct handle *handle)
@@ -365,12 +395,6 @@ static int show_status(const struct handle *handle, FILE *to)
 	return 0;
 }
 
-static int show_log(const struct handle *handle, FILE *to)
-{
-	mimobox_session_print_log(session_of(handle), to);
-	return 0;
-}
-
 static int show_defaults(const struct handle *handle, FILE *to)
 {
 	mimobox_defaults_print(handle->server->box, to);
@@ -398,7 +422,7 @@ static const char *link_workspace(const struct dir *dir)
 	return mimobox_session_workspace(dir->session);
 }
 
-/* The next id is 22: question_file has 21. */
+/* The next id is 23: question_file has 21. */
 /* clang-format off */
 const struct file root_files[] = {
 	{ 2, "defaults", 0644, .show = show_defaults, .take = take_defaults },
@@ -415,7 +439,7 @@ const struct file session_files[] = {
 	{ 9, "exit", 0400, .read = read_exit, .poll = poll_exit, .event = MIMOBOX_ENDED },
 	{ 10, "config", 0600, .show = show_config, .take = take_config },
 	{ 11, "status", 0400, .show = show_status },
-	{ 12, "log", 0400, .show = show_log },
+	{ 12, "log", 0400, .open = open_log, .read = read_log, .size = size_log },
 	{ 13, "screen", 0400, .show = show_screen },
 	{ 14, "sizes", 0400, .show = show_sizes },
 	{ 15, "modes", 0400, .show = show_modes },
@@ -424,6 +448,7 @@ const struct file session_files[] = {
 	{ 18, "stderr", 0400, .open = open_stderr, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT, .there = has_stderr },
 	{ 19, "wait", 0500, .directory = true },
 	{ 20, "workspace", 0777, .link = link_workspace },
+	{ 22, "cursor", 0400, .show = show_cursor },
 	{ 0 },
 };
 /* clang-format on */

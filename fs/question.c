@@ -31,7 +31,7 @@ enum { RESERVE = 1 << 16 };
 
 static bool asks(const char *text)
 {
-	static const char *const beginnings[] = { "idle:", "match:", "match@" };
+	static const char *const beginnings[] = { "idle:", "match:", "match@", "text:", "text@" };
 	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
 		if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0)
 			return true;

@@ -163,6 +163,13 @@ void mimobox_defaults_print(const struct mimobox *box, FILE *to);
 void mimobox_print_stats(const struct mimobox *box, uid_t uid, FILE *to);
 
 /*
+ * The size of the disk that output is kept on, and what is free there: f_frsize, f_blocks, f_bfree
+ * and f_bavail of statvfs(3). 0 or -errno.
+ */
+struct statvfs;
+int mimobox_disk(const struct mimobox *box, struct statvfs *out);
+
+/*
  * Makes a session, not started. name: [A-Za-z0-9._-]{1,64}, not starting with a dot; EINVAL or
  * ENAMETOOLONG where it is not, EEXIST where it is taken, EAGAIN at max_sessions, EDQUOT at
  * the ceiling's user-sessions. `uid` and `gid` own the session and are the ids, outside, of what
@@ -256,6 +263,13 @@ void mimobox_session_log(struct mimobox_session *session, const char *format, ..
 void mimobox_session_print_config(const struct mimobox_session *session, FILE *to);
 void mimobox_session_print_status(struct mimobox_session *session, FILE *to);
 void mimobox_session_print_log(struct mimobox_session *session, FILE *to);
+/*
+ * The same piece by piece, as it grows: *start and *end of it, as offsets in all that it ever had;
+ * and up to `size` bytes from one of them on: the count, 0 at the end, -ESTALE: dropped.
+ */
+void mimobox_session_log_range(struct mimobox_session *session, uint64_t *start, uint64_t *end);
+ssize_t mimobox_session_log_read(struct mimobox_session *session, void *data, size_t size,
+				 uint64_t offset);
 void mimobox_session_print_size(const struct mimobox_session *session, FILE *to);
 
 /*
@@ -292,6 +306,8 @@ ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_strea
  * a piece of it was done, so call again; -ENOMEM.
  */
 int mimobox_session_print_screen(struct mimobox_session *session, FILE *to);
+/* ROW COL visible|hidden, from 1: where its cursor is. Likewise. */
+int mimobox_session_print_cursor(struct mimobox_session *session, FILE *to);
 
 /*
  * At which sizes that was printed: a line `OFFSET ROWS COLS` for the oldest byte of output kept,

@@ -26,6 +26,7 @@ static const char *const names[] = {
 	[7] = "size",        [8] = "ctl",     [9] = "exit",   [10] = "config",    [11] = "status",
 	[12] = "log",        [13] = "screen", [14] = "sizes", [15] = "modes",     [16] = "cast",
 	[17] = "transcript", [18] = "stderr", [19] = "wait",  [20] = "workspace", [21] = "question",
+	[22] = "cursor",
 };
 enum { NAMES = sizeof(names) / sizeof(*names) };
 

@@ -135,3 +135,206 @@ Test(everyday_host, own_files_can_be_replaced)
 		session_remove("a");
 	}
 }
+
+/* Configs as people write and copy them */
+
+Test(everyday, configs_of_other_systems_and_editors)
+{
+	int status;
+	char *out;
+
+	session_make("a");
+	put_all("a/config", "memory 64M\r\nenv A=1\r\ncommand echo $A\r\n");
+	put_all("a/config", "cpu 2\n"); /* one key, and the others stay */
+	cr_expect_str_eq(get_value("a/config", "memory"), "64M");
+	cr_expect_str_eq(get_value("a/config", "cpu"), "2");
+	/* What an editor does with a line that is deleted, and one that is changed. */
+	sh("cd $M; sed '/^memory/d; /^env A=/d; s/^cpu .*/cpu 3/' a/config > ../edited; "
+	   "cat ../edited > a/config");
+	cr_expect_str_eq(get_value("a/config", "memory"), "512M");
+	cr_expect_str_eq(get_value("a/config", "cpu"), "3");
+	cr_expect(!has(get("a/config", NULL), "env A="));
+	cr_expect_str_eq(get_value("a/config", "command"), "echo $A");
+	/* A copy is the same. */
+	session_make("b");
+	put_all("b/config", "env B=1\nmemory 1M\n");
+	cr_expect_str_eq(sh("cd $M; cp a/config b/config; cmp a/config b/config && echo same"),
+			 "same\n");
+	/* And so for what new sessions begin with. */
+	put_all("defaults", "memory 32M\nenv D=1\n");
+	put_all("a/config", "reset\n");
+	cr_expect_str_eq(get_value("a/config", "memory"), "32M");
+	sh("cd $M; sed '/^memory/d; /^env D=/d' defaults > ../edited; cat ../edited > defaults");
+	cr_expect_str_eq(get_value("defaults", "memory"), "512M");
+	out = session_run("c", "argv [\"printf\",\"%s\",\"\\udcff\\u00e9\"]\nterminal no\n",
+			  &status);
+	cr_expect_str_eq(out, "\xff\xc3\xa9");
+}
+
+Test(everyday, paths_with_colons_and_blanks)
+{
+	int status;
+	char *out;
+
+	sh("cd $M/..; mkdir 'a:b '; echo there > 'a:b /f'");
+	out = session_run("a",
+			  text("ro %s/a\\:b\\040:/in:side\ncommand cat /in:side/f\n", fixture.dir),
+			  &status);
+	cr_expect_str_eq(out, "there\n");
+	session_make("b");
+	put_refused("b/config", text("ro %s/a:b\n", fixture.dir), EINVAL);
+	cr_expect(has(get("b/log", NULL), "(a ':' in a name is written \\:)"));
+}
+
+Test(everyday, a_failed_start_is_one_line_of_status)
+{
+	session_make("a");
+	put_all("a/config", "argv [\"/x\\nstate running\"]\n");
+	cr_expect_eq(put("a/ctl", "start\n"), -ENOENT);
+	cr_expect(has(get_value("a/status", "start-failed"), "/x?state running"));
+	cr_expect_str_eq(get_value("a/status", "state"), "created");
+}
+
+/* Tools for files and trees */
+
+Test(everyday, cp_with_times_and_modes)
+{
+	struct run run;
+
+	session_make("a");
+	sh("cd $M/..; echo 'cpu 2' > profile; chmod 600 profile; touch -d 2001-01-01 profile; "
+	   "cp -p profile m/a/config; touch m/a/config; chmod 600 m/a/config; chmod 400 m/a/log");
+	cr_expect_str_eq(get_value("a/config", "cpu"), "2");
+	/* the control */
+	run = run_shell("sh", "LC_ALL=C chmod 640 $M/a/config");
+	cr_expect(run.status == 1 && has(run.err, "Operation not permitted"), "%s", run.err);
+}
+
+Test(everyday, removal_of_a_tree_is_refused)
+{
+	struct run run;
+
+	session_start("a", "command echo READY; read x\n");
+	run = run_shell("sh", "LC_ALL=C rm -rf $M/a");
+	cr_expect_eq(run.status, 1);
+	cr_expect(has(run.err, "a/wait': Operation not permitted"), "%s", run.err);
+	cr_expect(!has(run.err, "directory"), "%s", run.err);
+	cr_expect_str_eq(get_value("a/status", "state"), "running");
+	cr_expect(rmdir(at("a/input")) < 0 && errno == ENOTDIR);
+	cr_expect(rmdir(at("a/wait")) < 0 && errno == EPERM);
+	cr_expect_eq(rmdir(at("a")), 0);
+}
+
+Test(everyday, df_shows_the_disk_of_the_output)
+{
+	struct statvfs is, disk;
+
+	cr_assert_eq(statvfs(fixture.mount, &is), 0);
+	cr_assert_eq(statvfs(fixture.spool, &disk), 0);
+	cr_expect(is.f_blocks > 0 && is.f_blocks == disk.f_blocks && is.f_frsize == disk.f_frsize);
+	cr_expect(has(sh("df"), fixture.mount));
+}
+
+Test(everyday, transcripts_are_mapped_privately)
+{
+	int status, fd;
+
+	session_run("a", "command echo hello\n", &status);
+	fd = open(at("a/transcript"), O_RDONLY);
+	cr_assert_geq(fd, 0);
+	char *map = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	cr_assert_neq(map, MAP_FAILED, "%s", strerror(errno));
+	cr_expect(!strncmp(map, "hello", 5));
+	munmap(map, 4096);
+	/* As the manual says. */
+	cr_expect_eq(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0), MAP_FAILED);
+	cr_expect_eq(errno, ENODEV);
+	close(fd);
+}
+
+/* Files that grow */
+
+struct followed {
+	const char *path, *part;
+};
+
+static bool shows(const void *data)
+{
+	const struct followed *followed = data;
+	char *shown = sh(text("cat %s", followed->path));
+
+	return has(shown, followed->part);
+}
+
+static void follow(const char *file, const char *to)
+{
+	spawn((const char *const[]){
+		"sh", "-c", text("exec tail -n +1 -s 0.05 -f %s >%s 2>&1", at("%s", file), to),
+		NULL });
+}
+
+Test(everyday, tail_follows)
+{
+	const char *log = text("%s/log", fixture.dir), *out = text("%s/out", fixture.dir);
+	struct stat st;
+
+	session_make("a");
+	put_refused("a/config", "first\n", EINVAL);
+	session_start("b", "command echo one; read x; echo two; read x\n");
+	follow("a/log", log);
+	follow("b/transcript", out);
+	cr_assert(await(shows, &(struct followed){ log, "first" }, 5000));
+	cr_assert(await(shows, &(struct followed){ out, "one" }, 5000));
+	put_refused("a/config", "second\n", EINVAL);
+	put_all("b/input", "\n");
+	cr_expect(await(shows, &(struct followed){ log, "second" }, 10000));
+	cr_expect(await(shows, &(struct followed){ out, "two" }, 10000));
+	cr_expect(!has(sh(text("cat %s", log)), "truncated"));
+	/* Others copy what there is. */
+	cr_assert_eq(stat(at("a/log"), &st), 0);
+	cr_expect_eq((size_t)st.st_size, strlen(get("a/log", NULL)));
+	cr_expect_str_eq(
+		sh("cd $M; tar cf - a/log 2>/dev/null | tar xOf - | cmp - a/log && echo same"),
+		"same\n");
+}
+
+/* What is older than fits goes, and a line says how much; a reader who is behind is told. */
+Test(everyday, a_long_log)
+{
+	char byte;
+	int fd;
+	char *log;
+	unsigned long dropped, lines = 0;
+
+	session_make("a");
+	fd = open(at("a/log"), O_RDONLY);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(read(fd, &byte, 1), 1);
+	for (unsigned i = 0; i < 1500; i++)
+		cr_assert_eq(put("a/config", text("wrong%u\n", i)), -EINVAL);
+	log = get("a/log", NULL);
+	cr_assert_eq(sscanf(log, "# %lu older lines were dropped\n", &dropped), 1, "%.100s", log);
+	for (char *at = log; *at; at++)
+		lines += *at == '\n';
+	/* the first is of the making, and one line is the one that says so */
+	cr_expect_eq(dropped + lines - 1, 1501, "%lu %lu", dropped, lines);
+	cr_expect(has(log, "wrong1499'\n"));
+	cr_expect(!has(log + 1, "# "));
+	cr_expect(read(fd, &byte, 1) < 0 && errno == ESTALE, "%s", strerror(errno));
+	close(fd);
+}
+
+/* The screen */
+
+Test(everyday, the_cursor)
+{
+	session_start("a", "command stty -echo; printf 'one\\r\\ntwo'; read x; "
+			   "printf '\\033[?25l\\033[5;7H'; read x\n");
+	get("a/wait/match@0:two", NULL);
+	cr_expect_str_eq(get("a/cursor", NULL), "2 4 visible\n");
+	put_all("a/input", "\n");
+	get("a/wait/match@0:H", NULL);
+	cr_expect_str_eq(get("a/cursor", NULL), "5 7 hidden\n");
+	cr_expect(has(get("a/screen", NULL), "one\ntwo\n"));
+	cr_expect_eq(can_open("a/cursor", O_WRONLY), -EACCES);
+}

@@ -153,9 +153,9 @@ static int add_skeleton(int root, const char **what)
 	static const struct {
 		const char *path;
 		mode_t mode;
-	} directories[] = { { "proc", 0555 },     { "dev", 0755 },  { "dev/pts", 0755 },
-			    { "dev/shm", 01777 }, { "tmp", 01777 }, { "run", 0755 },
-			    { "var", 0755 } };
+	} directories[] = { { "proc", 0555 },    { "proc/empty", 0555 }, { "dev", 0755 },
+			    { "dev/pts", 0755 }, { "dev/shm", 01777 },   { "tmp", 01777 },
+			    { "run", 0755 },     { "var", 0755 } };
 	int error = 0;
 	for (size_t i = 0; error == 0 && i < COUNT(directories); i++)
 		error = mount_make_directory(root, *what = directories[i].path,
@@ -342,8 +342,8 @@ static int set_counts(int root, const struct quotas *quotas, const char **what)
 static int add_proc(int root, const struct quotas *quotas, const char **what)
 {
 	*what = "proc";
-	/* The directory that it is mounted on is an empty one. */
-	int empty = mount_clone(root, "proc", MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+	/* The mount of proc(5) covers it from now on. */
+	int empty = mount_clone(root, "proc/empty", MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
 	if (empty < 0)
 		return empty;
 	int mount = mount_new("proc", NULL, MOUNT_LOCKED_DOWN | MOUNT_ATTR_NOEXEC);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 static int set(struct place *place, const char *directory, const char *name)
@@ -21,8 +22,10 @@ int place_check(const struct place *place)
 {
 	/* A file of the root's that no ordinary directory of this name would have. */
 	char path[PATH_MAX + sizeof("/defaults")];
+	struct statfs about;
 	snprintf(path, sizeof(path), "%s/defaults", place->path);
-	return access(path, F_OK) < 0 ? -errno : 0;
+	/* Of a dead server the kernel may know the name still. */
+	return access(path, F_OK) < 0 || statfs(place->path, &about) < 0 ? -errno : 0;
 }
 
 /* One is mounted there, if only a dead one. */
@@ -63,7 +66,7 @@ int place_open(struct place *place, const char *given)
 		return report(STATUS_CLIENT,
 			      "nothing is mounted at %s; mount it with: mimoboxfs %s", place->path,
 			      place->path);
-	if (error == -ENOTCONN)
+	if (error == -ENOTCONN || error == -ECONNABORTED)
 		return report(STATUS_CLIENT,
 			      "the mimoboxfs at %s has died; mount it again with: mimoboxfs %s",
 			      place->path, place->path);

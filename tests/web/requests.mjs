@@ -234,8 +234,11 @@ export const requests = {
 	async commands_as_text(web) {
 		make('a', 'command echo \u202etxt.exe\u2066 \x1b[1m\n');
 		const socket = await web.socket('/list');
-		const [data] = await once(socket, 'message');
-		assert.equal(JSON.parse(data).sessions[0].command, 'echo ?txt.exe? ?[1m');
+		const told = [];
+		socket.on('message', (data) => told.push(JSON.parse(data)));
+		const found = () => told.flatMap((message) => message.sessions ?? message.session).find((one) => one?.name === 'a');
+		await until(found, 'the session in the list');
+		assert.equal(found().command, 'echo ?txt.exe? ?[1m');
 	},
 
 	// Who answers nothing holds up no program, and sees the end of it later.

@@ -264,6 +264,31 @@ static void print_overflow(const struct config *config, const struct key *key, F
 	fprintf(to, "%s %s\n", key->name, config->overflow == OVERFLOW_WAIT ? "wait" : "drop");
 }
 
+/* replies */
+
+static const char *const repliers[] = {
+	[REPLIES_AUTO] = "auto",
+	[REPLIES_ALWAYS] = "always",
+	[REPLIES_NEVER] = "never",
+};
+
+static int parse_replies(struct config *config, const struct key *key, const char *value,
+			 struct reason *reason)
+{
+	for (size_t i = 0; i < sizeof(repliers) / sizeof(*repliers); i++) {
+		if (strcmp(repliers[i], value) != 0)
+			continue;
+		config->replies = (enum replies_by)i;
+		return 0;
+	}
+	return refuse(reason, "%s '%.100s': not auto, always or never", key->name, value);
+}
+
+static void print_replies(const struct config *config, const struct key *key, FILE *to)
+{
+	fprintf(to, "%s %s\n", key->name, repliers[config->replies]);
+}
+
 /* ro, rw, network, seccomp */
 
 static int parse_path(struct config *config, const struct key *key, const char *value,
@@ -396,6 +421,7 @@ static const struct key keys[] = {
 	{ "fork", parse_fork, print_fork, 0, 0, 0, false },
 	{ "landlock", parse_landlock, print_landlock, 0, 0, 0, false },
 	{ "terminal", parse_terminal, print_terminal, 0, 0, 0, false },
+	{ "replies", parse_replies, print_replies, 0, 0, 0, false },
 	{ "ends", parse_ends, print_ends, 0, 0, 0, false },
 };
 
@@ -419,6 +445,7 @@ int config_init(struct config *config)
 		.terminals = 8,
 		.retain = UINT64_C(64) << 20,
 		.overflow = OVERFLOW_WAIT,
+		.replies = REPLIES_AUTO,
 		.terminal = true,
 		.ends_with_command = true,
 		.access = { .network = NETWORK_NONE,

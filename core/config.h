@@ -17,6 +17,9 @@
 
 enum overflow { OVERFLOW_WAIT, OVERFLOW_DROP };
 
+/* Whether the session answers a program that asks its terminal: auto is where no client does. */
+enum replies_by { REPLIES_AUTO, REPLIES_ALWAYS, REPLIES_NEVER };
+
 /* Limits are UNITS_NONE where there is none. */
 struct config {
 	char *command; /* for /bin/sh -c; or NULL */
@@ -33,6 +36,7 @@ struct config {
 	uint64_t terminals; /* count, the session's own included */
 	uint64_t retain;    /* bytes */
 	enum overflow overflow;
+	enum replies_by replies;
 	bool terminal;          /* else pipes */
 	bool ends_with_command; /* else with the last process */
 	struct access access;

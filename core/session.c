@@ -84,6 +84,7 @@ static void drop_sandbox(struct mimobox_session *session)
 	unwatch(&session->control_source);
 	unwatch(&session->end_source);
 	streams_close(session);
+	replies_finish(session);
 	if (session->sandbox.mounts >= 0) {
 		if (session->mounts >= 0)
 			close(session->mounts);
@@ -728,6 +729,7 @@ void session_init(struct mimobox_session *session)
 	sandbox_init(&session->sandbox);
 	session->plan = session->mounts = -1;
 	streams_init(session);
+	replies_init(session);
 	session->rows = 24;
 	session->cols = 80;
 	timeline_init(&session->timeline, session->rows, session->cols);
@@ -749,6 +751,7 @@ void session_orphan(struct mimobox_session *session)
 		close(session->mounts);
 	session_drop_cgroup(session);
 	streams_finish(session);
+	replies_finish(session);
 	timeline_finish(&session->timeline);
 	screen_destroy(session->screen);
 	session->screen = NULL;

@@ -22,6 +22,7 @@
 #include "mimobox.h"
 #include "plan.h"
 #include "pool.h"
+#include "replies.h"
 #include "root.h"
 #include "sandbox.h"
 #include "spawner.h"
@@ -82,6 +83,9 @@ struct mimobox_session {
 	struct timeline timeline; /* of the first of them */
 	struct screen *screen;    /* NULL: nobody has looked yet */
 	struct timeline_walk screen_walk;
+	uint16_t screen_rows, screen_cols;
+	struct modes screen_modes; /* those of the screen, to where that is drawn */
+	struct replies replies;
 	struct typing typing;
 	struct favour favour;
 
@@ -176,6 +180,12 @@ bool session_drop_cgroup(struct mimobox_session *session);
 void session_kill_now(struct mimobox_session *session);
 void session_end_unstarted(struct mimobox_session *session);
 void session_kill(struct mimobox_session *session, enum end_reason reason);
+
+/*
+ * view.c: has the screen, and screen_modes, show the output up to that offset, or further where
+ * somebody has looked. 0, -EINPROGRESS when a piece was done, or another -errno.
+ */
+int session_screen_at(struct mimobox_session *session, uint64_t offset);
 
 /* What the keeper has of a session, by two numbers: its sandbox's, and its output's. */
 enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_IN, SESSION_OUT, SESSION_ERROR };

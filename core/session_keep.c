@@ -51,6 +51,8 @@ static void put_session(const struct mimobox_session *session)
 	kept.kept = sandbox->kept;
 	kept.favoured = session->favour.on;
 	kept.sealed_timeline = session->timeline.sealed;
+	kept.attached = session->replies.attached;
+	kept.answered_from = session->replies.from;
 	kept.state = (int)session->state;
 	kept.start_result = session->start_result;
 	kept.reason = (int)session->reason;

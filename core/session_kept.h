@@ -21,7 +21,7 @@ struct kept_session {
 	uid_t uid, run_uid;
 	gid_t gid, run_gid;
 	bool removed, exec_seen, status_told, gone, has_cgroup, live, accounted, kept;
-	bool favoured, sealed_timeline;
+	bool favoured, sealed_timeline, attached;
 	int state, start_result, reason, status, landlock_abi;
 	unsigned kill_stage;
 	char failure[512];
@@ -36,6 +36,7 @@ struct kept_session {
 	struct cgroup_limits limits;
 	uint64_t group;
 	struct cgroup_usage usage;
+	uint64_t answered_from;
 	uint64_t timeout_due, kill_due; /* on the loop's clock; 0: not armed */
 };
 

@@ -101,6 +101,8 @@ static void restore_facts(struct mimobox_session *session, const struct kept_ses
 	session->rows = kept->rows;
 	session->cols = kept->cols;
 	session->usage = kept->usage;
+	session->replies.attached = kept->attached;
+	session->replies.from = kept->answered_from;
 	session->live = kept->live ||
 			(session->state >= MIMOBOX_STARTING && session->state <= MIMOBOX_DRAINING);
 	struct sandbox *sandbox = &session->sandbox;

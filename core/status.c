@@ -167,6 +167,19 @@ static void print_stream(const struct mimobox_session *session, enum mimobox_str
 	fprintf(to, "%s-paused %s\n", name, stream->paused ? "yes" : "no");
 }
 
+static void print_answers(const struct mimobox_session *session, FILE *to)
+{
+	static const char *const whose[] = {
+		[REPLIES_AUTO] = "session",
+		[REPLIES_ALWAYS] = "always",
+		[REPLIES_NEVER] = "nothing",
+	};
+	if (session->replies.attached)
+		fprintf(to, "answers attached %" PRIu64 "\n", session->replies.from);
+	else
+		fprintf(to, "answers %s\n", whose[session->config.replies]);
+}
+
 void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 {
 	if (session->state == MIMOBOX_EXITED)
@@ -189,6 +202,8 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	if (!session->config.terminal)
 		print_stream(session, MIMOBOX_STDERR, "stderr", to);
 	fprintf(to, "readers %u\n", session->streams[MIMOBOX_STDOUT].output.reader_count);
+	if (session->config.terminal)
+		print_answers(session, to);
 	if (session->box->unlimited[0])
 		fprintf(to, "unlimited %s\n", session->box->unlimited);
 	if (session->started.tv_sec)

@@ -28,6 +28,8 @@
 /* As long as that after a flood, another is expected. */
 #define CALM_NS UINT64_C(50000000)
 
+/* Of answers that wait for a program that does not read them. */
+enum { ANSWERED_MAX = 8192 };
 enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 16 * 1024, MOMENTS_MAX = 4 };
 
 static void close_typing(struct mimobox_session *session);
@@ -235,6 +237,8 @@ static bool drain_batch(struct stream *stream, bool final, bool all, size_t *tot
 	if (state == TERMINAL_ENDED)
 		close_stream(stream);
 	if (size) {
+		if (stream == &session->streams[MIMOBOX_STDOUT])
+			replies_scan(session, at, size);
 		session->box->stats.bytes_out += size;
 		if (!loop_timer_armed(&stream->flush))
 			loop_timer_arm(&stream->flush, FLUSH_NS);
@@ -407,6 +411,21 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 		pass_input(session);
 	}
 	return count;
+}
+
+void streams_type(struct mimobox_session *session, const char *data, size_t size)
+{
+	struct typing *typing = &session->typing;
+	struct termios modes;
+	if (check_input(session) < 0 || tcgetattr(typing->fd, &modes) < 0)
+		return;
+	if (typing->input.size == 0)
+		typing->answered = 0;
+	if (size > ANSWERED_MAX - typing->answered || size > INPUT_MAX - typing->input.size ||
+	    input_put(&typing->input, &modes, data, size) < 0)
+		return;
+	typing->answered += size;
+	pass_input(session);
 }
 
 int streams_end_input(struct mimobox_session *session)

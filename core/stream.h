@@ -33,8 +33,9 @@ struct stream {
 /* The way in. */
 struct typing {
 	struct input input;
-	int fd;      /* with a terminal the same as its stream's */
-	int watched; /* a duplicate of it, while the queue waits for room; else -1 */
+	int fd;          /* with a terminal the same as its stream's */
+	size_t answered; /* bytes that the session itself has typed since the queue was empty */
+	int watched;     /* a duplicate of it, while the queue waits for room; else -1 */
 	struct loop_source *source;
 };
 
@@ -53,5 +54,8 @@ void streams_finish(struct mimobox_session *session);
 /* The program's terminal, or its pipes, are taken away. */
 void streams_hang_up(struct mimobox_session *session);
 int streams_end_input(struct mimobox_session *session);
+/* Types an answer of the session's own: whole, or not at all if the program leaves too much unread.
+ */
+void streams_type(struct mimobox_session *session, const char *data, size_t size);
 
 #endif

@@ -298,7 +298,7 @@ static ssize_t read_cast(struct request *request)
 
 /* ctl */
 
-static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\n";
+static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n";
 
 static int show_ctl(const struct handle *handle, FILE *to)
 {
@@ -307,15 +307,23 @@ static int show_ctl(const struct handle *handle, FILE *to)
 	return 0;
 }
 
-/* The verb that is about the open file. */
-static bool is_own(const char *verb, size_t size)
+/* Of the verbs that are about the open file. */
+static bool is_verb(const char *verb, size_t size, const char *name)
 {
-	static const char own[] = "own", blanks[] = " \t\r";
+	static const char blanks[] = " \t\r";
 	while (size && memchr(blanks, verb[size - 1], sizeof(blanks) - 1))
 		size--;
 	while (size && memchr(blanks, *verb, sizeof(blanks) - 1))
 		verb++, size--;
-	return size == strlen(own) && memcmp(verb, own, size) == 0;
+	return size == strlen(name) && memcmp(verb, name, size) == 0;
+}
+
+static int answer(struct handle *handle)
+{
+	int error = handle->answers ? 0 : mimobox_session_answer(session_of(handle));
+	handle->answers |= error == 0;
+	kept_handle(handle);
+	return error;
 }
 
 static int apply_verb(struct request *request, const char *verb, size_t size)
@@ -324,11 +332,13 @@ static int apply_verb(struct request *request, const char *verb, size_t size)
 	ssize_t error;
 	if (size == 0) /* as between the verbs of a script */
 		return 0;
-	if (is_own(verb, size)) {
+	if (is_verb(verb, size, "own")) {
 		request->handle->owns = true;
 		kept_handle(request->handle);
 		return 0;
 	}
+	if (is_verb(verb, size, "answer"))
+		return answer(request->handle);
 	if (request->starting) {
 		error = start_result(request);
 		if (error != -ERESTART)

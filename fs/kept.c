@@ -60,6 +60,7 @@ void kept_handle(const struct handle *handle)
 	kept.stale = handle->stale;
 	kept.polled = handle->polled;
 	kept.owns = handle->owns;
+	kept.answers = handle->answers;
 	kept.poll = handle->poll_number;
 	kept.text_size = handle->text.size;
 	kept.dropped = handle->dropped;

@@ -25,7 +25,7 @@ static const struct layout_row rows[] = {
 	FIELD(struct kept_handle, opener), FIELD(struct kept_handle, next),
 	FIELD(struct kept_handle, base), FIELD(struct kept_handle, stale),
 	FIELD(struct kept_handle, polled), FIELD(struct kept_handle, dropped),
-	FIELD(struct kept_handle, owns),
+	FIELD(struct kept_handle, owns), FIELD(struct kept_handle, answers),
 	FIELD(struct kept_handle, poll), FIELD(struct kept_handle, text_size),
 	FIELD(struct kept_handle, digest), FIELD(struct kept_handle, question),
 	FIELD(struct kept_handle, reader), FIELD(struct kept_handle, wait),

@@ -40,7 +40,7 @@ struct kept_handle {
 	uint32_t file;    /* its id */
 	uid_t opener;
 	uint64_t next, base;
-	bool stale, polled, dropped, owns;
+	bool stale, polled, dropped, owns, answers;
 	uint64_t poll, text_size, digest, question;
 	struct reader_state reader;
 	struct wait_state wait;

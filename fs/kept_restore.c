@@ -186,6 +186,7 @@ static int restore_handle(struct server *server, const struct keep_record *recor
 	handle->base = kept->base;
 	handle->stale = kept->stale;
 	handle->owns = kept->owns;
+	handle->answers = kept->answers;
 	if (handle->reader)
 		mimobox_reader_restore(handle->reader, &kept->reader);
 	if (kept->polled)

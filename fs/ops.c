@@ -347,6 +347,8 @@ void ops_release(struct server *server, struct handle *handle)
 {
 	if (handle->file->take)
 		lines_flush(handle, handle->file->take);
+	if (handle->answers)
+		mimobox_session_answer_no_more(handle->dir->session);
 	if (handle->owns)
 		mimobox_session_disown(handle->dir->session);
 	handle_close(handle);

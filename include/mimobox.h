@@ -231,6 +231,15 @@ int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_
 /* Ends a session that runs, as `kill` does: its owner has gone. */
 void mimobox_session_disown(struct mimobox_session *session);
 
+/*
+ * Somebody shows the output on a terminal that answers programs, from the next byte on: the session
+ * itself does not answer what ends there or later. 0, -EBUSY: another does, or the session always
+ * does, by its config; -ENOTTY: it has no terminal.
+ */
+int mimobox_session_answer(struct mimobox_session *session);
+/* That is over. */
+void mimobox_session_answer_no_more(struct mimobox_session *session);
+
 /* As the verb `start`. */
 int mimobox_session_start(struct mimobox_session *session);
 /*

@@ -57,6 +57,7 @@ Test(config, defaults_are_those_of_the_contract)
 		"terminals 8\n",
 		"retain 64M\n",
 		"overflow wait\n",
+		"replies auto\n",
 		"env HOME=/tmp\n",
 		"env TERM=xterm-256color\n",
 		"env USER=sandbox\n",
@@ -263,6 +264,7 @@ Test(config, refused_lines_change_nothing_and_say_why)
 		{ "env env=x", -EINVAL, "env 'env'" },
 		{ "env DYLD_X=x", -EINVAL, "env 'DYLD_X'" },
 		{ "overflow maybe", -EINVAL, "overflow 'maybe': neither wait nor drop" },
+		{ "replies maybe", -EINVAL, "replies 'maybe': not auto, always or never" },
 		{ "reset now", -EINVAL, "reset takes no value" },
 	};
 	char *before = listing(&config);

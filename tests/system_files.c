@@ -337,6 +337,7 @@ Test(files, config_shows_what_is_in_force)
 		{ "terminals 2", "terminals", "2" },
 		{ "retain 1M", "retain", "1M" },
 		{ "overflow drop", "overflow", "drop" },
+		{ "replies never", "replies", "never" },
 		{ "cwd /usr", "cwd", "/usr" },
 		{ "file-size 3M", "file-size", "3M" },
 		{ "command echo  two", "command", "echo  two" },
@@ -348,6 +349,7 @@ Test(files, config_shows_what_is_in_force)
 		{ "file-size", "none" }, { "tmp-size", "64M" },
 		{ "retain", "64M" },     { "overflow", "wait" },
 		{ "cwd", "/tmp" },       { "terminals", "8" },
+		{ "replies", "auto" },
 	};
 	char *before, *shown;
 

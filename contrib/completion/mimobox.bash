@@ -17,6 +17,7 @@ _mimobox_value() {
 	--ro | --rw) compgen -f -- "$2" ;;
 	--network) compgen -W 'none host tcp' -- "$2" ;;
 	--seccomp) compgen -W 'essential network compat' -- "$2" ;;
+	--replies) compgen -W 'auto always never' -- "$2" ;;
 	--overflow) compgen -W 'wait drop' -- "$2" ;;
 	--ends) compgen -W 'command last-process' -- "$2" ;;
 	--landlock) compgen -W 'auto 1 2 3 4 5 6 none' -- "$2" ;;
@@ -28,7 +29,7 @@ _mimobox_value() {
 _mimobox_run() {
 	local i word options='--mount --name --keep --config --env --cwd --timeout --kill-grace
 		--memory --processes --cpu --open-files --file-size --tmp-size --terminals --retain --overflow
-		--ro --rw --network --seccomp --fork --landlock --terminal --ends'
+		--ro --rw --network --seccomp --fork --landlock --terminal --ends --replies'
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in

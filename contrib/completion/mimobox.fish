@@ -67,6 +67,7 @@ complete -c mimobox -n $run -l tmp-size -x -d 'Of /tmp'
 complete -c mimobox -n $run -l terminals -x -d Limit
 complete -c mimobox -n $run -l retain -x -d 'How much output is kept'
 complete -c mimobox -n $run -l overflow -x -a 'wait drop' -d 'Past that'
+complete -c mimobox -n $run -l replies -x -a 'auto always never' -d 'Whether the session answers its program'
 complete -c mimobox -n $run -l ro -r -F -d 'Path to see'
 complete -c mimobox -n $run -l rw -r -F -d 'Path to change'
 complete -c mimobox -n $run -l network -x -a 'none host tcp' -d 'What may be reached'

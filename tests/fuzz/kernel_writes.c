@@ -54,7 +54,7 @@ static const char *const texts[] = {
 	"hangup\n",
 	"signal INT\nstop\ncont\n",
 	"terminal no\n",
-	"retain 64K\noverflow drop\n",
+	"retain 64K\noverflow drop\nreplies never\n",
 	"kill-grace 20ms\ntimeout 1s\n",
 	"24 80\n",
 	"10 300\n65536 1\n",

@@ -104,6 +104,7 @@ NUMBERS = {
     'retain': bounded(size, 65536), 'overflow': word('wait', 'drop'), 'network': network,
     'seccomp': word('essential', 'network', 'compat'), 'fork': word('yes', 'no'),
     'landlock': version, 'terminal': word('yes', 'no'), 'ends': word('command', 'last-process'),
+    'replies': word('auto', 'always', 'never'),
     'cwd': path,
 }
 
@@ -114,7 +115,7 @@ def defaults():
         ('cpu', '1'), ('open-files', '1024'), ('file-size', 'none'), ('tmp-size', '64M'),
         ('terminals', '8'), ('retain', '64M'), ('overflow', 'wait'), ('network', 'none'), ('seccomp', 'essential'),
         ('fork', 'yes'), ('landlock', 'auto'), ('terminal', 'yes'), ('ends', 'command'),
-        ('cwd', '/tmp'))}
+        ('cwd', '/tmp'), ('replies', 'auto'))}
     config.update(command=None, argv=['/bin/sh'], env=dict(ENVIRONMENT), ro=[], rw=[])
     return config
 
@@ -199,13 +200,14 @@ GOOD = ['timeout none', 'timeout 2h', 'kill-grace 30ms', 'kill-grace 0.05s', 'me
         'memory 0.5G', 'memory none', 'memory 262144K', 'processes 64', 'processes none',
         'cpu 0.5', 'cpu 2', 'cpu none', 'open-files 256', 'open-files 64', 'file-size 10M',
         'file-size none', 'tmp-size 8M', 'tmp-size 1.5M', 'terminals 1', 'terminals 16', 'retain 1M', 'retain 65536',
-        'overflow drop', 'overflow wait', 'seccomp compat', 'seccomp essential', 'landlock 5',
+        'overflow drop', 'overflow wait', 'replies never', 'replies always', 'replies auto',
+        'seccomp compat', 'seccomp essential', 'landlock 5',
         'landlock none', 'landlock 6', 'landlock auto', 'env A=1', 'env A=2 3', 'env B=',
         'env TERM=dumb', 'cwd /', 'cwd /tmp', 'ends last-process', 'ends command', 'ro /usr/share', '# a comment',
         '', '   ', '  cpu 1  ', 'memory 300M\r', 'env D= x \r', 'network none', 'network tcp 80,443', 'env C=a=b']
 WRONG = ['memroy 512M', 'memory', 'memory 1X', 'memory -1', 'memory 512K', 'processes 0',
          'processes x', 'cpu 0.001', 'cpu two', 'open-files 7', 'open-files 1048577',
-         'open-files none', 'tmp-size 1K', 'terminals 0', 'terminals 4097', 'terminals none', 'retain 65535', 'retain none', 'overflow maybe',
+         'open-files none', 'tmp-size 1K', 'terminals 0', 'terminals 4097', 'terminals none', 'retain 65535', 'retain none', 'overflow maybe', 'replies yes',
          'seccomp none', 'landlock 7', 'landlock 0', 'landlock AUTO', 'env LD_PRELOAD=/x', 'env A',
          'env =x',
          'env BASH_ENV=/x', 'cwd tmp', 'ends never', 'terminal maybe', 'fork 1',

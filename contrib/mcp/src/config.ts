@@ -46,7 +46,8 @@ export const configArguments = (policy: Policy) => ({
 				"network ('none' default, 'host', or 'tcp 53,443'), seccomp ('essential' " +
 				"default, 'network', 'compat'), " +
 				"retain (output kept, 64M), overflow ('wait' default, 'drop'), ends " +
-				"('command', 'last-process'). " +
+				"('command', 'last-process'), replies (to programs that ask their terminal: " +
+				"'auto' default, 'always', 'never'). " +
 				policy.describe(),
 		),
 });

@@ -301,6 +301,8 @@ static int start(struct run *run, struct relay *relay)
 		return report(STATUS_CLIENT, "cannot open the session: %s", strerror(-error));
 	if (run->terminal)
 		relay_follow_size(relay);
+	if (run->tty.fd >= 0)
+		relay_answer(relay);
 	error = session_write(&run->session, "ctl", "start\n");
 	if (error < 0)
 		return not_started(run, error);

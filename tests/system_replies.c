@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* A program that asks its terminal gets one answer: the session's, or that of one who is attached.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fixture.h"
+#include "seat.h"
+
+static void replies_start(void)
+{
+	fixture_start();
+	setenv("MIMOBOX", fixture.mount, 1);
+	setenv("TERM", "xterm", 1);
+	signal(SIGHUP, SIG_DFL);
+}
+
+TestSuite(replies, .init = replies_start, .fini = fixture_stop, .timeout = 120);
+
+/*
+ * A program that asks where its cursor is when it gets an `a`, which status its terminal has when
+ * it gets an `s`, and shows each other byte that it gets between angle brackets, ESC as an E.
+ */
+#define ASKER                                                                                  \
+	"command stty raw -echo; printf 'ready\\r\\n'; "                                       \
+	"while c=$(dd bs=1 count=1 2>/dev/null; echo .); [ \"$c\" != . ]; do case ${c%.} in "  \
+	"a) printf '\\033[6n';; s) printf '\\033[5n';; \"$(printf '\\033')\") printf '<E>';; " \
+	"*) printf '<%s>' \"${c%.}\";; esac; done\n"
+
+static void ask_start(const char *config)
+{
+	session_start("a", text("%s%s", ASKER, config));
+	sh("cat $M/a/wait/match@0:ready");
+}
+
+/* How often `part` has been printed in all. */
+static unsigned printed(const char *part)
+{
+	unsigned count = 0;
+
+	for (const char *at = get("a/transcript", NULL); (at = strstr(at, part)); at++)
+		count++;
+	return count;
+}
+
+/* What was typed before is shown. */
+static void reaches(const char *key)
+{
+	put_all("a/input", key);
+	sh(text("cat '%s'", at("a/wait/match@0:<%s>", key)));
+}
+
+Test(replies, by_the_session)
+{
+	ask_start("");
+	put_all("a/input", "a");
+	reaches("1");
+	sh("cat $M/a/wait/match@0:R");
+	/* behind the line that it printed */
+	cr_expect(has(get("a/transcript", NULL), "<E><[><2><;>"), "%s", get("a/transcript", NULL));
+	put_all("a/input", "s");
+	sh("cat $M/a/wait/match@0:E.....0..n");
+	reaches("2");
+	cr_expect_eq(printed("<R>"), 1);
+	cr_expect_eq(printed("<n>"), 1);
+	/* two letters to ask by, and two marks: answers are nobody's input */
+	cr_expect_str_eq(get_value("stats", "bytes-in"), "4");
+	cr_expect_str_eq(get_value("a/status", "answers"), "session");
+}
+
+Test(replies, by_nobody)
+{
+	ask_start("replies never\n");
+	put_all("a/input", "as");
+	reaches("1");
+	sh("cat $M/a/wait/idle:300ms");
+	cr_expect_eq(printed("<E>"), 0, "%s", get("a/transcript", NULL));
+	cr_expect_str_eq(get_value("a/status", "answers"), "nothing");
+}
+
+/* Each in one piece, and never in the midst of what a client writes. */
+Test(replies, between_writes)
+{
+	enum { ROUNDS = 200 };
+	static const char word[] = "a(0123456789abbcdefghijklmnopqrtuvwxyz)s";
+	static const char whole[] = "(0123456789a\033[6nbbcdefghijklmnopqrtuvwxyz)s\033[5n";
+	unsigned words = 0;
+
+	session_start("a", "command stty raw -echo; printf ready; "
+			   "cat | sed -u 's/a/a\\x1b[6n/g; s/s/s\\x1b[5n/g'\n");
+	sh("cat $M/a/wait/match@0:ready");
+	for (unsigned i = 0; i < ROUNDS; i++)
+		put_all("a/input", text("%s\n", word));
+	sh("cat $M/a/wait/idle:500ms");
+	const char *all = get("a/transcript", NULL);
+	for (const char *at = all; (at = strstr(at, "(0123456789")); at++, words++)
+		cr_assert(!strncmp(at, whole, strlen(whole)), "%.60s", at);
+	cr_expect_eq(words, ROUNDS);
+	cr_expect(has(all, "\033[0n"));
+}
+
+Test(replies, once_the_screen_is_made)
+{
+	/* more than is drawn in one go */
+	session_start("a", "command stty raw -echo; seq 1000000; printf '\\rabc\\033[6n'; "
+			   "dd bs=1 count=7 2>/dev/null | tr '\\033' E\n");
+	session_exit("a");
+	cr_expect(has(get("a/transcript", NULL), "E[24;4R"), "%.40s",
+		  strstr(get("a/transcript", NULL), "abc"));
+}
+
+/* It asks and asks, and reads nothing: what it costs is bounded, and the server has time for
+ * others. */
+Test(replies, to_one_without_end)
+{
+	session_start("b", "command cat\n");
+	session_start("a", "command stty raw -echo; printf ready; "
+			   "yes \"$(printf '\\033[6n\\033[c\\033]11;?\\007')\"\n");
+	sh("cat $M/a/wait/match@0:ready");
+	for (unsigned i = 0; i < 20; i++) {
+		put_all("b/input", text("word%u\n", i));
+		sh(text("cat '%s'", at("b/wait/match@0:word%u", i)));
+		pause_ms(20);
+	}
+	/* what is typed waits, and then there is no room: it is refused, not lost in between */
+	cr_expect_eq(put("a/input", "x"), 1);
+	put_all("a/ctl", "kill\n");
+	session_exit("a");
+}
+
+/* The verb */
+
+static int claim(const char *name)
+{
+	int fd = open(at("%s/ctl", name), O_WRONLY | O_CLOEXEC);
+
+	cr_assert(fd >= 0);
+	if (write(fd, "answer\n", 7) == 7)
+		return fd;
+	int error = -errno;
+	close(fd);
+	return error;
+}
+
+Test(replies, by_one_client)
+{
+	int fd, other;
+
+	ask_start("");
+	cr_assert((fd = claim("a")) >= 0);
+	cr_expect_str_eq(get_value("a/status", "answers"),
+			 text("attached %s", get_value("a/status", "output-end")));
+	cr_expect_eq(write(fd, "answer\n", 7), 7); /* it does already */
+	cr_expect_eq(claim("a"), -EBUSY);
+	put_refused("a/ctl", "answer\n", EBUSY);
+	put_all("a/input", "as");
+	reaches("1");
+	sh("cat $M/a/wait/idle:300ms");
+	cr_expect_eq(printed("<E>"), 0, "%s", get("a/transcript", NULL));
+	close(fd);
+	cr_expect_str_eq(get_value("a/status", "answers"), "session");
+	put_all("a/input", "s");
+	sh("cat $M/a/wait/match@0:E.....0..n");
+	cr_assert((other = claim("a")) >= 0);
+	/* another server goes on with that */
+	pid_t server = fixture_server();
+	kill(server, SIGKILL);
+	cr_assert(await(process_gone, &server, 5000));
+	put_all("a/input", "s");
+	reaches("2");
+	sh("cat $M/a/wait/idle:300ms");
+	cr_expect_eq(printed("<n>"), 1, "%s", get("a/transcript", NULL));
+	close(other);
+	put_all("a/input", "s");
+	sh("cat $M/a/wait/match@0:n.*n");
+}
+
+Test(replies, cannot_be_claimed)
+{
+	session_make("a");
+	put_all("a/config", "terminal no\n");
+	put_refused("a/ctl", "answer\n", ENOTTY);
+	cr_expect(get_value("a/status", "answers") == NULL);
+	session_make("b");
+	put_all("b/config", "replies always\n");
+	put_refused("b/ctl", "answer\n", EBUSY);
+	cr_expect_str_eq(get_value("b/status", "answers"), "always");
+	put_refused("b/config", "replies maybe\n", EINVAL);
+}
+
+/* Attached */
+
+/* As an emulator: an answer to each question that it gets, with its own number. */
+static void answer(struct user *user, size_t *seen, unsigned number)
+{
+	for (const char *at; (at = strstr(user->screen.data + *seen, "\033[6n"));
+	     *seen = (size_t)(at - user->screen.data) + 1)
+		type(user, text("\033[%u;1R", number));
+}
+
+/*
+ * The program asks; both terminals have got all that it printed, and have answered what they were
+ * asked; and all that they said has come to the program.
+ */
+static void ask_all(struct user *users, size_t *seen, unsigned count, const char *mark)
+{
+	put_all("a/input", "a");
+	put_all("a/input", mark);
+	for (unsigned i = 0; i < count; i++) {
+		stream_until(&users[i].screen, text("<%s>", mark));
+		answer(&users[i], &seen[i], 11 * (i + 1));
+		type(&users[i], text("%c", 'A' + (int)i));
+	}
+	sh("cat $M/a/wait/idle:300ms");
+}
+
+static const char *last_answer(void)
+{
+	const char *all = get("a/transcript", NULL), *last = NULL;
+
+	for (const char *at = all; (at = strstr(at, "<E><[>")); at++)
+		last = at;
+	return last ? text("%.12s", last + 6) : "";
+}
+
+Test(replies, by_one_of_the_attached)
+{
+	struct user users[2];
+	size_t seen[2] = { 0, 0 };
+
+	ask_start("");
+	user_start(&users[0], ARGUMENTS("attach", "a"));
+	stream_until(&users[0].screen, "ready");
+	ask_all(users, seen, 1, "1");
+	cr_expect_eq(printed("<R>"), 1, "%s", get("a/transcript", NULL));
+	cr_expect_str_eq(last_answer(), "<1><1><;><1>");
+	user_start(&users[1], ARGUMENTS("attach", "a"));
+	stream_until(&users[1].screen, "ready");
+	ask_all(users, seen, 2, "2");
+	cr_expect_eq(printed("<R>"), 2, "%s", get("a/transcript", NULL));
+	cr_expect_str_eq(last_answer(), "<1><1><;><1>");
+	/* the first goes: the other notices by the next question, which the session answers */
+	type(&users[0], "\x1c");
+	user_ended(&users[0], 0);
+	ask_all(users + 1, seen + 1, 1, "3");
+	cr_expect_eq(printed("<R>"), 3, "%s", get("a/transcript", NULL));
+	ask_all(users + 1, seen + 1, 1, "4");
+	cr_expect_eq(printed("<R>"), 4, "%s", get("a/transcript", NULL));
+	cr_expect_str_eq(last_answer(), "<1><1><;><1>");
+	cr_expect(has(users[1].screen.data, "\033[6n"));
+	/* stopped, it does not answer; the session does */
+	kill(users[1].pid, SIGTSTP);
+	cr_assert(await(process_stopped, &users[1].pid, 5000));
+	put_all("a/input", "a");
+	reaches("5");
+	sh("cat $M/a/wait/idle:300ms");
+	cr_expect_eq(printed("<R>"), 5, "%s", get("a/transcript", NULL));
+	cr_expect_str_neq(last_answer(), "<1><1><;><1>");
+	kill(users[1].pid, SIGKILL);
+	cr_assert(ended(users[1].pid, 5000, NULL));
+	close(users[1].screen.fd);
+}
+
+Test(replies, always_by_the_session)
+{
+	struct user user;
+	size_t seen = 0;
+
+	ask_start("replies always\n");
+	user_start(&user, ARGUMENTS("attach", "a"));
+	stream_until(&user.screen, "ready");
+	ask_all(&user, &seen, 1, "1");
+	cr_expect_eq(printed("<R>"), 1, "%s", get("a/transcript", NULL));
+	cr_expect(!has(user.screen.data, "\033[6n"));
+	/* its log has no line for each question */
+	cr_expect(!has(get("a/log", NULL), "answer"), "%s", get("a/log", NULL));
+	type(&user, "\x1c");
+	user_ended(&user, 0);
+}
+
+/* From the first byte on. */
+Test(replies, by_the_terminal_of_run)
+{
+	struct user user;
+
+	user_start(&user, ARGUMENTS("run", "sh", "-c",
+				    "stty raw -echo; printf '\\033[6n'; "
+				    "dd bs=1 count=7 2>/dev/null | tr '\\033' E; echo; sleep .3"));
+	stream_until(&user.screen, "\033[6n");
+	type(&user, "\033[33;1R");
+	stream_until(&user.screen, "E[33;1R");
+	user_ended(&user, 0);
+}
+
+/* Real programs */
+
+static void needs(const char *program)
+{
+	if (run_shell("sh", text("command -v %s", program)).status)
+		cr_skip_test("no %s here", program);
+}
+
+Test(replies, irb)
+{
+	needs("irb");
+	session_start("a", "command irb -f\nmemory 1G\n");
+	sh("cat $M/a/wait/text@0:irb.*0.*");
+	put_all("a/input", "puts 6*7\r");
+	sh("cat $M/a/wait/text@0:^42");
+	put_all("a/input", "exit\r");
+	cr_expect_eq(session_exit("a"), 0);
+}
+
+Test(replies, fzf)
+{
+	needs("fzf");
+	session_start("a", "command seq 100 | fzf --height 10; echo got $?\n");
+	sh("cat $M/a/wait/text@0:100/100");
+	put_all("a/input", "77\r");
+	sh("cat $M/a/wait/text@0:^77");
+	cr_expect_eq(session_exit("a"), 0);
+}

@@ -443,7 +443,7 @@ Test(files, ctl_lists_its_verbs)
 		session_start(text("s%u", count), "command cat\n");
 		put_all(text("s%u/ctl", count++), text("%s\n", verb));
 	}
-	cr_assert_eq(count, 7);
+	cr_assert_eq(count, 8);
 }
 
 static ino_t inode(const char *path)

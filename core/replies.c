@@ -53,6 +53,16 @@ static int answer(struct mimobox_session *session, const struct query *query, ui
 	return 0;
 }
 
+/* What does not go yet goes on when there is room: replies_go_on(). */
+static void type(struct mimobox_session *session, struct replies_waiting *waiting)
+{
+	ssize_t typed = typing_answer(session, waiting->text, waiting->size);
+	if (typed <= 0)
+		return;
+	waiting->size -= (size_t)typed;
+	memmove(waiting->text, waiting->text + typed, waiting->size);
+}
+
 static void work(struct mimobox_session *session)
 {
 	struct replies *replies = &session->replies;
@@ -64,14 +74,20 @@ static void work(struct mimobox_session *session)
 		waiting->first = (first + 1) % QUERIES_MAX;
 		waiting->count--;
 	}
+	bool screen = waiting->count != 0 && loop_timer_arm(&replies->timer, 0) == 0;
 	if (waiting->size)
-		streams_type(session, waiting->text, waiting->size);
-	waiting->size = 0;
-	if (waiting->count && loop_timer_arm(&replies->timer, 0) == 0)
+		type(session, waiting);
+	if (screen || waiting->size)
 		return;
 	loop_timer_disarm(&replies->timer);
 	free(waiting);
 	replies->waiting = NULL;
+}
+
+void replies_go_on(struct mimobox_session *session)
+{
+	if (session->replies.waiting && session->replies.waiting->size)
+		work(session);
 }
 
 static void on_timer(void *data)

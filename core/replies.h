@@ -30,5 +30,7 @@ void replies_init(struct mimobox_session *session);
 void replies_finish(struct mimobox_session *session);
 /* The newest bytes of the output; they are kept. */
 void replies_scan(struct mimobox_session *session, const char *data, size_t size);
+/* More can be typed. */
+void replies_go_on(struct mimobox_session *session);
 
 #endif

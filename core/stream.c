@@ -413,19 +413,20 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 	return count;
 }
 
-void streams_type(struct mimobox_session *session, const char *data, size_t size)
+ssize_t typing_answer(struct mimobox_session *session, const char *data, size_t size)
 {
 	struct typing *typing = &session->typing;
 	struct termios modes;
 	if (check_input(session) < 0 || tcgetattr(typing->fd, &modes) < 0)
-		return;
+		return (ssize_t)size;
 	if (typing->input.size == 0)
 		typing->answered = 0;
 	if (size > ANSWERED_MAX - typing->answered || size > INPUT_MAX - typing->input.size ||
 	    input_put(&typing->input, &modes, data, size) < 0)
-		return;
+		return (ssize_t)size;
 	typing->answered += size;
 	pass_input(session);
+	return (ssize_t)size;
 }
 
 int streams_end_input(struct mimobox_session *session)

@@ -54,8 +54,10 @@ void streams_finish(struct mimobox_session *session);
 /* The program's terminal, or its pipes, are taken away. */
 void streams_hang_up(struct mimobox_session *session);
 int streams_end_input(struct mimobox_session *session);
-/* Types an answer of the session's own: whole, or not at all if the program leaves too much unread.
+/*
+ * Types what the session answers. Returns how many bytes are done with: those that a program has no
+ * room for, since it does not read, are dropped as a whole.
  */
-void streams_type(struct mimobox_session *session, const char *data, size_t size);
+ssize_t typing_answer(struct mimobox_session *session, const char *data, size_t size);
 
 #endif

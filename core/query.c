@@ -86,37 +86,37 @@ static bool take_number(const char **at, const char *end, uint16_t *number)
 /* CSI */
 
 static const struct csi_query {
-	char leader, intermediate, final;
-	const char
-		*first; /* values of the first parameter, each a character from '0' on; NULL: any */
+	/* Values of the first parameter, each a character from '0' on; NULL: any. */
+	const char *first;
 	enum query_kind kind;
+	char leader, intermediate, final;
 } csi_queries[] = {
-	{ '\0', '\0', 'c', "0", QUERY_DEVICE },
-	{ '>', '\0', 'c', "0", QUERY_DEVICE_2 },
-	{ '=', '\0', 'c', "0", QUERY_DEVICE_3 },
-	{ '\0', '\0', 'n', "5", QUERY_STATUS },
-	{ '\0', '\0', 'n', "6", QUERY_CURSOR },
-	{ '?', '\0', 'n', "6", QUERY_CURSOR_PAGE },
-	{ '\0', '\0', 'n', NULL, QUERY_OTHER },
-	{ '?', '\0', 'n', NULL, QUERY_OTHER }, /* printer, keyboard, colour scheme */
-	{ '>', '\0', 'q', "0", QUERY_VERSION },
-	{ '\0', '$', 'p', NULL, QUERY_MODE },
-	{ '?', '$', 'p', NULL, QUERY_PRIVATE_MODE },
-	{ '\0', '\0', 't', ">@BC", QUERY_SIZE },   /* 14, 16, 18, 19 */
-	{ '\0', '\0', 't', ";=?DE", QUERY_OTHER }, /* 11, 13, 15, 20, 21 */
-	{ '\0', '\0', 'x', "01", QUERY_OTHER },    /* DECREQTPARM */
-	{ '?', '\0', 'u', NULL, QUERY_OTHER },     /* keys, as kitty has them */
-	{ '?', '\0', 'm', NULL, QUERY_OTHER },     /* XTQMODKEYS */
-	{ '?', '\0', 'S', NULL, QUERY_OTHER },     /* XTSMGRAPHICS */
-	{ '\0', '$', 'w', NULL, QUERY_OTHER },     /* DECRQPSR */
-	{ '\0', '$', 'u', NULL, QUERY_OTHER },     /* DECRQTSR */
-	{ '\0', '&', 'u', NULL, QUERY_OTHER },     /* DECRQUPSS */
-	{ '\0', '*', 'y', NULL, QUERY_OTHER },     /* DECRQCRA */
-	{ '\0', '+', 'x', NULL, QUERY_OTHER },     /* DECRQPKFM */
-	{ '\0', '"', 'v', NULL, QUERY_OTHER },     /* DECRQDE */
-	{ '\0', '\'', '|', NULL, QUERY_OTHER },    /* DECRQLP */
-	{ '\0', '#', '|', NULL, QUERY_OTHER },     /* XTREPORTSGR */
-	{ '\0', '#', 'R', NULL, QUERY_OTHER },     /* XTREPORTCOLORS */
+	{ "0", QUERY_DEVICE, '\0', '\0', 'c' },
+	{ "0", QUERY_DEVICE_2, '>', '\0', 'c' },
+	{ "0", QUERY_DEVICE_3, '=', '\0', 'c' },
+	{ "5", QUERY_STATUS, '\0', '\0', 'n' },
+	{ "6", QUERY_CURSOR, '\0', '\0', 'n' },
+	{ "6", QUERY_CURSOR_PAGE, '?', '\0', 'n' },
+	{ NULL, QUERY_OTHER, '\0', '\0', 'n' },
+	{ NULL, QUERY_OTHER, '?', '\0', 'n' }, /* printer, keyboard, colour scheme */
+	{ "0", QUERY_VERSION, '>', '\0', 'q' },
+	{ NULL, QUERY_MODE, '\0', '$', 'p' },
+	{ NULL, QUERY_PRIVATE_MODE, '?', '$', 'p' },
+	{ ">@BC", QUERY_SIZE, '\0', '\0', 't' },   /* 14, 16, 18, 19 */
+	{ ";=?DE", QUERY_OTHER, '\0', '\0', 't' }, /* 11, 13, 15, 20, 21 */
+	{ "01", QUERY_OTHER, '\0', '\0', 'x' },    /* DECREQTPARM */
+	{ NULL, QUERY_OTHER, '?', '\0', 'u' },     /* keys, as kitty has them */
+	{ NULL, QUERY_OTHER, '?', '\0', 'm' },     /* XTQMODKEYS */
+	{ NULL, QUERY_OTHER, '?', '\0', 'S' },     /* XTSMGRAPHICS */
+	{ NULL, QUERY_OTHER, '\0', '$', 'w' },     /* DECRQPSR */
+	{ NULL, QUERY_OTHER, '\0', '$', 'u' },     /* DECRQTSR */
+	{ NULL, QUERY_OTHER, '\0', '&', 'u' },     /* DECRQUPSS */
+	{ NULL, QUERY_OTHER, '\0', '*', 'y' },     /* DECRQCRA */
+	{ NULL, QUERY_OTHER, '\0', '+', 'x' },     /* DECRQPKFM */
+	{ NULL, QUERY_OTHER, '\0', '"', 'v' },     /* DECRQDE */
+	{ NULL, QUERY_OTHER, '\0', '\'', '|' },    /* DECRQLP */
+	{ NULL, QUERY_OTHER, '\0', '#', '|' },     /* XTREPORTSGR */
+	{ NULL, QUERY_OTHER, '\0', '#', 'R' },     /* XTREPORTCOLORS */
 };
 
 static bool has_value(const char *values, uint16_t value)

@@ -78,12 +78,12 @@ struct mimobox_session {
 	bool awaits_share;          /* it is to be told when removed ones have given theirs back */
 	char *workspace;            /* on the host; NULL: none */
 	uint16_t rows, cols;
+	uint16_t screen_rows, screen_cols; /* to where `screen` is drawn */
 	struct journal journal;
 	struct stream streams[STREAMS];
 	struct timeline timeline; /* of the first of them */
 	struct screen *screen;    /* NULL: nobody has looked yet */
 	struct timeline_walk screen_walk;
-	uint16_t screen_rows, screen_cols;
 	struct modes screen_modes; /* those of the screen, to where that is drawn */
 	struct replies replies;
 	struct typing typing;

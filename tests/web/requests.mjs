@@ -124,6 +124,15 @@ export const requests = {
 		assert.equal((await post({ name: 'b', command: 'x'.repeat(5000) })).status, 400);
 		assert.equal((await post({ name: 'b', command: 'true\nrw /etc' })).status, 400);
 		assert.equal((await post({ name: 'b', command: ['x'] })).status, 400);
+		for (const memory of ['1M\nrw /etc', '1X', 5, ['1M'], 'x'.repeat(300)])
+			assert.equal((await post({ name: 'b', memory })).status, 400);
+		assert.ok(!existsSync(`${MOUNT}/b`));
+		assert.equal((await post({ name: 'b', memory: '64M', cpu: '0.5', timeout: '90s',
+			network: 'none', rw: '/etc' })).status, 201);
+		for (const line of ['memory 64M', 'cpu 0.5', 'timeout 90s', 'network none'])
+			assert.ok(read('b/config').includes(`\n${line}\n`), line);
+		assert.ok(!read('b/config').includes('/etc'));
+		rmdirSync(`${MOUNT}/b`);
 		assert.equal((await post({ name: '../b' })).status, 400);
 		assert.equal((await post({ name: 'a' })).status, 409);
 		assert.equal((await web.ask('POST', '/sessions', { body: '{' })).status, 400);
@@ -153,6 +162,7 @@ export const requests = {
 		start('a', 'command echo ready; cat\n');
 		const first = await Watcher.open(web, 'a');
 		await until(() => first.text.includes('ready'));
+		await until(() => first.told.lead, 'one that answers'); // by a descriptor of its own
 		const before = [web.children().length, web.descriptors()];
 		for (let round = 0; round < 10; round++) {
 			const ten = await Promise.all(Array.from({ length: 10 }, () => Watcher.open(web, 'a')));

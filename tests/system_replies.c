@@ -22,7 +22,7 @@ static void replies_start(void)
 	signal(SIGHUP, SIG_DFL);
 }
 
-TestSuite(replies, .init = replies_start, .fini = fixture_stop, .timeout = 120);
+TestSuite(replies, .init = replies_start, .fini = fixture_stop, .timeout = 200);
 
 /*
  * A program that asks where its cursor is when it gets an `a`, which status its terminal has when
@@ -149,6 +149,23 @@ static int claim(const char *name)
 	return error;
 }
 
+static pid_t server;
+
+/* One may be about to take over. */
+static bool server_is_there(const void *unused)
+{
+	(void)unused;
+	server = fixture_server();
+	return server != 0 && process_state(server) != 'Z';
+}
+
+static void kill_server(void)
+{
+	cr_assert(await(server_is_there, NULL, 5000));
+	cr_assert_eq(kill(server, SIGKILL), 0);
+	cr_assert(await(process_gone, &server, 5000));
+}
+
 Test(replies, by_one_client)
 {
 	int fd, other;
@@ -170,9 +187,7 @@ Test(replies, by_one_client)
 	sh("cat $M/a/wait/match@0:E.....0..n");
 	cr_assert((other = claim("a")) >= 0);
 	/* another server goes on with that */
-	pid_t server = fixture_server();
-	kill(server, SIGKILL);
-	cr_assert(await(process_gone, &server, 5000));
+	kill_server();
 	put_all("a/input", "s");
 	reaches("2");
 	sh("cat $M/a/wait/idle:300ms");
@@ -180,6 +195,26 @@ Test(replies, by_one_client)
 	close(other);
 	put_all("a/input", "s");
 	sh("cat $M/a/wait/match@0:n.*n");
+}
+
+/* Or not at all: the server may be killed between a question and its answer. */
+Test(replies, once_over_deaths)
+{
+	enum { DEATHS = 8 };
+
+	ask_start("");
+	for (unsigned i = 1; i <= DEATHS; i++) {
+		put_all("a/input", "s");
+		kill_server();
+		reaches(text("%u", i));
+		cr_assert_leq(printed("<n>"), i, "%s", get("a/transcript", NULL));
+	}
+	sh("cat $M/a/wait/idle:300ms");
+	unsigned before = printed("<n>");
+	cr_assert_leq(before, DEATHS);
+	put_all("a/input", "s");
+	sh("cat $M/a/wait/idle:500ms");
+	cr_expect_eq(printed("<n>"), before + 1, "%s", get("a/transcript", NULL));
 }
 
 Test(replies, cannot_be_claimed)
@@ -285,6 +320,23 @@ Test(replies, always_by_the_session)
 	user_ended(&user, 0);
 }
 
+/* A terminal that answers nothing is not asked. */
+Test(replies, not_by_a_dumb_terminal)
+{
+	struct user user;
+	size_t seen = 0;
+
+	ask_start("");
+	setenv("TERM", "dumb", 1);
+	user_start(&user, ARGUMENTS("attach", "a"));
+	stream_until(&user.screen, "ready");
+	ask_all(&user, &seen, 1, "1");
+	cr_expect_eq(printed("<R>"), 1, "%s", get("a/transcript", NULL));
+	cr_expect(!has(user.screen.data, "\033[6n"));
+	type(&user, "\x1c");
+	user_ended(&user, 0);
+}
+
 /* From the first byte on. */
 Test(replies, by_the_terminal_of_run)
 {
@@ -301,29 +353,78 @@ Test(replies, by_the_terminal_of_run)
 
 /* Real programs */
 
-static void needs(const char *program)
+/* What waits for an answer of its terminal, or would take a second one for keys. */
+static const struct {
+	const char *program, *config;
+	const char *ready; /* in its text, or NULL: when it is quiet */
+	const char *keys, *does;
+	const char *quits;
+} programs[] = {
+	{ "irb", "command irb -f\nmemory 1G\n", "irb.*0.*", "puts 6*7\r", "42", "exit\r" },
+	{ "fzf", "command seq 100 | fzf --height 10\n", "100.100", "77", "1.100", "\r" },
+	{ "vim", "command vim -u NONE -N /tmp/file\n", NULL, "ione two\x1b", "one two", ":q!\r" },
+	{ "less", "command seq 1000 > /tmp/n; less /tmp/n\n", NULL, "G", "1000", "q" },
+	{ "htop", "command htop\n", NULL, "h", "Arrows", "qq" },
+	{ "mc", "command mc -u /tmp\n", NULL, "echo $((6*7)) there\r", "42 there", "exit\r" },
+	{ "fish", "command fish -N\nmemory 1G\n", NULL, "echo (math 6 x 7) there\r", "42 there",
+	  "exit\r" },
+	{ "zsh", "command zsh -f\n", NULL, "echo $((6*7)) there\r", "42 there", "exit\r" },
+	{ "bash", "command bash --norc\n", NULL, "echo $((6*7)) there\r", "42 there", "exit\r" },
+};
+enum { PROGRAMS = sizeof(programs) / sizeof(*programs) };
+
+static void is_ready(unsigned i)
 {
-	if (run_shell("sh", text("command -v %s", program)).status)
-		cr_skip_test("no %s here", program);
+	if (programs[i].ready)
+		sh(text("cat '%s'", at("a/wait/text@0:%s", programs[i].ready)));
+	else
+		sh("cat $M/a/wait/idle:500ms");
 }
 
-Test(replies, irb)
+/* By files alone, or beside so many real emulators that are attached. */
+static void use_program(unsigned i, unsigned attached)
 {
-	needs("irb");
-	session_start("a", "command irb -f\nmemory 1G\n");
-	sh("cat $M/a/wait/text@0:irb.*0.*");
-	put_all("a/input", "puts 6*7\r");
-	sh("cat $M/a/wait/text@0:^42");
-	put_all("a/input", "exit\r");
-	cr_expect_eq(session_exit("a"), 0);
+	session_start("a", programs[i].config);
+	for (unsigned j = 0; j < attached; j++)
+		sh(text("exec tmux -S $D/tmux%u -f /dev/null new -d -x 80 -y 24 $C attach a", j));
+	is_ready(i);
+	put_all("a/input", programs[i].keys);
+	sh(text("cat '%s'", at("a/wait/text@0:%s", programs[i].does)));
+	put_all("a/input", programs[i].quits);
+	session_exit("a");
+	for (unsigned j = 0; j < attached; j++)
+		run_shell("sh", text("tmux -S $D/tmux%u kill-server", j));
+	sh("rmdir $M/a");
 }
 
-Test(replies, fzf)
+static bool is_here(const char *program)
 {
-	needs("fzf");
-	session_start("a", "command seq 100 | fzf --height 10; echo got $?\n");
-	sh("cat $M/a/wait/text@0:100/100");
-	put_all("a/input", "77\r");
-	sh("cat $M/a/wait/text@0:^77");
-	cr_expect_eq(session_exit("a"), 0);
+	return run_shell("sh", text("command -v %s", program)).status == 0;
+}
+
+static void use_programs(unsigned attached)
+{
+	unsigned used = 0;
+
+	setenv("D", fixture.dir, 1);
+	setenv("C", getenv("CLIENT"), 1);
+	for (unsigned i = 0; i < PROGRAMS; i++)
+		if (is_here(programs[i].program)) {
+			use_program(i, attached);
+			used++;
+		}
+	cr_assert_gt(used, 0);
+}
+
+Test(replies, programs_that_ask_the_session)
+{
+	use_programs(0);
+}
+
+Test(replies, programs_that_ask_one_who_is_attached)
+{
+	if (!is_here("tmux"))
+		cr_skip_test("no tmux here");
+	use_programs(1);
+	use_programs(2);
 }

@@ -34,6 +34,7 @@ static const struct {
 	  "exit 3: 3\nslow\nsleep 1; echo slow: 0\none failed\n42\nTraceback" },
 	{ "mimobox-examples.7", "mimoboxfs /run/mimobox\nprintf 'sleep",
 	  "exit 3: 3\nslow\nsleep 1; echo slow: 0\nfailed\n" },
+	{ "mimobox-trouble.7", "mimoboxfs /run/mimobox\nmimobox run", "99000000\n" },
 	{ "mimobox-examples.7", "mimoboxfs /run/mimobox\nmkdir /run/sum",
 	  "AC good.py\nTLE slow.py a " },
 	{ "mimobox-examples.7", "mimoboxfs /run/mimobox\necho 'print", "42\nTraceback" },

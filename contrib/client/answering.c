@@ -28,7 +28,7 @@ static bool may_claim(const struct session *session)
 static void claim(struct answering *answering)
 {
 	static const char verb[] = "answer\n", attached[] = "attached ";
-	if (answering->ctl >= 0 || !may_claim(answering->session))
+	if (!answering->able || answering->ctl >= 0 || !may_claim(answering->session))
 		return;
 	int fd = session_open(answering->session, "ctl", O_WRONLY);
 	if (fd < 0)
@@ -47,7 +47,9 @@ static void claim(struct answering *answering)
 
 void answering_begin(struct answering *answering, const struct session *session, uint64_t position)
 {
+	const char *type = getenv("TERM");
 	*answering = (struct answering){ .session = session, .ctl = -1, .position = position };
+	answering->able = type && *type && strcmp(type, "dumb") != 0;
 	claim(answering);
 }
 

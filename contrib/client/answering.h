@@ -11,10 +11,12 @@
 
 #include "query.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct answering {
 	const struct session *session;
+	bool able;         /* the terminal is of a kind that answers */
 	int ctl;           /* open for as long as this client answers; else -1 */
 	uint64_t from;     /* then: what ends behind that offset of `output` */
 	uint64_t position; /* of the next byte that is printed */

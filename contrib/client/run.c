@@ -153,8 +153,8 @@ static char *command_line(char *const *argv, bool one_stream)
 	return NULL;
 }
 
-/* `what` was refused by the session, whose log says why. */
-static int refused(const struct run *run, const char *what, int error)
+/* `what` was refused by the session, whose log says why; `more` is said behind that. */
+static int refused(const struct run *run, const char *what, int error, const char *more)
 {
 	char *reason = session_reason(&run->session);
 	const char *why = reason ? reason : strerror(-error);
@@ -162,7 +162,7 @@ static int refused(const struct run *run, const char *what, int error)
 	if (strncmp(why, "config line 1: ", 15) == 0 && what != run->config)
 		why += 15;
 	int status = error == -EINVAL || error == -ERANGE ? STATUS_USAGE : STATUS_CLIENT;
-	report(status, "%s%s%s", what, *what ? ": " : "", why);
+	report(status, "%s%s%s%s", what, *what ? ": " : "", why, more);
 	free(reason);
 	return status;
 }
@@ -177,7 +177,7 @@ static int configure(const struct run *run, const char *key, const char *value)
 	snprintf(option, sizeof(option), "--%s", key);
 	int error = session_write(&run->session, "config", line);
 	free(line);
-	return error < 0 ? refused(run, option, error) : 0;
+	return error < 0 ? refused(run, option, error, "") : 0;
 }
 
 static int configure_from_file(const struct run *run)
@@ -187,7 +187,7 @@ static int configure_from_file(const struct run *run)
 		return report(STATUS_CLIENT, "%s: %s", run->config, strerror(errno));
 	int error = session_write(&run->session, "config", text);
 	free(text);
-	return error < 0 ? refused(run, run->config, error) : 0;
+	return error < 0 ? refused(run, run->config, error, "") : 0;
 }
 
 static bool is_locale_variable(const char *assignment)
@@ -243,7 +243,7 @@ static int configure_all(const struct run *run)
 	char *line = command_line(run->argv, !run->terminal && errors_go_with_output());
 	int error = line ? session_write(&run->session, "config", line) : -ENOMEM;
 	free(line);
-	return error < 0 ? refused(run, "the command", error) : 0;
+	return error < 0 ? refused(run, "the command", error, "") : 0;
 }
 
 /* The session */
@@ -268,7 +268,7 @@ static int not_started(const struct run *run, int error)
 	char *status = session_read(&run->session, "status");
 	char *stage = session_value(status, "start-failed");
 	bool command = stage && strncmp(stage, "exec: ", 6) == 0;
-	refused(run, "", error);
+	refused(run, "", error, "; see " TROUBLE_PAGE);
 	free(stage);
 	free(status);
 	if (!command)
@@ -323,12 +323,17 @@ static void tell_limit(const struct run *run)
 	char *timeout = session_value(config, "timeout"), *memory = session_value(config, "memory");
 	char *processes = session_value(config, "processes");
 	if (reason && timeout && strcmp(reason, "timeout") == 0)
-		report(0, "ended by its timeout of %s (--timeout)", timeout);
+		report(0, "ended by its timeout of %s (--timeout); see " TROUBLE_PAGE, timeout);
 	else if (reason && memory &&
 		 (strcmp(reason, "oom") == 0 || (kills && strcmp(kills, "0") != 0)))
-		report(0, "a process was killed at the limit of memory, %s (--memory)", memory);
+		report(0,
+		       "a process was killed at the limit of memory, %s (--memory); "
+		       "see " TROUBLE_PAGE,
+		       memory);
 	else if (forks && processes && strcmp(forks, "0") != 0)
-		report(0, "forks were refused at the limit of processes, %s (--processes)",
+		report(0,
+		       "forks were refused at the limit of processes, %s (--processes); "
+		       "see " TROUBLE_PAGE,
 		       processes);
 	free(status);
 	free(config);

@@ -424,8 +424,7 @@ Test(adversity, everything_is_stopped_for_a_while)
 	spawner = helper("mimobox-spawner");
 	stop(spawner);
 	writer = spawn((const char *const[]){ "sh", "-c", "echo start > $M/a/ctl", NULL });
-	cr_assert(await(process_waits, &writer, 5000));
-	cr_assert_str_eq(get_value("a/status", "state"), "starting");
+	cr_assert(await(session_is_starting, "a", 5000));
 	stop(fixture.server);
 	pause_ms(1000 * scaled(PATIENCE_SECONDS) + 1500);
 	cr_expect(!ended(writer, 0, NULL));
@@ -459,7 +458,7 @@ Test(adversity, a_reader_is_stopped)
 	begin(NULL);
 	session_start("a", "retain 64K\ncommand read line; head -c 1M /dev/zero; exit 5\n");
 	reader = spawn((const char *const[]){ "sh", "-c", "exec cat $M/a/output", NULL });
-	cr_assert(await(process_waits, &reader, 5000));
+	cr_assert(await(process_reads, &reader, 5000));
 	stop(reader);
 	put_all("a/input", "go\n");
 	works("b");
@@ -619,7 +618,7 @@ Test(adversity, the_connection_is_aborted)
 	begin(NULL);
 	session_start("a", text("command sleep %s\n", sleeper));
 	reader = spawn((const char *const[]){ "sh", "-c", "exec cat $M/a/output", NULL });
-	cr_assert(await(any_with, sleeper, 5000) && await(process_waits, &reader, 5000));
+	cr_assert(await(any_with, sleeper, 5000) && await(process_reads, &reader, 5000));
 	cr_assert_eq(stat(fixture.mount, &status), 0);
 	sh(text("mkdir $M/../control && mount -t fusectl none $M/../control && "
 		"echo 1 > $M/../control/%u/abort",

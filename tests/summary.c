@@ -46,7 +46,7 @@ static int summary(FILE *log, const char *failed)
 
 #define CLOSING(passing, failing)                                                                \
 	"[====] Synthesis: Tested: 9 | Passing: " passing " | Failing: " failing " | Crashing: " \
-										 "0\\n"
+	"0\\n"
 
 Test(summary, names_no_failure_where_there_is_none)
 {

@@ -60,6 +60,7 @@ static const struct {
 	{ "fcntl64", "take_streams", true },
 	{ "fopen64", "open_proc", false },
 	{ "landlock_create_ruleset", "init_box", false },
+	{ "fstat64", "copy_hosts", false },
 	{ "fstat64", "find_base", false },
 	{ "lstat64", "root_layout_init", false },
 	{ "madvise", "keep_enter", false },
@@ -73,7 +74,9 @@ static const struct {
 	{ "openat64", "open_base", false },
 	{ "poll", "supervise", false },
 	{ "posix_spawn", "start_rm", false },
+	{ "read", "copy_hosts", false },
 	{ "read", "on_fuse", false },
+	{ "read", "serve", false },
 	{ "read", "terminal_read", false },
 	{ "read", "wait_for_child", false },
 	{ "readlink", "root_layout_init", false },
@@ -474,6 +477,12 @@ Test(faults, in_service_with_a_pool)
 Test(faults, while_it_takes_up)
 {
 	sweep(&(struct sweep_setup){ .late = true, .dies = true }, false, 48);
+}
+
+Test(faults, at_the_start_with_errnos_of_the_kernels_own)
+{
+	setenv("FAULTS_ERRNO", "kernel", 0);
+	sweep(&(struct sweep_setup){ 0 }, false, 128);
 }
 
 Test(faults, from_the_start_on)

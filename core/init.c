@@ -16,13 +16,15 @@
  * builder is done.
  *
  * The command is a child, not PID 1 itself: a PID 1 ignores the signals that it does not
- * handle, so that SIGTERM would never end an ordinary program. When the command ends, init tells
- * its status and goes, and the kernel ends whatever else is in the PID namespace before init's
- * own end can be seen (pid_namespaces(7)): a readable pidfd means that nothing is left.
+ * handle, so that SIGTERM would never end an ordinary program. Init is also the session's monitor
+ * (monitor.h). When the command ends, init tells its status, ends what else is there, reads what
+ * was printed, and goes. The kernel ends whatever is in the PID namespace before init's own end can
+ * be seen (pid_namespaces(7)): a readable pidfd means that nothing is left.
  */
 #include "init.h"
 
 #include "message.h"
+#include "monitor.h"
 #include "mounts.h"
 #include "plan.h"
 #include "privileges.h"
@@ -49,7 +51,19 @@
 #include <unistd.h>
 
 /* Where the descriptors are. The command keeps those up to HANDED until it is executed. */
-enum { START = 3, HANDED, CONTROL, MASTER, SIGNALS, HANDING, ROOT, FREE };
+enum {
+	START = 3,
+	HANDED,
+	CONTROL,
+	IN, /* the terminal's master, or the outer end of standard input */
+	OUT,
+	ERROR,
+	PAGE,
+	SIGNALS,
+	HANDING,
+	ROOT,
+	FREE
+};
 
 enum { MAX_COMMAND_LINE = 131072 };
 
@@ -126,7 +140,7 @@ static void take_place(const struct init_ends *ends)
 	int control = fcntl(ends->control, F_DUPFD_CLOEXEC, FREE);
 	if (start < 0 || control < 0 || dup3(start, START, O_CLOEXEC) < 0 ||
 	    dup3(control, CONTROL, O_CLOEXEC) < 0 || close_range(HANDED, HANDED, 0) < 0 ||
-	    close_range(MASTER, ~0U, 0) < 0)
+	    close_range(IN, ~0U, 0) < 0)
 		_exit(1);
 }
 
@@ -196,7 +210,7 @@ static void open_terminal(void)
 {
 	struct termios modes;
 	int unlock = 0;
-	int master = mount_open_below(ROOT, "dev/pts/ptmx", O_RDWR | O_NOCTTY);
+	int master = mount_open_below(ROOT, "dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
 	if (master < 0)
 		fail(STAGE_TERMINAL, master, "ptmx");
 	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
@@ -209,12 +223,14 @@ static void open_terminal(void)
 	modes.c_iflag |= IUTF8;
 	if (tcsetattr(slave, TCSANOW, &modes) < 0)
 		fail(STAGE_TERMINAL, -errno, "modes");
-	/* The slave stays open in init: reading the master ends (EIO) only when that has gone. */
+	/* Init closes its slave at the end: before, reading the master would end (EIO) at times. */
 	for (int fd = 0; fd <= 2; fd++)
 		if (dup2(slave, fd) < 0)
 			fail(STAGE_TERMINAL, -errno, "slave");
-	take_slot(master, MASTER, STAGE_TERMINAL);
+	take_slot(master, IN, STAGE_TERMINAL);
 	close(slave);
+	close(OUT);
+	close(ERROR);
 }
 
 static void apply_landlock(const struct landlock_policy *policy)
@@ -235,20 +251,33 @@ static void load_filter(const struct sysfilter *filter)
 		fail(STAGE_SECCOMP, error, "filter");
 }
 
-/* Init keeps the inner ends, as it does a slave: the pipes end when it has gone. */
-static void open_pipes(int outer[3])
+/* Of a pipe: `inner` is where the command has its end. */
+static void open_pipe(int inner, int outer)
 {
-	int in[2], out[2], error[2];
-	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(error, O_CLOEXEC) < 0)
+	int ends[2], outwards = inner != 0;
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		fail(STAGE_TERMINAL, -errno, "pipe");
-	if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(error[1], 2) < 0)
+	if (fcntl(ends[!outwards], F_SETFL, O_NONBLOCK) < 0 || dup2(ends[outwards], inner) < 0)
 		fail(STAGE_TERMINAL, -errno, "standard descriptors");
-	close(in[0]);
-	close(out[1]);
-	close(error[1]);
-	outer[0] = in[1];
-	outer[1] = out[0];
-	outer[2] = error[0];
+	close(ends[outwards]);
+	take_slot(ends[!outwards], outer, STAGE_TERMINAL);
+}
+
+/* Init keeps the inner ends, as it does a slave. */
+static void open_pipes(void)
+{
+	open_pipe(0, IN);
+	open_pipe(1, OUT);
+	open_pipe(2, ERROR);
+}
+
+/* What init and the server share. */
+static void open_page(void)
+{
+	int page = monitor_make();
+	if (page < 0)
+		fail(STAGE_TERMINAL, page, "shared memory");
+	take_slot(page, PAGE, STAGE_TERMINAL);
 }
 
 /*
@@ -391,17 +420,13 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);
 	take_slot(root, ROOT, STAGE_ROOT);
-	int outer[3] = { MASTER };
 	if (shape->terminal)
 		open_terminal();
 	else
-		open_pipes(outer);
+		open_pipes();
+	open_page();
 	drop_privileges(setup);
-	report(STAGE_TERMINAL, 0, NULL, outer, shape->terminal ? 1 : 3);
-	for (int i = 0; i < 3 && !shape->terminal; i++)
-		close(outer[i]);
-	if (!shape->terminal)
-		close(MASTER);
+	report(STAGE_TERMINAL, 0, NULL, (const int[]){ PAGE }, 1);
 	if (shape->ends_with_command)
 		lead_session(shape);
 	if (close_range(HANDED + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0 ||
@@ -414,7 +439,7 @@ static pid_t foreground_of(pid_t command)
 {
 	/* Asked of the master: that needs no controlling terminal, and gives the number in here. */
 	pid_t group = 0;
-	return ioctl(MASTER, TIOCGPGRP, &group) < 0 || group <= 1 ? command : group;
+	return ioctl(IN, TIOCGPGRP, &group) < 0 || group <= 1 ? command : group;
 }
 
 static void signal_group(pid_t group, int number)
@@ -433,15 +458,14 @@ static void signal_both(pid_t command, int number)
 }
 
 /*
- * The kernel tells the leader of the terminal's session when it goes. Where that is not the
- * command, and where there is no terminal, the telling is left to us.
+ * The kernel tells the leader of the terminal's session when the master is closed. If the command
+ * is not the leader, and if there is no terminal, init tells it.
  */
-static void hang_up(const struct sandbox_shape *shape, pid_t command)
+static void hang_up(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
 {
 	if (!shape->terminal || !shape->ends_with_command)
 		signal_both(command, SIGHUP);
-	if (shape->terminal)
-		close(MASTER);
+	monitor_hang_up(monitor);
 }
 
 /* Said again by one who could not know that it was said: the last few are remembered. */
@@ -456,7 +480,8 @@ static bool is_repeated(uint64_t key)
 	return false;
 }
 
-static void obey(const struct sandbox_shape *shape, pid_t command)
+/* What the server has put into the page is looked at after each message. */
+static void obey(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
 {
 	struct control_message message;
 	ssize_t size = recv(CONTROL, &message, sizeof(message), MSG_DONTWAIT);
@@ -475,7 +500,12 @@ static void obey(const struct sandbox_shape *shape, pid_t command)
 		kill(-1, message.signal);
 		break;
 	case CONTROL_HANGUP:
-		hang_up(shape, command);
+		hang_up(shape, command, monitor);
+		break;
+	case CONTROL_TIDY:
+		monitor_tidy(monitor);
+		break;
+	case CONTROL_LOOK:
 		break;
 	}
 }
@@ -501,42 +531,65 @@ static bool reap(struct command *command)
 	}
 }
 
-/* What ended may have been for want of memory, and that may be so still for a moment. */
-static void tell_end(const struct exit_report *ended)
+/* One wait, and what came of it. */
+static void work(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
 {
-	for (int tries = 0; tries < 50; tries++) {
-		if (send(CONTROL, ended, sizeof(*ended), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
-		    (errno != ENOBUFS && errno != ENOMEM))
-			return;
-		poll(NULL, 0, 10);
+	struct pollfd events[MONITOR_POLLED + 2];
+	struct pollfd *signals = &events[MONITOR_POLLED], *control = signals + 1;
+	struct signalfd_siginfo info;
+	*signals = (struct pollfd){ .fd = SIGNALS, .events = POLLIN };
+	*control = (struct pollfd){ .fd = CONTROL, .events = POLLIN };
+	monitor_await(monitor, events);
+	if (poll(events, MONITOR_POLLED + 2, -1) < 0) {
+		if (errno != EINTR)
+			_exit(1);
+		return;
 	}
+	if (control->revents)
+		obey(shape, command, monitor);
+	if (signals->revents && read(SIGNALS, &info, sizeof(info)) < 0 && errno != EAGAIN &&
+	    errno != ENOMEM)
+		_exit(1);
+	monitor_work(monitor, events);
+}
+
+/*
+ * The others end with the command, and what all of them have printed is read. The server has a
+ * bound for that, and kills this process.
+ */
+_Noreturn static void finish(const struct sandbox_shape *shape, struct command *command,
+			     struct monitor *monitor, bool children)
+{
+	while (children) {
+		kill(-1, SIGKILL);
+		work(shape, command->pid, monitor);
+		children = reap(command);
+	}
+	/* The slave first of all: its end is waited for. */
+	close_range(0, START - 1, 0);
+	while (monitor_is_open(monitor))
+		work(shape, command->pid, monitor);
+	_exit(0);
 }
 
 _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 {
-	struct pollfd events[] = { { .fd = SIGNALS, .events = POLLIN },
-				   { .fd = CONTROL, .events = POLLIN } };
-	struct signalfd_siginfo info;
-	struct exit_report ended = { 0 };
+	struct monitor monitor;
 	struct command command = { .pid = pid };
+	const int ends[] = { IN, OUT, ERROR };
 	bool children;
+	int error = monitor_begin(&monitor, PAGE, CONTROL, ends, shape->terminal);
+	if (error < 0)
+		_exit(1);
+	close(PAGE);
 	for (;;) {
 		children = reap(&command);
 		if (command.ended && (shape->ends_with_command || !children))
 			break;
-		if (poll(events, 2, -1) < 0 && errno != EINTR)
-			_exit(1);
-		if (events[1].revents)
-			obey(shape, pid);
-		if (events[0].revents && read(SIGNALS, &info, sizeof(info)) < 0 &&
-		    errno != EAGAIN && errno != ENOMEM)
-			_exit(1);
+		work(shape, pid, &monitor);
 	}
-	ended.status = command.status;
-	ended.alone = !children;
-	tell_end(&ended);
-	close_range(0, ~0U, 0); /* the slave first of all: its end is waited for */
-	_exit(0);
+	monitor_tell_end(&monitor, command.status);
+	finish(shape, &command, &monitor, children);
 }
 
 /* Before there are two processes: signals that would be missed, and the way between them. */
@@ -549,11 +602,10 @@ static void prepare_for_two(void)
 	int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		fail(STAGE_FORK, -errno, "descriptors");
-	const int wanted[][2] = { { signals, SIGNALS },
-				  { ends[1], HANDED },
-				  { ends[0], HANDING },
-				  { ends[0], MASTER },
-				  { ends[0], ROOT } };
+	/* The last are kept for what the builder makes. */
+	const int wanted[][2] = { { signals, SIGNALS }, { ends[1], HANDED }, { ends[0], HANDING },
+				  { ends[0], IN },      { ends[0], OUT },    { ends[0], ERROR },
+				  { ends[0], PAGE },    { ends[0], ROOT } };
 	int moved[sizeof(wanted) / sizeof(*wanted)];
 	/* Two steps, for what was opened may lie where another is to go. */
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)

@@ -30,7 +30,7 @@ struct keep;
  * records, struct keep_head, what keep_pass() and fs/handover.c write), or of what a server and the
  * init of a sandbox say to each other. A change of its layout is told by layout.h.
  */
-enum { KEEP_VERSION = 3, KEEP_NAME_MAX = 15 };
+enum { KEEP_VERSION = 4, KEEP_NAME_MAX = 15 };
 
 enum keep_kind {
 	KEEP_BOX = 1, /* core's */
@@ -149,26 +149,6 @@ void keep_request_done(struct keep *keep);
 void keep_request_starts(struct keep *keep);
 void keep_request_says(struct keep *keep);
 void keep_request_took(struct keep *keep, ssize_t count);
-
-/*
- * Bytes on their way between a terminal and memory are in a pipe of the keeper's, and what this
- * says of them is enough to tell where they are.
- */
-enum keep_stage_state { KEEP_NOTHING, KEEP_FILLING, KEEP_EMPTYING };
-struct keep_stage {
-	uint32_t state;
-	uint32_t part;
-	uint64_t id;
-	uint64_t size;   /* KEEP_EMPTYING: what was in the pipe */
-	uint64_t before; /* a count of the session's that tells whether it was committed since */
-	int pipe[2];     /* the keeper's own numbers, the same in all that it forks */
-};
-/* Volatile: what is read there by another, later, is what was written last. NULL: no keeper. */
-volatile struct keep_stage *keep_stage_out(struct keep *keep);
-volatile struct keep_stage *keep_stage_in(struct keep *keep);
-
-/* What is still on its way is nobody's. */
-void keep_stage_clear(struct keep *keep);
 
 /* The path of a directory that is about to be made, before anything else tells of it. */
 void keep_making(struct keep *keep, const char *path);

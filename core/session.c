@@ -20,7 +20,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -29,12 +28,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* How long init may take to carry out a SIGKILL before it gets one itself. */
+/*
+ * The steps of a kill. A process that the kernel holds cannot be ended, nor can init when it waits
+ * for a lock of the terminal that such a process holds: so there is a last step. Init is spared
+ * for long, because what it has not read yet goes with it.
+ */
+enum kill_stage {
+	KILL_NOT,
+	KILL_TOLD,    /* init was told to send SIGTERM */
+	KILL_BY_INIT, /* and SIGKILL */
+	KILL_INSIDE,  /* the children of init had it from here */
+	KILL_ALL,     /* and init, with all of the group */
+	KILL_GIVEN_UP
+};
+/* How long each step may take. */
 #define PATIENCE_NS UINT64_C(200000000)
+#define INSIDE_PATIENCE_NS UINT64_C(2000000000)
+#define ALL_PATIENCE_NS UINT64_C(3000000000)
 #define REMOVED_GRACE_MAX_NS UINT64_C(2000000000)
 #define DRAIN_PATIENCE_NS UINT64_C(2000000000)
 /* A cgroup can be busy for a moment after its last process has gone. */
 #define BUSY_RETRY_NS UINT64_C(10000000)
+#define STUCK_RETRY_NS UINT64_C(1000000000)
 
 struct mimobox_session *mimobox_session_ref(struct mimobox_session *session)
 {
@@ -113,7 +128,8 @@ bool session_drop_cgroup(struct mimobox_session *session)
 
 void session_give_back(struct mimobox_session *session)
 {
-	if (session->state != MIMOBOX_CREATED && session->state != MIMOBOX_EXITED)
+	if (session->stuck ||
+	    (session->state != MIMOBOX_CREATED && session->state != MIMOBOX_EXITED))
 		return;
 	for (int total = 0; total < TOTALS; total++)
 		if ((total != TOTAL_SESSIONS || session->removed) &&
@@ -156,12 +172,17 @@ static void complete_failure(struct mimobox_session *session)
 		session_end_unstarted(session);
 }
 
+static void try_later(struct mimobox_session *session)
+{
+	loop_timer_arm(&session->retry_timer, session->stuck ? STUCK_RETRY_NS : BUSY_RETRY_NS);
+}
+
 static void on_swept(void *data, int result, const int *descriptors)
 {
 	(void)descriptors;
 	struct mimobox_session *session = data;
 	if (result == -EBUSY) {
-		loop_timer_arm(&session->retry_timer, BUSY_RETRY_NS);
+		try_later(session);
 		return;
 	}
 	session->has_cgroup = result < 0; /* there is no answer: then it is done here */
@@ -190,8 +211,13 @@ void session_settle(struct mimobox_session *session)
 	if (!session->swept && (session->swept = sweep(session)))
 		return;
 	if (!session_drop_cgroup(session)) {
-		loop_timer_arm(&session->retry_timer, BUSY_RETRY_NS);
+		try_later(session);
 		return;
+	}
+	if (session->stuck) {
+		mimobox_session_log(session, "the kernel has ended the last process");
+		session->stuck = false;
+		session_give_back(session);
 	}
 	session->box->live--;
 	session->live = false;
@@ -217,30 +243,17 @@ static void on_timeout(void *data)
 	session_kill(session, END_TIMEOUT);
 }
 
-static int session_resize(struct mimobox_session *session)
+static void session_resize(struct mimobox_session *session)
 {
-	int master = session->streams[MIMOBOX_STDOUT].fd;
 	timeline_resize(&session->timeline, session->streams[MIMOBOX_STDOUT].output.spool.end,
 			loop_now() - session->begun, session->rows, session->cols);
-	return session->config.terminal && master >= 0
-		       ? terminal_resize(master, session->rows, session->cols)
-		       : 0;
+	streams_resize(session);
 }
 
-/* One that would block would hold up all; then there is nothing to be had of it, nor is it run. */
 static void take_streams(struct mimobox_session *session)
 {
-	int *ends = session->sandbox.ends, error = 0;
-	for (int i = 0; i < 3; i++)
-		if (ends[i] >= 0 && fcntl(ends[i], F_SETFL, O_NONBLOCK) < 0)
-			error = -errno;
-	if (error < 0) {
-		mimobox_session_log(session, "no use of the terminal: %s: ended", strerror(-error));
-		session_kill_now(session);
-		return;
-	}
-	streams_open(session, ends);
-	ends[0] = ends[1] = ends[2] = -1;
+	streams_open(session, session->sandbox.page);
+	session->sandbox.page = -1;
 }
 
 static void started(struct mimobox_session *session)
@@ -287,7 +300,7 @@ static void hear_start(struct mimobox_session *session)
 	}
 	if (result == -EAGAIN)
 		return;
-	if (session->exec_seen && sandbox_has_ends(&session->sandbox)) {
+	if (session->exec_seen && sandbox_has_page(&session->sandbox)) {
 		started(session);
 		return;
 	}
@@ -315,9 +328,9 @@ int session_watch(struct mimobox_session *session)
 	if (session->state == MIMOBOX_STARTING)
 		error = loop_add(loop, session->sandbox.start, EPOLLIN, on_start, session,
 				 &session->start_source);
-	if (error == 0 && !session->status_told)
-		error = loop_add(loop, session->sandbox.control, EPOLLIN, on_control, session,
-				 &session->control_source);
+	if (error == 0)
+		error = loop_add(loop, session->sandbox.control, EPOLLIN | EPOLLET, on_control,
+				 session, &session->control_source);
 	if (error == 0)
 		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, on_end, session,
 				 &session->end_source);
@@ -417,29 +430,85 @@ int mimobox_session_start_result(const struct mimobox_session *session)
 
 /* Kill */
 
+static void take_status(struct mimobox_session *session)
+{
+	enum end_reason natural = END_EXIT;
+	int status;
+	if (!streams_exit_status(session, &status)) {
+		/* Init was killed before it could tell, and the command with it. */
+		session->status = -SIGKILL;
+		natural = END_LOST;
+	} else if (WIFSIGNALED(status)) {
+		session->status = -WTERMSIG(status);
+		natural = END_SIGNAL;
+	} else {
+		session->status = WEXITSTATUS(status);
+	}
+	if (session->reason == END_NONE)
+		session->reason = natural;
+	session->status_told = true;
+}
+
+/* What is left of it is the kernel's. */
+static void give_up(struct mimobox_session *session)
+{
+	struct cgroup_usage usage;
+	cgroup_usage(session->box->cgroups, session->sandbox.group, &usage);
+	session->stuck = true;
+	if (usage.processes == UINT64_MAX)
+		mimobox_session_log(session, "a process cannot be ended: it waits in the kernel");
+	else
+		mimobox_session_log(session,
+				    "%llu processes cannot be ended: they wait in the kernel",
+				    (unsigned long long)usage.processes);
+	if (session->state == MIMOBOX_STARTING) {
+		session_notify(session, MIMOBOX_STARTED);
+		return;
+	}
+	session->gone = true;
+	if (!session->status_told)
+		take_status(session);
+	session->state = MIMOBOX_DRAINING;
+	streams_drain(session);
+	streams_close(session);
+	session_drained(session);
+}
+
+static void take_step(struct mimobox_session *session)
+{
+	uint64_t patience = PATIENCE_NS;
+	switch (++session->kill_stage) {
+	case KILL_BY_INIT:
+		/* By init, so that a status that the command has already reached is not lost. */
+		session_say(session, CONTROL_ALL, SIGKILL);
+		break;
+	case KILL_INSIDE:
+		sandbox_kill_inside(&session->sandbox);
+		patience = INSIDE_PATIENCE_NS;
+		break;
+	case KILL_ALL:
+		session_kill_now(session);
+		patience = ALL_PATIENCE_NS;
+		break;
+	default:
+		give_up(session);
+		return;
+	}
+	loop_timer_arm(&session->kill_timer, patience);
+}
+
 static void on_kill_timer(void *data)
 {
 	struct mimobox_session *session = data;
 	session_touch(session);
-	if (session->state == MIMOBOX_DRAINING) {
-		session_kill_now(session); /* where init is there still */
-		streams_close(session);
-		session_drained(session);
-		return;
-	}
-	if (session->state == MIMOBOX_STARTING) {
+	if (session->state == MIMOBOX_STARTING && session->kill_stage == KILL_NOT)
 		fail_start(session, &(struct start_report){ .stage = STAGE_EXEC,
 							    .error = ETIMEDOUT,
 							    .what = "it was not reached" });
-		return;
-	}
-	if (session->kill_stage++ == 1) {
-		/* By init, so that a status that the command has already reached is not lost. */
-		session_say(session, CONTROL_ALL, SIGKILL);
-		loop_timer_arm(&session->kill_timer, PATIENCE_NS);
-		return;
-	}
-	session_kill_now(session);
+	/* A start has nothing to lose, and after the command's end init was about to end all. */
+	if (session->state != MIMOBOX_RUNNING && session->kill_stage < KILL_INSIDE)
+		session->kill_stage = KILL_INSIDE;
+	take_step(session);
 }
 
 int session_say(struct mimobox_session *session, enum control_verb verb, int signal)
@@ -467,9 +536,9 @@ void session_kill(struct mimobox_session *session, enum end_reason reason)
 		return;
 	if (session->reason == END_NONE)
 		session->reason = reason;
-	if (session->kill_stage++ == 0)
+	if (session->kill_stage == KILL_NOT)
 		session_say(session, CONTROL_TERMINATE, 0);
-	session->kill_stage = 1;
+	session->kill_stage = KILL_TOLD;
 	if (loop_timer_arm(&session->kill_timer, grace) < 0)
 		sandbox_kill(&session->sandbox);
 }
@@ -484,59 +553,45 @@ void session_kill_now(struct mimobox_session *session)
 
 /* End */
 
-static void take_status(struct mimobox_session *session, const struct exit_report *ended)
-{
-	enum end_reason natural = END_EXIT;
-	if (!ended) {
-		/* Init was killed before it could tell, and the command with it. */
-		session->status = -SIGKILL;
-		natural = END_LOST;
-	} else if (WIFSIGNALED(ended->status)) {
-		session->status = -WTERMSIG(ended->status);
-		natural = END_SIGNAL;
-	} else {
-		session->status = WEXITSTATUS(ended->status);
-	}
-	if (session->reason == END_NONE)
-		session->reason = natural;
-}
-
-/* No process of it is left, but perhaps init, which holds nothing. */
+/* The command has ended; init ends what is left, and reads what it has printed. */
 void session_drain(struct mimobox_session *session)
 {
 	session_touch(session);
 	session->state = MIMOBOX_DRAINING;
 	loop_timer_disarm(&session->timeout);
 	/* Patience, once more: with a terminal that would not come to its end. */
-	loop_timer_arm(&session->kill_timer, DRAIN_PATIENCE_NS);
+	if (session->kill_stage < KILL_ALL)
+		loop_timer_arm(&session->kill_timer, DRAIN_PATIENCE_NS);
 	streams_drain(session);
 	if (session->state == MIMOBOX_DRAINING && !streams_open_still(session))
 		session_drained(session);
 }
 
-/* What init says comes once; its end is what its pidfd is for. */
+/* Its end is what its pidfd is for. */
+void session_hear(struct mimobox_session *session)
+{
+	int status;
+	if (session->state == MIMOBOX_STARTING && session->start_source)
+		hear_start(session); /* it was before that */
+	sandbox_hear(&session->sandbox);
+	bool ended = session->state == MIMOBOX_RUNNING && streams_exit_status(session, &status);
+	if (ended) {
+		take_status(session);
+		session_drain(session);
+	}
+	streams_look(session);
+}
+
 static void on_control(void *data, uint32_t events)
 {
 	(void)events;
-	struct mimobox_session *session = data;
-	struct exit_report ended;
-	if (session->state == MIMOBOX_STARTING && session->start_source)
-		hear_start(session); /* it was before that */
-	unwatch(&session->control_source);
-	if (session->state != MIMOBOX_RUNNING || !sandbox_exit_status(&session->sandbox, &ended))
-		return;
-	take_status(session, &ended);
-	session->status_told = true;
-	session_touch(session);
-	if (ended.alone)
-		session_drain(session);
+	session_hear(data);
 }
 
 static void on_end(void *data, uint32_t events)
 {
 	(void)events;
 	struct mimobox_session *session = data;
-	struct exit_report ended;
 	/* What happened before the end may still be to be heard. */
 	if (session->state == MIMOBOX_STARTING && session->start_source)
 		hear_start(session);
@@ -551,13 +606,8 @@ static void on_end(void *data, uint32_t events)
 		return;
 	}
 	if (!session->status_told)
-		take_status(session,
-			    sandbox_exit_status(&session->sandbox, &ended) ? &ended : NULL);
-	session->status_told = true;
-	if (session->state == MIMOBOX_RUNNING)
-		session_drain(session);
-	else if (!streams_open_still(session))
-		session_drained(session);
+		take_status(session);
+	session_drain(session);
 }
 
 /* Another had it, and nothing is left of it that could be gone on with. */
@@ -572,7 +622,7 @@ void session_lost(struct mimobox_session *session)
 		return;
 	}
 	if (!session->status_told)
-		take_status(session, NULL);
+		take_status(session);
 	session_drain(session);
 }
 
@@ -650,7 +700,9 @@ int mimobox_session_resize(struct mimobox_session *session, const char *text, si
 	session->rows = rows;
 	session->cols = cols;
 	session_touch(session);
-	return session->state == MIMOBOX_RUNNING ? session_resize(session) : 0;
+	if (session->state == MIMOBOX_RUNNING)
+		session_resize(session);
+	return 0;
 }
 
 ssize_t mimobox_session_configure(struct mimobox_session *session, const char *text, size_t size)

@@ -64,7 +64,7 @@ struct mimobox_session {
 	enum mimobox_state state;
 	int start_result;
 	bool exec_seen;      /* the start socket's end will mean success */
-	unsigned kill_stage; /* 0: not; else how many signals of a kill were sent */
+	unsigned kill_stage; /* 0: not; else the last step of a kill that was taken (session.c) */
 	char failure[512];   /* of the last start: stage, thing, reason; "" */
 	enum end_reason reason;
 	int status; /* exit status, or minus the signal */
@@ -81,12 +81,14 @@ struct mimobox_session {
 	struct screen *screen;    /* NULL: nobody has looked yet */
 	struct timeline_walk screen_walk;
 	struct typing typing;
+	struct contact contact;
 	struct favour favour;
 
 	struct sandbox sandbox;
 	int plan;               /* for the sandbox, while it is being cloned; -1 */
 	int landlock_abi;       /* in force in it; below 1: none */
 	bool status_told, gone; /* by init; and its end was seen */
+	bool stuck;             /* it was killed, and the kernel does not end it */
 	bool has_cgroup, swept;
 	bool live;  /* of box->live, and with a reference of its own */
 	bool dirty; /* in the box's list */
@@ -98,7 +100,7 @@ struct mimobox_session {
 	int mounts; /* the namespace of a sandbox that is no more, to be swept; -1 */
 	struct loop_source *start_source, *control_source, *end_source;
 	struct loop_timer timeout;
-	struct loop_timer kill_timer;  /* the grace; after it, patience with init */
+	struct loop_timer kill_timer;  /* patience with each step of a kill */
 	struct loop_timer retry_timer; /* a cgroup that is still busy */
 };
 
@@ -171,7 +173,7 @@ void session_end_unstarted(struct mimobox_session *session);
 void session_kill(struct mimobox_session *session, enum end_reason reason);
 
 /* What the keeper has of a session, by two numbers: its sandbox's, and its output's. */
-enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_IN, SESSION_OUT, SESSION_ERROR };
+enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_PAGE };
 static inline uint64_t session_keep_sandbox_id(const struct mimobox_session *session)
 {
 	return 2 * session->id;
@@ -197,6 +199,8 @@ int session_watch(struct mimobox_session *session);
 void session_settle(struct mimobox_session *session);
 void session_drain(struct mimobox_session *session);
 void session_lost(struct mimobox_session *session);
+/* What init has to say. */
+void session_hear(struct mimobox_session *session);
 /* start.c: tells the sandbox once more what for. */
 int start_again(struct mimobox_session *session);
 /* A word to the sandbox, which does it once even where it is said again. 0 or -errno. */

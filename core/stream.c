@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a session prints is read while there is room for it. Where nothing may be read, the
- * terminal or the pipe fills up and its own flow control pauses the program, as a slow real
- * terminal would.
+ * What a session prints is taken from its init while there is room for it. If nothing may be taken,
+ * the ring fills up, then the terminal or the pipe, and their own flow control pauses the program,
+ * as a slow real terminal would.
  *
- * What is typed goes out at once as far as it is taken. Only while some of it waits is the way in
- * watched, by a duplicate of its descriptor: a terminal's master is one descriptor for both ways,
- * and the loop has one watcher for each.
+ * A client's write is put before init, and the client waits for the answer.
  */
+#include "monitor.h"
 #include "resume.h"
 #include "session.h"
-#include "terminal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define DISK_RETRY_NS UINT64_C(250000000)
@@ -27,65 +22,64 @@
 #define MOMENT_NS UINT64_C(1000000)
 /* As long as that after a flood, another is expected. */
 #define CALM_NS UINT64_C(50000000)
+/* After the kernel had no memory to wake init. */
+#define AGAIN_NS UINT64_C(1000000)
 
-enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 16 * 1024, MOMENTS_MAX = 4 };
+enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 64 * 1024, MOMENTS_MAX = 4 };
 
-static void close_typing(struct mimobox_session *session);
+/* Init */
+
+/* If its socket is full, it has enough to wake it. */
+static void wake(struct mimobox_session *session, enum control_verb verb)
+{
+	session->sandbox.key = 0;
+	int error = sandbox_control(&session->sandbox, verb, 0);
+	if (error == -ENOMEM || error == -ENOBUFS)
+		loop_timer_arm(&session->contact.again, AGAIN_NS);
+}
+
+static void on_again(void *data)
+{
+	wake(data, CONTROL_LOOK);
+}
+
+/* streams_look() comes, behind others. */
+static void look_again(struct mimobox_session *session)
+{
+	if (session->control_source)
+		loop_modify(session->control_source, EPOLLIN | EPOLLOUT | EPOLLET);
+	session->contact.again_asked = session->control_source != NULL;
+}
+
+static void looks_again(struct mimobox_session *session)
+{
+	if (session->contact.again_asked && session->control_source)
+		loop_modify(session->control_source, EPOLLIN | EPOLLET);
+	session->contact.again_asked = false;
+}
 
 /* Out */
 
 static void pause_stream(struct stream *stream, bool pause)
 {
-	if (stream->source && stream->paused != pause)
-		loop_modify(stream->source, pause ? 0 : EPOLLIN | EPOLLET);
+	if (stream->paused == pause)
+		return;
 	stream->paused = pause;
+	if (!pause)
+		look_again(stream->session);
 }
 
 static void set_flood(struct stream *stream, bool flood)
 {
-	stream->flooded = flood ? stream->session->last_output : 0;
+	struct mimobox_session *session = stream->session;
+	stream->flooded = flood ? session->last_output : 0;
 	if (stream->flood == flood)
 		return;
 	stream->flood = flood;
-	attention_flood(&stream->session->box->attention, flood);
-	if (stream->source)
-		loop_later(stream->source, flood);
-}
-
-/*
- * As terminal_read(). Where another may go on in this one's place, the bytes go by way of a pipe:
- * it says even then how many of them were had, see streams_resume().
- */
-static size_t drain_staged(struct stream *stream, char *at, size_t room, bool all,
-			   enum terminal_state *state)
-{
-	struct mimobox_session *session = stream->session;
-	volatile struct keep_stage *stage = keep_stage_out(session->box->keep);
-	if (!stage)
-		return terminal_read(stream->fd, at, room, all, state);
-	stage->id = session->id;
-	stage->part = (uint32_t)(stream - session->streams);
-	stage->before = stream->output.spool.end;
-	stage->state = KEEP_FILLING;
-	size_t size = terminal_stage(stream->fd, stage->pipe[1], room, all, state);
-	stage->size = size;
-	stage->state = KEEP_EMPTYING;
-	if (size && read(stage->pipe[0], at, size) != (ssize_t)size)
-		abort(); /* it is all there; whoever comes next has it */
-	return size;
-}
-
-/* What was drained is counted. */
-static void drained_staged(struct stream *stream, size_t size)
-{
-	volatile struct keep_stage *stage = keep_stage_out(stream->session->box->keep);
-	if (!stage)
-		return;
-	if (size) {
-		session_touch(stream->session);
-		mimobox_commit(stream->session->box);
-	}
-	stage->state = KEEP_NOTHING;
+	attention_flood(&session->box->attention, flood);
+	if (session->control_source)
+		loop_later(session->control_source,
+			   session->streams[0].flood || session->streams[1].flood);
 }
 
 /* There is another place for what comes, or what was there was written away: that is known first.
@@ -101,14 +95,7 @@ static void keep_room(struct stream *stream)
 static void close_stream(struct stream *stream)
 {
 	set_flood(stream, false);
-	loop_remove(stream->source);
-	stream->source = NULL;
-	if (stream->fd >= 0) {
-		if (stream->session->typing.fd == stream->fd)
-			close_typing(stream->session);
-		close(stream->fd);
-	}
-	stream->fd = -1;
+	stream->open = false;
 }
 
 /* What is held stays in memory, and no more is read now. */
@@ -121,6 +108,17 @@ static void disk_is_full(struct stream *stream, int error)
 	pause_stream(stream, true);
 }
 
+/* A flood has left memory in the ring, and init has nothing to do. */
+static void tidy(struct stream *stream)
+{
+	if (!stream->open || !ring_is_untidy(&stream->ring))
+		return;
+	if (loop_now() - stream->session->last_output < FLUSH_NS)
+		loop_timer_arm(&stream->flush, FLUSH_NS);
+	else
+		wake(stream->session, CONTROL_TIDY);
+}
+
 static void on_flush(void *data)
 {
 	struct stream *stream = data;
@@ -130,6 +128,7 @@ static void on_flush(void *data)
 		disk_is_full(stream, error);
 		return;
 	}
+	tidy(stream);
 	if (!stream->disk_full)
 		return;
 	mimobox_session_log(stream->session, "output goes on: the spool has room");
@@ -144,9 +143,8 @@ static void reader_moved(struct output *output)
 		pause_stream(stream, false);
 }
 
-static void tell(void *data)
+static void tell(struct stream *stream)
 {
-	struct stream *stream = data;
 	if (stream->flood && stream->session->last_output - stream->flooded > CALM_NS)
 		set_flood(stream, false);
 	stream->untold = 0;
@@ -184,7 +182,7 @@ static void tell_in_time(struct stream *stream, size_t size)
 	bool flood = is_flood(stream, size);
 	if (flood)
 		set_flood(stream, true);
-	if (!flood || stream->untold >= PIECE_BYTES || stream->fd < 0)
+	if (!flood || stream->untold >= PIECE_BYTES || !stream->open)
 		tell(stream);
 	else if (!loop_timer_armed(&stream->tell) &&
 		 loop_timer_arm(&stream->tell, moments(stream)) < 0)
@@ -203,16 +201,56 @@ static void note_time(struct stream *stream)
 		timeline_trim(&session->timeline, spool->start);
 }
 
-/*
- * One batch, straight to where it is kept; all that there is of it, or what there is at once. False
- * where there is nothing more to be had now.
- */
-static bool drain_batch(struct stream *stream, bool final, bool all, size_t *total)
+/* What init says cannot be: nothing more is believed of it. */
+static void distrust(struct stream *stream)
+{
+	mimobox_session_log(stream->session, "output: init's numbers are wrong: ended");
+	close_stream(stream);
+	session_kill_now(stream->session);
+}
+
+/* They are where they are kept; only when that is known do they leave the ring. */
+static void took(struct stream *stream, size_t size)
 {
 	struct mimobox_session *session = stream->session;
-	size_t room, allowed = final ? SIZE_MAX : output_room(&stream->output);
+	note_time(stream);
+	output_commit(&stream->output, size);
+	session->last_output = loop_now();
+	session_touch(session);
+	mimobox_commit(session->box);
+	if (ring_took(&stream->ring, size))
+		wake(session, CONTROL_LOOK);
+	session->box->stats.bytes_out += size;
+	if (!loop_timer_armed(&stream->flush))
+		loop_timer_arm(&stream->flush, FLUSH_NS);
+	tell_in_time(stream, size);
+}
+
+/* How many bytes there are to take; closes the stream where there will be no more. */
+static size_t look(struct stream *stream)
+{
+	size_t there = 0;
+	if (!stream->open)
+		return 0;
+	bool last = stream->session->gone || ring_has_ended(&stream->ring);
+	if (ring_look(&stream->ring, &there) < 0)
+		distrust(stream);
+	else if (there == 0 && last)
+		close_stream(stream);
+	return there;
+}
+
+/*
+ * One batch, straight to where it is kept. False if there is nothing more to take, or no room for
+ * it.
+ */
+static bool drain_batch(struct stream *stream, bool final, size_t *total)
+{
+	size_t room, there = look(stream), allowed;
 	char *at;
-	enum terminal_state state;
+	if (there == 0)
+		return false;
+	allowed = final ? SIZE_MAX : output_room(&stream->output);
 	if (allowed == 0) {
 		pause_stream(stream, true);
 		return false;
@@ -225,62 +263,67 @@ static bool drain_batch(struct stream *stream, bool final, bool all, size_t *tot
 	}
 	room = room < allowed ? room : allowed;
 	room = room < TURN_BYTES ? room : TURN_BYTES;
-	size_t size = drain_staged(stream, at, room, all, &state);
-	if (size)
-		note_time(stream);
-	output_commit(&stream->output, size);
-	if (size)
-		session->last_output = loop_now();
-	drained_staged(stream, size);
-	if (state == TERMINAL_ENDED)
-		close_stream(stream);
-	if (size) {
-		session->box->stats.bytes_out += size;
-		if (!loop_timer_armed(&stream->flush))
-			loop_timer_arm(&stream->flush, FLUSH_NS);
-		tell_in_time(stream, size);
-	}
+	size_t size = there < room ? there : room;
+	ring_copy(&stream->ring, at, size);
+	took(stream, size);
 	*total += size;
-	return state == TERMINAL_MORE;
+	return true;
+}
+
+/* In a flood there is a timer that looks. */
+static void await(struct stream *stream)
+{
+	if (stream->open && !stream->paused &&
+	    !ring_await(&stream->ring, loop_timer_armed(&stream->tell) ? RING_SIZE / 2 : 1))
+		look_again(stream->session);
 }
 
 /* A writer that keeps up could go on for ever; then it is the turn of others. */
-static void take_turn(struct stream *stream, bool final, bool all)
+static void take_turn(struct stream *stream, bool final)
 {
 	size_t total = 0;
 	bool more = true;
 	while (more && total < TURN_BYTES)
-		more = drain_batch(stream, final, all, &total);
-	/* One that had nothing may have failed for want of memory: it is looked at again. */
-	if ((more || total == 0) && stream->source && !stream->paused)
-		loop_again(stream->source);
+		more = drain_batch(stream, final, &total);
+	await(stream);
 }
 
-static void drain(struct stream *stream)
-{
-	size_t total = 0;
-	while (drain_batch(stream, true, true, &total))
-		;
-}
-
-/*
- * What one wake-up reads is bounded, so that a flood does not keep the loop from others; the last
- * drain, when no process is left, is bounded by what a terminal or a pipe holds.
- */
-static void on_stream(void *data, uint32_t events)
+static void on_tell(void *data)
 {
 	struct stream *stream = data;
 	struct mimobox_session *session = mimobox_session_ref(stream->session);
+	if (stream->open && !stream->paused)
+		take_turn(stream, false);
+	tell(stream);
+	await(stream);
+	mimobox_session_unref(session);
+}
+
+/* All of it, whatever the limit is: a ring, and what init has still to read. */
+static void drain(struct stream *stream)
+{
+	size_t total = 0;
+	while (drain_batch(stream, true, &total))
+		;
+	await(stream);
+}
+
+static void hear_of_typing(struct mimobox_session *session);
+
+void streams_look(struct mimobox_session *session)
+{
+	looks_again(session);
+	if (!session->contact.page)
+		return;
+	mimobox_session_ref(session);
 	session_touch(session);
-	const struct attention *attention = &session->box->attention;
-	if (session->state == MIMOBOX_DRAINING) {
-		drain(stream);
-	} else if ((events & (EPOLLIN | EPOLLHUP)) && !stream->paused) {
-		take_turn(stream, false, (events & EPOLLHUP) || !attention_lately(attention));
-	} else if (events & (EPOLLHUP | EPOLLERR)) {
-		/* Reported also when nothing is asked for: then the end will read the rest. */
-		loop_remove(stream->source);
-		stream->source = NULL;
+	hear_of_typing(session);
+	for (int i = 0; i < STREAMS; i++) {
+		struct stream *stream = &session->streams[i];
+		if (session->state == MIMOBOX_DRAINING)
+			drain(stream);
+		else if (!stream->paused || session->typing.closed)
+			take_turn(stream, session->typing.closed);
 	}
 	if (session->state == MIMOBOX_DRAINING && !streams_open_still(session))
 		session_drained(session);
@@ -290,110 +333,54 @@ static void on_stream(void *data, uint32_t events)
 void streams_drain(struct mimobox_session *session)
 {
 	for (int i = 0; i < STREAMS; i++) {
-		struct stream *stream = &session->streams[i];
-		if (stream->fd < 0)
-			continue;
-		pause_stream(stream, false);
-		drain(stream);
+		pause_stream(&session->streams[i], false);
+		drain(&session->streams[i]);
 	}
 }
 
 bool streams_open_still(const struct mimobox_session *session)
 {
-	return session->streams[0].fd >= 0 || session->streams[1].fd >= 0;
+	return session->streams[0].open || session->streams[1].open;
 }
 
 /* In */
 
-static void on_typing(void *data, uint32_t events);
-
-static void watch_typing(struct mimobox_session *session, bool watch)
+/* An answer, or room. */
+static void hear_of_typing(struct mimobox_session *session)
 {
 	struct typing *typing = &session->typing;
-	if (watch == (typing->source != NULL))
+	uint32_t dropped = input_dropped(&typing->input);
+	if (dropped)
+		mimobox_session_log(session, "input was dropped: %s", strerror((int)dropped));
+	if (!typing->waits || !input_has_news(&typing->input))
 		return;
-	if (!watch) {
-		loop_remove(typing->source);
-		typing->source = NULL;
-		close(typing->watched);
-		typing->watched = -1;
-		return;
-	}
-	typing->watched = fcntl(typing->fd, F_DUPFD_CLOEXEC, 3);
-	if (typing->watched >= 0 && loop_add(session->box->loop, typing->watched, EPOLLOUT,
-					     on_typing, session, &typing->source) < 0) {
-		close(typing->watched);
-		typing->watched = -1;
-	}
-	if (typing->watched < 0)
-		mimobox_session_log(session, "input waits: no descriptor to watch for room");
+	typing->waits = false;
+	session_notify(session, MIMOBOX_ROOM);
 }
 
-static void close_typing(struct mimobox_session *session)
-{
-	struct typing *typing = &session->typing;
-	watch_typing(session, false);
-	if (typing->fd >= 0 && typing->fd != session->streams[0].fd)
-		close(typing->fd);
-	typing->fd = -1;
-	input_finish(&typing->input);
-}
-
-/* Without a terminal, the end of input is the end of the pipe. */
-static int pass_pipe(struct mimobox_session *session)
-{
-	struct typing *typing = &session->typing;
-	int error = input_pass_pipe(&typing->input, typing->fd);
-	if (error == 0 && typing->input.end_count) {
-		close_typing(session);
-		keep_release_part(session->box->keep, session_keep_sandbox_id(session), SESSION_IN);
-	}
-	return error;
-}
-
-static void pass_input(struct mimobox_session *session)
-{
-	struct typing *typing = &session->typing;
-	session_touch(session);
-	size_t before = typing->input.size;
-	int error = session->config.terminal ? input_pass(&typing->input, typing->fd)
-					     : pass_pipe(session);
-	if (error < 0 && error != -EAGAIN && error != -ENOMEM) {
-		mimobox_session_log(session, "input was dropped: %s", strerror(-error));
-		input_finish(&typing->input);
-	}
-	watch_typing(session, typing->fd >= 0 && input_pending(&typing->input));
-	if (typing->input.size < before)
-		session_notify(session, MIMOBOX_ROOM);
-}
-
-static void on_typing(void *data, uint32_t events)
-{
-	(void)events;
-	pass_input(data);
-}
-
-static int check_input(struct mimobox_session *session)
+static int check_input(const struct mimobox_session *session)
 {
 	if (session->state == MIMOBOX_CREATED || session->state == MIMOBOX_STARTING)
 		return session->removed ? -EPIPE : -EBUSY;
-	if (session->state != MIMOBOX_RUNNING || session->typing.fd < 0 ||
-	    (!session->config.terminal && session->typing.input.end_count))
+	if (session->state != MIMOBOX_RUNNING || session->typing.closed || !session->contact.page ||
+	    (!session->config.terminal && input_has_end(&session->typing.input)))
 		return -EPIPE;
 	return 0;
 }
 
-ssize_t mimobox_session_input(struct mimobox_session *session, const void *data, size_t size)
+/* The answer that came with the end of the terminal; 0: none. */
+static ssize_t take_left(struct typing *typing, uint64_t key)
 {
-	struct termios modes = { 0 }; /* a pipe is as raw as can be */
-	int error = check_input(session);
-	if (error == 0 && session->config.terminal && tcgetattr(session->typing.fd, &modes) < 0)
-		error = -EPIPE;
-	if (error == -EPIPE)
-		mimobox_session_log(session, "input refused: it has come to its end");
-	if (error < 0)
-		return error;
-	ssize_t count = input_put(&session->typing.input, &modes, data, size);
+	if (typing->left_key == 0 || typing->left_key != key)
+		return 0;
+	typing->left_key = 0;
+	return typing->left;
+}
+
+static ssize_t collected(struct mimobox_session *session, ssize_t count)
+{
+	struct typing *typing = &session->typing;
+	session_touch(session);
 	if (count == -EMSGSIZE)
 		mimobox_session_log(session,
 				    "input refused: the terminal is canonical, and a line of more "
@@ -401,12 +388,59 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 				    INPUT_LINE_MAX);
 	if (count > 0) {
 		session->box->stats.bytes_in += (uint64_t)count;
-		if (session->state == MIMOBOX_RUNNING)
-			favour_typed(session);
 		keep_request_took(session->box->keep, count);
-		pass_input(session);
 	}
+	if (typing->crowd)
+		session_notify(session, MIMOBOX_ROOM);
+	typing->crowd = false;
 	return count;
+}
+
+/* Wakes init where there is something new for it. */
+static void told_init(struct mimobox_session *session)
+{
+	if (!session->typing.input.asked)
+		return;
+	session->typing.input.asked = false;
+	if (session->state == MIMOBOX_RUNNING)
+		favour_typed(session);
+	wake(session, CONTROL_LOOK);
+}
+
+ssize_t mimobox_session_input(struct mimobox_session *session, uint64_t key, const void *data,
+			      size_t size)
+{
+	struct typing *typing = &session->typing;
+	ssize_t count = take_left(typing, key);
+	if (count != 0)
+		return collected(session, count);
+	int error = check_input(session);
+	if (error == -EPIPE) {
+		count = mimobox_session_withdraw(session, key);
+		if (count != -EAGAIN)
+			return count;
+		mimobox_session_log(session, "input refused: it has come to its end");
+	}
+	if (error < 0)
+		return error;
+	count = input_ask(&typing->input, key, data, size);
+	typing->waits |= count != (ssize_t)size;
+	if (count == -EINPROGRESS) {
+		typing->crowd |= !typing->input.asked && !input_is_of(&typing->input, key);
+		told_init(session);
+		return count;
+	}
+	return count == -EAGAIN ? count : collected(session, count);
+}
+
+ssize_t mimobox_session_withdraw(struct mimobox_session *session, uint64_t key)
+{
+	ssize_t count = take_left(&session->typing, key);
+	if (count == 0 && session->contact.page)
+		count = input_withdraw(&session->typing.input, key);
+	else if (count == 0)
+		return -EAGAIN;
+	return count == -EAGAIN ? count : collected(session, count);
 }
 
 int streams_end_input(struct mimobox_session *session)
@@ -414,121 +448,126 @@ int streams_end_input(struct mimobox_session *session)
 	/* it has ended with the session: a client that says so need not be the faster one */
 	if (session->state == MIMOBOX_DRAINING || session->state == MIMOBOX_EXITED)
 		return 0;
+	uint64_t key = keep_request_key(session->box->keep);
 	int error = check_input(session);
-	if (error == 0)
-		error = input_end(&session->typing.input);
+	if (error == 0 || (error == -EPIPE && session->contact.page &&
+			   input_has_end_of(&session->typing.input, key)))
+		error = input_end(&session->typing.input, key);
 	if (error == 0) {
+		session_touch(session);
 		keep_request_done(session->box->keep);
-		pass_input(session);
+		told_init(session);
 	}
 	return error;
 }
 
-/* All of them */
-
-/* What was typed has gone on its way. */
-static void keep_input(void *owner)
+void streams_resize(struct mimobox_session *session)
 {
-	struct mimobox_session *session = owner;
-	session_touch(session);
-	mimobox_commit(session->box);
+	uint32_t size = (uint32_t)session->rows << 16 | session->cols;
+	if (!session->contact.page || !session->config.terminal)
+		return;
+	atomic_store(&session->contact.page->size, size);
+	wake(session, CONTROL_LOOK);
 }
+
+/* All of them */
 
 void streams_init(struct mimobox_session *session)
 {
 	for (int i = 0; i < STREAMS; i++) {
 		struct stream *stream = &session->streams[i];
 		stream->session = session;
-		stream->fd = -1;
 		stream->output = (struct output){ .spool.fd = -1, .retain = UINT64_MAX };
-		loop_timer_init(&stream->tell, session->box->loop, tell, stream);
+		loop_timer_init(&stream->tell, session->box->loop, on_tell, stream);
 		loop_timer_init(&stream->flush, session->box->loop, on_flush, stream);
 	}
-	session->typing.fd = session->typing.watched = -1;
-	session->typing.input.keep = session->box->keep;
-	session->typing.input.keep_id = session->id;
-	session->typing.input.kept = keep_input;
-	session->typing.input.owner = session;
+	session->contact.fd = -1;
+	loop_timer_init(&session->contact.again, session->box->loop, on_again, session);
 }
 
-void streams_open(struct mimobox_session *session, const int ends[3])
+void streams_open(struct mimobox_session *session, int page)
 {
-	session->typing.fd = ends[0];
+	struct contact *contact = &session->contact;
+	struct ring rings[STREAMS];
+	int error = monitor_map(page, &contact->page);
+	contact->fd = page;
+	if (error < 0) {
+		keep_take_up_anew(session->box->keep);
+		mimobox_session_log(session, "no use of the terminal: %s: ended", strerror(-error));
+		session_kill_now(session);
+		return;
+	}
+	monitor_take_up(contact->page, rings, &session->typing.input);
 	for (int i = 0; i < STREAMS; i++) {
 		struct stream *stream = &session->streams[i];
-		stream->fd = ends[1 + i];
+		stream->ring = rings[i];
 		stream->paused = false;
-		if (stream->fd >= 0 && loop_add(session->box->loop, stream->fd, EPOLLIN | EPOLLET,
-						on_stream, stream, &stream->source) < 0) {
-			keep_take_up_anew(session->box->keep);
-			mimobox_session_log(session, "no memory to watch the output: ended");
-			session_kill(session, END_KILL);
-		}
+		stream->open = i == 0 || !session->config.terminal;
+		await(stream);
 	}
 }
 
-/* What another had taken from the terminal when it was killed. */
-static void resume_staged(struct stream *stream, volatile struct keep_stage *stage)
+void streams_resume(struct mimobox_session *session, int page, const bool *open)
 {
-	struct spool *spool = &stream->output.spool;
-	char *at;
-	size_t room, had = 0;
-	int left = 0;
-	if (stage->before != spool->end || ioctl(stage->pipe[0], FIONREAD, &left) < 0)
-		return; /* it was counted */
-	if (stage->state == KEEP_EMPTYING)
-		had = (size_t)stage->size - (size_t)left;
-	if (had + (size_t)left == 0)
+	streams_open(session, page);
+	if (!session->contact.page)
 		return;
-	if (spool_room(spool, true, &at, &room) < 0 || room < had + (size_t)left) {
-		keep_take_up_anew(stream->session->box->keep);
-		return;
-	}
-	/* `had` bytes are there already. In case that this process is killed, too: */
-	stage->size = had + (size_t)left;
-	stage->state = KEEP_EMPTYING;
-	if (left && read(stage->pipe[0], at + had, (size_t)left) != left)
-		abort(); /* as in drain_staged() */
-	note_time(stream);
-	output_commit(&stream->output, had + (size_t)left);
-	stream->session->last_output = loop_now();
-	stream->session->box->stats.bytes_out += had + (size_t)left;
-}
-
-void streams_resume(struct mimobox_session *session, const int ends[3])
-{
-	volatile struct keep_stage *stage = keep_stage_out(session->box->keep);
-	streams_open(session, ends);
-	if (stage->state != KEEP_NOTHING && stage->id == session->id) {
-		resume_staged(&session->streams[stage->part], stage);
-		drained_staged(&session->streams[stage->part], 1);
-	}
 	for (int i = 0; i < STREAMS; i++) {
-		loop_timer_arm(&session->streams[i].flush, 0);
-		output_room(&session->streams[i].output); /* its readers are known by now */
+		struct stream *stream = &session->streams[i];
+		stream->open = stream->open && open[i];
+		ring_resume(&stream->ring, stream->output.spool.end);
+		loop_timer_arm(&stream->flush, 0);
+		output_room(&stream->output); /* its readers are known by now */
 	}
-	input_resume(&session->typing.input, session->typing.fd, session->config.terminal);
-	if (session->typing.fd >= 0 && input_pending(&session->typing.input))
-		pass_input(session);
+	session->typing.waits = true;
+	wake(session, CONTROL_LOOK); /* the other may have been killed before it did */
+}
+
+bool streams_exit_status(const struct mimobox_session *session, int *status)
+{
+	const struct monitor_page *page = session->contact.page;
+	if (!page || !atomic_load(&page->ended))
+		return false;
+	*status = page->status;
+	return true;
+}
+
+/* A client may come for the answer to its write only after the end. */
+static void keep_answer(struct typing *typing)
+{
+	ssize_t count = input_withdraw(&typing->input, typing->input.shared->key);
+	if (count == -EAGAIN)
+		return;
+	typing->left_key = typing->input.shared->key;
+	typing->left = count;
 }
 
 void streams_close(struct mimobox_session *session)
 {
-	close_typing(session);
-	for (int i = 0; i < STREAMS; i++)
+	struct contact *contact = &session->contact;
+	for (int i = 0; i < STREAMS; i++) {
 		close_stream(&session->streams[i]);
+		session->streams[i].ring = (struct ring){ 0 };
+	}
+	loop_timer_disarm(&contact->again);
+	if (contact->page)
+		keep_answer(&session->typing);
+	session->typing.input.shared = NULL;
+	monitor_unmap(contact->page);
+	contact->page = NULL;
+	if (contact->fd >= 0)
+		close(contact->fd);
+	contact->fd = -1;
 }
 
 void streams_end(struct mimobox_session *session)
 {
-	input_finish(&session->typing.input);
 	for (int i = 0; i < STREAMS; i++)
 		session->streams[i].output.ended = true;
 }
 
 void streams_finish(struct mimobox_session *session)
 {
-	input_finish(&session->typing.input);
 	for (int i = 0; i < STREAMS; i++) {
 		loop_timer_disarm(&session->streams[i].tell);
 		loop_timer_disarm(&session->streams[i].flush);
@@ -536,16 +575,12 @@ void streams_finish(struct mimobox_session *session)
 	}
 }
 
-/* What the program had printed is read before: a turn is more than a terminal holds. */
+/* What the program had printed is read before: that takes room. */
 void streams_hang_up(struct mimobox_session *session)
 {
-	for (int i = 0; i < STREAMS; i++)
-		if (session->streams[i].fd >= 0)
-			take_turn(&session->streams[i], true, true);
-	session_say(session, CONTROL_HANGUP, 0);
-	streams_close(session);
-	for (uint32_t part = SESSION_IN; part <= SESSION_ERROR; part++)
-		keep_release_part(session->box->keep, session_keep_sandbox_id(session), part);
+	session_touch(session);
+	session->typing.closed = true;
+	look_again(session);
 	session_notify(session, MIMOBOX_ROOM);
 }
 

@@ -18,7 +18,11 @@
 
 static int master, slave;
 static struct termios modes;
-static struct input input;
+static struct input_shared shared;
+static char ring[INPUT_MAX];
+static struct input input = { .shared = &shared, .data = ring };
+static struct typist typist = { .shared = &shared, .data = ring };
+static uint64_t key;
 static char big[2 * INPUT_MAX];
 
 static void setup(void)
@@ -33,7 +37,6 @@ static void setup(void)
 
 static void teardown(void)
 {
-	input_finish(&input);
 	close(master);
 	close(slave);
 }
@@ -55,7 +58,11 @@ static ssize_t read_slave(void *data, size_t size)
 
 static ssize_t put(const void *data, size_t size)
 {
-	return input_put(&input, &modes, data, size);
+	ssize_t count = input_ask(&input, ++key, data, size);
+	if (count != -EINPROGRESS)
+		return count;
+	cr_assert(input_answer(&typist, &modes));
+	return input_ask(&input, key, data, size);
 }
 
 Test(input, a_canonical_line_of_4095_arrives_whole_and_one_more_is_refused)
@@ -65,9 +72,9 @@ Test(input, a_canonical_line_of_4095_arrives_whole_and_one_more_is_refused)
 	line[INPUT_LINE_MAX + 1] = '\n';
 	cr_expect_eq(put(line, sizeof(line)), -EMSGSIZE);
 	cr_expect_eq(put(line, INPUT_LINE_MAX + 1), -EMSGSIZE, "also without its newline");
-	cr_expect_eq(input.size, 0);
+	cr_expect(!input_pending(&typist));
 	cr_expect_eq(put(line + 1, INPUT_LINE_MAX + 1), INPUT_LINE_MAX + 1);
-	cr_expect_eq(input_pass(&input, master), 0);
+	cr_expect_eq(input_pass(&typist, master), 0);
 	cr_expect_eq(read_slave(read_back, sizeof(read_back)), INPUT_LINE_MAX + 1);
 	cr_expect_eq(read_back[INPUT_LINE_MAX], '\n');
 }
@@ -85,7 +92,7 @@ Test(input, the_kernel_cuts_the_line_that_is_refused)
 Test(input, a_line_that_grows_over_several_writes_is_refused)
 {
 	cr_expect_eq(put(big, 4000), 4000);
-	cr_expect_eq(input_pass(&input, master), 0);
+	cr_expect_eq(input_pass(&typist, master), 0);
 	cr_expect_eq(put(big, 96), -EMSGSIZE);
 	cr_expect_eq(put(big, 95), 95);
 	cr_expect_eq(put("\n", 1), 1);
@@ -111,7 +118,7 @@ Test(input, raw_mode_has_no_limit_but_the_queue)
 	cr_expect_eq(put(big, 1), -EAGAIN);
 	size_t passed = 0;
 	while (passed < INPUT_MAX) {
-		int error = input_pass(&input, master);
+		int error = input_pass(&typist, master);
 		cr_assert(error == 0 || error == -EAGAIN);
 		static char chunk[65536];
 		ssize_t count = read_slave(chunk, sizeof(chunk));
@@ -119,7 +126,7 @@ Test(input, raw_mode_has_no_limit_but_the_queue)
 		passed += (size_t)count;
 	}
 	cr_expect_eq(passed, INPUT_MAX);
-	cr_expect(!input_pending(&input));
+	cr_expect(!input_pending(&typist));
 }
 
 Test(input, the_ring_keeps_the_order)
@@ -136,7 +143,7 @@ Test(input, the_ring_keeps_the_order)
 			cr_assert_eq(count % 4, 0);
 			sent += (uint32_t)count / 4;
 		}
-		input_pass(&input, master);
+		input_pass(&typist, master);
 		ssize_t got = read_slave((char *)chunk + partial, sizeof(chunk) - partial);
 		cr_assert_gt(got, 0);
 		size_t have = partial + (size_t)got;
@@ -150,8 +157,8 @@ Test(input, the_ring_keeps_the_order)
 Test(input, eof_at_the_start_of_a_line)
 {
 	char byte;
-	cr_assert_eq(input_end(&input), 0);
-	cr_expect_eq(input_pass(&input, master), 0);
+	cr_assert_eq(input_end(&input, ++key), 0);
+	cr_expect_eq(input_pass(&typist, master), 0);
 	cr_expect_eq(read_slave(&byte, 1), 0);
 }
 
@@ -159,12 +166,80 @@ Test(input, eof_in_the_middle_of_a_line_comes_after_it)
 {
 	char text[16];
 	put("one\ntwo", 7);
-	cr_assert_eq(input_end(&input), 0);
+	cr_assert_eq(input_end(&input, ++key), 0);
 	put("three\n", 6);
-	cr_expect_eq(input_pass(&input, master), 0);
+	cr_expect_eq(input_pass(&typist, master), 0);
 	cr_expect_eq(read_slave(text, sizeof(text)), 4);
 	cr_expect_eq(read_slave(text, sizeof(text)), 3);
 	cr_expect_eq(read_slave(text, sizeof(text)), 0, "the end of file");
 	cr_expect_eq(read_slave(text, sizeof(text)), 6, "one end, and no second");
 	cr_expect_arr_eq(text, "three\n", 6);
+}
+
+/* What a server, or the one after it, makes of a write that is asked. */
+
+static ssize_t ask(uint64_t of)
+{
+	return input_ask(&input, of, "x", 1);
+}
+
+Test(input, an_answer_is_for_the_client_that_asked)
+{
+	cr_expect_eq(ask(1), -EINPROGRESS);
+	cr_expect_eq(ask(2), -EINPROGRESS, "another waits for its turn");
+	cr_expect(!input_has_news(&input));
+	cr_assert(input_answer(&typist, &modes));
+	cr_expect(input_has_news(&input));
+	cr_expect_eq(ask(2), -EINPROGRESS, "until that one has its answer");
+	cr_expect_eq(ask(1), 1);
+	cr_expect_eq(ask(2), -EINPROGRESS);
+	cr_assert(input_answer(&typist, &modes));
+	cr_expect_eq(ask(2), 1);
+	cr_expect_eq(typist.accepted, 2);
+}
+
+Test(input, what_is_withdrawn_is_never_taken)
+{
+	cr_expect_eq(ask(1), -EINPROGRESS);
+	cr_expect_eq(input_withdraw(&input, 2), -EAGAIN, "not that client's");
+	cr_expect_eq(input_withdraw(&input, 1), -EAGAIN);
+	cr_expect(!input_answer(&typist, &modes));
+	cr_expect_eq(ask(2), -EINPROGRESS);
+	cr_assert(input_answer(&typist, &modes));
+	cr_expect_eq(input_withdraw(&input, 2), 1, "it was taken before");
+	cr_expect_eq(input_withdraw(&input, 2), -EAGAIN, "and told once");
+	cr_expect_eq(typist.accepted, 1);
+}
+
+Test(input, another_server_finds_the_answer)
+{
+	uint64_t collected = input.collected;
+	cr_expect_eq(ask(1), -EINPROGRESS);
+	cr_assert(input_answer(&typist, &modes));
+	input = (struct input){ .shared = &shared, .data = ring, .collected = collected };
+	cr_expect_eq(ask(2), -EINPROGRESS);
+	cr_expect_eq(ask(1), 1);
+	input = (struct input){ .shared = &shared, .data = ring, .collected = input.collected };
+	cr_expect_eq(ask(1), -EINPROGRESS, "its answer was told: this is another write");
+}
+
+Test(input, an_end_is_asked_for_once_by_a_client)
+{
+	cr_assert_eq(input_end(&input, 7), 0);
+	cr_assert_eq(input_end(&input, 7), 0);
+	cr_expect_eq(atomic_load(&shared.ends_asked), 1);
+	for (uint64_t i = 1; i < INPUT_ENDS_MAX; i++)
+		cr_assert_eq(input_end(&input, 7 + i), 0);
+	cr_expect_eq(input_end(&input, 1), -EAGAIN);
+	cr_expect_eq(input_pass(&typist, master), 0);
+	cr_expect_eq(input_end(&input, 1), 0);
+}
+
+Test(input, whoever_waits_for_room_is_told)
+{
+	make_raw();
+	cr_expect_eq(put(big, INPUT_MAX), INPUT_MAX);
+	cr_expect_eq(atomic_load(&shared.wants_room), 0);
+	cr_expect_eq(put(big, 1), -EAGAIN);
+	cr_expect_eq(atomic_load(&shared.wants_room), 1);
 }

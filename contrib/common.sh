@@ -5,12 +5,16 @@
 here=$(cd "$(dirname "$0")/.." && pwd)
 
 # The packages of the kinds given (build, run, test, bench, fuzz, model, deb) that are not installed,
-# those left out whose command is there: a Node that is not Debian's would not go with Debian's npm.
+# those left out whose command is there: a Node that is not Debian's would not go with Debian's npm. Those
+# of another architecture than this machine's are left out, too.
 missing_packages() {
 	for kind; do
 		sed -n "s/^$kind //p" "$here/contrib/packages"
 	done | while read -r package command; do
 		[ -z "$command" ] || ! command -v "$command" >/dev/null || continue
+		case $package in
+		*:*) [ "${package#*:}" = "$(dpkg --print-architecture)" ] || continue ;;
+		esac
 		case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
 		'install ok installed') ;;
 		*) echo "$package" ;;

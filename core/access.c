@@ -91,16 +91,55 @@ static int put_path(struct access *access, char *outside, char *inside, bool wri
 	return 0;
 }
 
+/* \: and \\ and, as in proc_pid_mounts(5), \ooo. Any other backslash stands for itself. */
+static char unescape(const char **at)
+{
+	const char *from = *at + 1;
+	char byte = **at;
+	*at = from;
+	if (byte != '\\' || !*from)
+		return byte;
+	if (*from == ':' || *from == '\\') {
+		byte = *from;
+		*at = from + 1;
+	} else if (*from <= '3' && strspn(from, "01234567") >= 3 && memcmp(from, "000", 3) != 0) {
+		byte = (char)((from[0] - '0') * 64 + (from[1] - '0') * 8 + (from[2] - '0'));
+		*at = from + 3;
+	}
+	return byte;
+}
+
+/* A path up to `end`, or to that of the text. */
+static char *read_path(const char **at, char end)
+{
+	char *path = malloc(strlen(*at) + 1), *to = path;
+	while (path && **at && **at != end)
+		*to++ = unescape(at);
+	if (path)
+		*to = '\0';
+	return path;
+}
+
+/* A name that has a colon in it is cut there, and the one who gave it has to be told. */
+static const char *refuse_value(const char *outside, const char *inside, bool colon)
+{
+	if (colon && !is_plain(inside))
+		return "what follows ':' is not an absolute path (a ':' in a name is written \\:)";
+	return refuse_path(outside, inside);
+}
+
 int access_add_path(struct access *access, const char *value, bool writable, const char **why)
 {
-	const char *colon = strchr(value, ':');
-	char *outside = strndup(value, colon ? (size_t)(colon - value) : strlen(value));
-	char *inside = strdup(colon ? colon + 1 : value);
+	const char *at = value;
+	char *outside = read_path(&at, ':');
+	bool colon = outside && *at == ':';
+	at = colon ? at + 1 : value;
+	char *inside = read_path(&at, '\0');
 	if (outside && inside) {
 		tidy(outside);
 		tidy(inside);
 		bool full = access->path_count == PATHS_MAX;
-		*why = full ? "that is one path too many" : refuse_path(outside, inside);
+		*why = full ? "that is one path too many" : refuse_value(outside, inside, colon);
 		if (*why) {
 			free(outside);
 			free(inside);
@@ -110,11 +149,16 @@ int access_add_path(struct access *access, const char *value, bool writable, con
 	return put_path(access, outside, inside, writable);
 }
 
-/* A blank at the end would be taken for the line's, but not before a slash, which says no more. */
+/* A blank at the end would be taken for the line's. */
 static void print_path(const char *path, FILE *to)
 {
-	size_t length = strlen(path);
-	fprintf(to, "%s%s", path, strchr(" \t\r", path[length - 1]) ? "/" : "");
+	for (const char *at = path; *at; at++)
+		if (*at == ':' || *at == '\\')
+			fprintf(to, "\\%c", *at);
+		else if (*at == '\n' || *at == '\r' || (!at[1] && strchr(" \t", *at)))
+			fprintf(to, "\\%03o", (unsigned char)*at);
+		else
+			fputc(*at, to);
 }
 
 void access_print_paths(const struct access *access, bool writable, FILE *to)

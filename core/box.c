@@ -7,6 +7,7 @@
 #include "forker.h"
 #include "landlock_floor.h"
 #include "machine.h"
+#include "quotas.h"
 #include "remover.h"
 #include "session.h"
 #include "spawner.h"
@@ -125,10 +126,23 @@ unsigned mimobox_session_count(const struct mimobox *box)
 
 /* Sessions in the set */
 
+/* A block has more ids than a daemon has sessions at a time. */
+static bool is_taken(const struct mimobox *box, uid_t id)
+{
+	for (size_t i = 0; i < box->buckets; i++)
+		for (const struct mimobox_session *session = box->ids[i]; session;
+		     session = session->by_id)
+			if (session->run_uid == id || session->run_gid == id)
+				return true;
+	return pool_has_identity(box->pool, id);
+}
+
 uid_t box_identity(struct mimobox *box)
 {
-	box->last_identity = (box->last_identity + 1) % ANONYMOUS_UID_COUNT;
-	return ANONYMOUS_UID_BASE + box->last_identity;
+	uid_t id = identities_give(&box->identities);
+	for (uint32_t i = 1; box->identities.again && i < IDENTITY_BLOCK && is_taken(box, id); i++)
+		id = identities_give(&box->identities);
+	return id;
 }
 
 /* What there is of the host in it has to be looked up before anything is sealed. */
@@ -156,6 +170,7 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 		out->landlock = landlock_floor(&config->access);
 	}
 	snprintf(out->tmp_size, sizeof(out->tmp_size), "%" PRIu64, config->tmp_size);
+	snprintf(out->terminals, sizeof(out->terminals), "%" PRIu64, config->terminals);
 	/* tmpfs(5) has inodes of about 1 KiB; the root itself takes some fifty. */
 	snprintf(out->tmp_inodes, sizeof(out->tmp_inodes), "%" PRIu64,
 		 config->tmp_size / 1024 + 256);
@@ -248,7 +263,9 @@ void mimobox_session_remove(struct mimobox_session *session)
 		return;
 	session_touch(session);
 	take_out_of_names(box, session);
+	session_await_share(session, false);
 	session->removed = true;
+	session_leave_share(session);
 	if (session->previous)
 		session->previous->next = session->next;
 	else
@@ -341,7 +358,7 @@ ssize_t mimobox_defaults_configure(struct mimobox *box, const char *text, size_t
 
 void mimobox_defaults_print(const struct mimobox *box, FILE *to)
 {
-	config_print(&box->defaults, to);
+	config_print_whole(&box->defaults, to);
 }
 
 /* By default nothing is asked for that this machine cannot enforce, and that is to be seen. */
@@ -373,14 +390,17 @@ static int init_ceiling(struct mimobox *box, const char *text, char *why, size_t
 {
 	struct reason reason;
 	unsigned line;
-	if (!text)
+	if (!text && geteuid() != 0)
 		return 0;
-	int error = ceiling_create(text, &box->ceiling, &line, &reason);
+	int error = ceiling_create(text ? text : "", &box->ceiling, &line, &reason);
 	if (error < 0) {
 		box_explain(why, why_size, "ceiling: line %u: %s", line, reason.text);
 		return error == -ENOMEM ? error : -EINVAL;
 	}
-	if (geteuid() != 0) {
+	if (geteuid() == 0) {
+		ceiling_assume(box->ceiling, TOTAL_TERMINALS, quotas_user_terminals(),
+			       "ask for fewer: terminals 1; or have root raise kernel.pty.max");
+	} else {
 		ceiling_destroy(box->ceiling);
 		box->ceiling = NULL;
 	}
@@ -471,11 +491,29 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 	return machine_refuses(error) ? -EOPNOTSUPP : error;
 }
 
+/* Another that goes on has them from the one before. */
+static int take_identities(struct mimobox *box, const struct mimobox_options *options, char *why,
+			   size_t why_size)
+{
+	uid_t first = options->last_id ? options->first_id : IDENTITY_FIRST;
+	uid_t last = options->last_id ? options->last_id : IDENTITY_LAST;
+	if (geteuid() != 0 || keep_again(box->keep))
+		return 0;
+	int error = identities_create(box->keep, first, last, &box->identities);
+	if (error == -EUSERS)
+		box_explain(why, why_size,
+			    "no %d ids from %u to %u are free for root's sessions: end another "
+			    "mimoboxfs, or name other ids: --ids FIRST-LAST",
+			    IDENTITY_BLOCK, first, last);
+	return error;
+}
+
 static int init_box(struct mimobox *box, const struct mimobox_options *options, char *why,
 		    size_t why_size)
 {
 	const char *spool_dir = options->spool_dir ? options->spool_dir : "/var/tmp";
 	box->keep = options->keep;
+	box->identities = (struct identities){ .first = IDENTITY_FIRST, .lock = -1 };
 	box->notify = options->notify;
 	box->data = options->data;
 	box->max_sessions = options->max_sessions;
@@ -484,6 +522,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 					  .no_capabilities = cap_init(),
 					  .filters = &box->filters,
 					  .landlock_abi = landlock_abi() };
+	quotas_init(&box->setup.quotas);
 	/* At first mimobox_probe() tells what is wanting. */
 	if (box->setup.landlock_abi == -ENOMEM && keep_again(box->keep))
 		return -ENOMEM;
@@ -505,7 +544,9 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 	error = prepare_workspaces(box, options->workspaces, why, why_size);
 	if (error < 0)
 		return error;
-	error = create_parts(box, why, why_size);
+	error = take_identities(box, options, why, why_size);
+	if (error == 0)
+		error = create_parts(box, why, why_size);
 	if (error == 0)
 		error = init_defaults(box, options->defaults, why, why_size);
 	if (error == 0)
@@ -526,6 +567,7 @@ static void free_box(struct mimobox *box)
 	helper_destroy(box->ticker);
 	forker_destroy(box->forker);
 	cgroups_destroy(box->cgroups);
+	identities_finish(&box->identities);
 	loop_destroy(box->loop);
 	config_finish(&box->defaults);
 	config_finish(&box->builtin);
@@ -639,4 +681,10 @@ int mimobox_dispatch(struct mimobox *box, int timeout_ms)
 struct loop *mimobox_loop(const struct mimobox *box)
 {
 	return box->loop;
+}
+
+uint64_t mimobox_user_limit(const struct mimobox *box, uid_t uid, enum ceiling_limit limit,
+			    uint64_t otherwise)
+{
+	return ceiling_limit(box ? box->ceiling : NULL, uid, limit, otherwise);
 }

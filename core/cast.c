@@ -26,29 +26,12 @@ enum {
 	EVENT_MAX = 64,                   /* an event but for its data */
 	TEXT_MAX = PIECE * 6 + EVENT_MAX, /* \u001b for each byte */
 	FIELD_MAX = TEXT_MAX / 16,        /* of shell and term */
-	SKIP_MAX = 1 << 20,               /* of text made and thrown away in one call */
+	SKIP_MAX = 1 << 18,               /* of text made and thrown away in one call */
 };
 
 void cast_init(struct cast *cast, const struct cast_info *info)
 {
 	*cast = (struct cast){ .info = *info };
-}
-
-void cast_finish(struct cast *cast)
-{
-	free(cast->text);
-	cast->text = NULL;
-}
-
-int cast_restore_text(struct cast *cast, const char *text, size_t size)
-{
-	if (!cast->begun || size > TEXT_MAX)
-		return 0;
-	cast->text = malloc(TEXT_MAX);
-	if (!cast->text)
-		return -ENOMEM;
-	memcpy(cast->text, text, size);
-	return 0;
 }
 
 /* Writing; there is room in cast->text */
@@ -192,15 +175,14 @@ static int append_output(struct cast *cast)
 	return 0;
 }
 
-static int append_end(struct cast *cast)
+static void append_end(struct cast *cast)
 {
 	cast->finished = true;
 	if (!utf8_finish(&cast->decoder))
-		return 0;
+		return;
 	begin_event(cast, 'o');
 	append_character(cast, UTF8_REPLACEMENT);
 	end_event(cast);
-	return 1;
 }
 
 /* The next segment as far as it is known, which is then settled. False: there is none. */
@@ -213,29 +195,70 @@ static bool next_segment(struct cast *cast)
 	return more;
 }
 
+static int append_piece(struct cast *cast)
+{
+	switch (cast->piece.kind) {
+	case CAST_HEADER:
+		append_header(cast);
+		append_modes(cast);
+		return 0;
+	case CAST_RESIZE:
+		append_resize(cast);
+		return 0;
+	case CAST_OUTPUT:
+		return append_output(cast);
+	case CAST_END:
+		append_end(cast);
+		return 0;
+	}
+	return 0;
+}
+
+static int make(struct cast *cast, enum cast_kind kind)
+{
+	cast->text_size = cast->text_read = 0;
+	cast->piece =
+		(struct cast_piece){ kind, cast->segment, cast->decoder, cast->info.spool->start };
+	int error = append_piece(cast);
+	return error < 0 ? error : 1;
+}
+
 /* Makes some text, maybe of no size. 1; 0 at the end of what there is; or -errno. */
 static int make_piece(struct cast *cast, bool ended)
 {
 	struct timeline_segment *segment = &cast->segment;
-	if (!cast->text && !(cast->text = malloc(TEXT_MAX)))
-		return -ENOMEM;
-	cast->text_size = cast->text_read = 0;
 	if (!cast->begun) {
-		append_header(cast);
-		append_modes(cast);
+		int made = make(cast, CAST_HEADER);
 		segment->from = segment->to = cast->info.spool->start;
 		cast->begun = true;
-		return 1;
+		return made;
 	}
 	skip_dropped(cast);
 	if (segment->from == segment->to && !next_segment(cast))
-		return ended && !cast->finished ? append_end(cast) : 0;
-	if (segment->rows != cast->rows || segment->cols != cast->cols) {
-		append_resize(cast);
-		return 1;
+		return ended && !cast->finished ? make(cast, CAST_END) : 0;
+	if (segment->rows != cast->rows || segment->cols != cast->cols)
+		return make(cast, CAST_RESIZE);
+	return segment->from < segment->to ? make(cast, CAST_OUTPUT) : 1;
+}
+
+/* The last piece once more, of which a part was read. */
+static int make_again(struct cast *cast)
+{
+	struct cast is = *cast;
+	uint64_t start = cast->info.spool->start;
+	bool lost = cast->piece.kind == CAST_HEADER
+			    ? start != cast->piece.start
+			    : cast->piece.kind == CAST_OUTPUT && start > cast->piece.segment.from;
+	if (lost) {
+		cast->text_read = cast->text_size;
+		return -ESTALE;
 	}
-	int error = segment->from < segment->to ? append_output(cast) : 0;
-	return error < 0 ? error : 1;
+	cast->segment = cast->piece.segment;
+	cast->decoder = cast->piece.decoder;
+	cast->text_size = 0;
+	int error = append_piece(cast);
+	*cast = is;
+	return error;
 }
 
 /* Reading */
@@ -243,9 +266,7 @@ static int make_piece(struct cast *cast, bool ended)
 static void rewind_to_start(struct cast *cast)
 {
 	struct cast_info info = cast->info;
-	char *text = cast->text;
 	cast_init(cast, &info);
-	cast->text = text;
 }
 
 /* Takes up to `size` bytes of what is made; to nowhere if `data` is NULL. */
@@ -263,10 +284,6 @@ static size_t take_text(struct cast *cast, char *data, uint64_t size)
 static int skip_to(struct cast *cast, uint64_t offset, bool ended)
 {
 	uint64_t begun_at = cast->position;
-	if (offset < cast->position) {
-		rewind_to_start(cast);
-		begun_at = 0;
-	}
 	while (cast->position < offset) {
 		if (take_text(cast, NULL, offset - cast->position))
 			continue;
@@ -281,8 +298,15 @@ static int skip_to(struct cast *cast, uint64_t offset, bool ended)
 
 ssize_t cast_read(struct cast *cast, void *data, size_t size, uint64_t offset, bool ended)
 {
-	int there = skip_to(cast, offset, ended);
 	size_t done = 0;
+	if (offset < cast->position)
+		rewind_to_start(cast);
+	cast->text = malloc(TEXT_MAX);
+	int there = cast->text ? 1 : -ENOMEM;
+	if (there > 0 && cast->text_read < cast->text_size)
+		there = make_again(cast);
+	if (there >= 0)
+		there = skip_to(cast, offset, ended);
 	while (there > 0 && done < size) {
 		size_t count = take_text(cast, (char *)data + done, size - done);
 		done += count;
@@ -290,5 +314,7 @@ ssize_t cast_read(struct cast *cast, void *data, size_t size, uint64_t offset, b
 			continue;
 		there = make_piece(cast, ended);
 	}
+	free(cast->text);
+	cast->text = NULL;
 	return done ? (ssize_t)done : there < 0 ? there : 0;
 }

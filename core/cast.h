@@ -4,8 +4,8 @@
  *
  * A cast is one reader's place in that text. It grows with the output, and what was read of it
  * doesn't change: two readers get the same bytes at the same offset, for as long as the timeline
- * wasn't thinned out and no output was dropped between their openings. Memory: at most 32 KiB, and
- * nothing before the first read.
+ * wasn't thinned out and no output was dropped between their openings. Memory: none but the struct,
+ * which is plain data. A piece of the text that a read ends in is made once more for the next read.
  */
 #ifndef CAST_H
 #define CAST_H
@@ -25,6 +25,14 @@ struct cast_info {
 	const struct modes *modes; /* of the terminal at the oldest byte kept; NULL: a new one */
 };
 
+/* A piece of the text, and what it was made of. */
+struct cast_piece {
+	enum cast_kind { CAST_HEADER, CAST_RESIZE, CAST_OUTPUT, CAST_END } kind;
+	struct timeline_segment segment;
+	struct utf8 decoder;
+	uint64_t start; /* of the spool */
+};
+
 struct cast {
 	struct cast_info info;
 	struct timeline_walk walk;
@@ -34,23 +42,22 @@ struct cast {
 	struct utf8 decoder;
 	bool begun, finished;
 
-	char *text; /* made and not yet read: [text_read, text_size) */
+	struct cast_piece piece; /* the last one */
+	char *text;              /* of that piece; NULL but in a read */
 	size_t text_size, text_read;
 	uint64_t position; /* in the recording, of the next byte to be read */
 };
 
-/* The info's pointers must remain valid until cast_finish(). Allocates nothing. */
+/* The info's pointers must remain valid as long as it is read. Allocates nothing. */
 void cast_init(struct cast *cast, const struct cast_info *info);
-void cast_finish(struct cast *cast);
-/* Of a copy of another: what had been made and not yet read. 0 or -ENOMEM. */
-int cast_restore_text(struct cast *cast, const char *text, size_t size);
 
 /*
  * Reads at `offset` of the recording. Sequential reads cost what they read; one further on makes
  * what is in between, one further back begins anew. `ended`: the spool will not grow any more.
  * Returns the count, which is short only at the present end; 0 there; -EINPROGRESS where the way
  * to `offset` is long and part of it was gone (call again; other things may be done between);
- * -ENOMEM; or the error of reading the spool.
+ * -ENOMEM; -ESTALE, once, where output was dropped of which the last read had got but a part; or
+ * the error of reading the spool.
  */
 ssize_t cast_read(struct cast *cast, void *data, size_t size, uint64_t offset, bool ended);
 

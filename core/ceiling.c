@@ -14,13 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 15 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 16 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
 	uid_t uid;
 	size_t shares;
-	uint64_t used[TOTALS]; /* of those that are bounded: never above the bound */
+	uint64_t used[TOTALS];    /* of those that are bounded: without the next, never above it */
+	uint64_t leaving[TOTALS]; /* the part of it that removed sessions hold */
 };
 
 struct ceiling {
@@ -29,6 +30,10 @@ struct ceiling {
 	struct path_bound *paths;
 	size_t path_count;
 	uint64_t totals[TOTALS];
+	bool named_totals[TOTALS];
+	const char *advice[TOTALS]; /* NULL: none */
+	uint64_t limits[LIMITS];
+	bool limited[LIMITS]; /* named */
 	struct ceiling_user *users[USER_BUCKETS];
 };
 
@@ -83,7 +88,16 @@ static const struct total {
 	[TOTAL_MEMORY] = { "user-memory", "memory", units_parse_size, units_print_size },
 	[TOTAL_PROCESSES] = { "user-processes", "processes", parse_count, print_count },
 	[TOTAL_CPU] = { "user-cpu", "cpu", units_parse_milli, units_print_milli },
+	[TOTAL_TERMINALS] = { "user-terminals", "terminals", parse_count, print_count },
 	[TOTAL_SPOOL] = { "user-spool", "retain", units_parse_size, units_print_size },
+};
+
+static const struct limit {
+	const char *name;
+	int (*parse)(const char *text, uint64_t *value);
+} limits[LIMITS] = {
+	[LIMIT_HANDLES] = { "user-handles", parse_count },
+	[LIMIT_BUFFERS] = { "user-buffers", units_parse_size },
 };
 
 /* The rows of bounds */
@@ -210,10 +224,10 @@ static int judge_landlock(const struct bound *bound, const struct ceiling *ceili
 		      (unsigned long long)least);
 }
 
-#define NUMBER(name, field, print)                                        \
-	{                                                                 \
-		name, judge_number, offsetof(struct config, field), print \
-	}
+/* Versions of clang-format differ. */
+/* clang-format off */
+#define NUMBER(name, field, print) { name, judge_number, offsetof(struct config, field), print }
+/* clang-format on */
 
 static const struct bound bounds[] = {
 	NUMBER("timeout", timeout_ns, units_print_duration),
@@ -224,6 +238,7 @@ static const struct bound bounds[] = {
 	NUMBER("open-files", open_files, print_count),
 	NUMBER("file-size", file_size, units_print_size),
 	NUMBER("tmp-size", tmp_size, units_print_size),
+	NUMBER("terminals", terminals, print_count),
 	NUMBER("retain", retain, units_print_size),
 	{ "ro", judge_paths, 0, NULL },
 	{ "rw", judge_paths, 0, NULL },
@@ -236,18 +251,34 @@ _Static_assert(sizeof(bounds) / sizeof(bounds[0]) == BOUNDS, "one flag a row");
 
 /* The text */
 
-static int take_total(struct ceiling *ceiling, enum ceiling_total total, const char *value,
-		      struct reason *reason)
+static int take_number(const char *name, int (*parse)(const char *text, uint64_t *value),
+		       const char *value, uint64_t *out, struct reason *reason)
 {
 	int error = 0;
 	uint64_t number = UNITS_NONE;
 	if (strcmp(value, "none") != 0)
-		error = totals[total].parse(value, &number);
+		error = parse(value, &number);
 	if (error < 0)
-		return refuse(reason, error, "%s '%.100s': %s", totals[total].name, value,
+		return refuse(reason, error, "%s '%.100s': %s", name, value,
 			      error == -ERANGE ? "out of bounds" : "malformed");
-	ceiling->totals[total] = number;
+	*out = number;
 	return 0;
+}
+
+static int take_total(struct ceiling *ceiling, enum ceiling_total total, const char *value,
+		      struct reason *reason)
+{
+	ceiling->named_totals[total] = true;
+	return take_number(totals[total].name, totals[total].parse, value, &ceiling->totals[total],
+			   reason);
+}
+
+static int take_limit(struct ceiling *ceiling, enum ceiling_limit limit, const char *value,
+		      struct reason *reason)
+{
+	ceiling->limited[limit] = true;
+	return take_number(limits[limit].name, limits[limit].parse, value, &ceiling->limits[limit],
+			   reason);
 }
 
 /* Always ended by one without a path. */
@@ -300,14 +331,18 @@ static int take_bound(struct ceiling *ceiling, const struct bound *bound, const 
 
 static int take_line(void *data, const char *name, const char *value, struct reason *reason)
 {
+	struct ceiling *ceiling = data;
 	if (*value == '\0' && strcmp(name, "reset") != 0)
 		return refuse(reason, -EINVAL, "key '%.100s' has no value", name);
 	for (int i = 0; i < TOTALS; i++)
 		if (strcmp(totals[i].name, name) == 0)
-			return take_total(data, (enum ceiling_total)i, value, reason);
+			return take_total(ceiling, (enum ceiling_total)i, value, reason);
+	for (int i = 0; i < LIMITS; i++)
+		if (strcmp(limits[i].name, name) == 0)
+			return take_limit(ceiling, (enum ceiling_limit)i, value, reason);
 	for (size_t i = 0; i < BOUNDS; i++)
 		if (strcmp(bounds[i].name, name) == 0)
-			return take_bound(data, &bounds[i], value, reason);
+			return take_bound(ceiling, &bounds[i], value, reason);
 	if (config_has_key(name) || strcmp(name, "reset") == 0)
 		return refuse(reason, -EINVAL, "'%s' is nothing that a ceiling bounds", name);
 	return refuse(reason, -EINVAL, "unknown key '%.100s'", name);
@@ -334,6 +369,15 @@ int ceiling_create(const char *text, struct ceiling **out, unsigned *line, struc
 	return 0;
 }
 
+void ceiling_assume(struct ceiling *ceiling, enum ceiling_total total, uint64_t amount,
+		    const char *advice)
+{
+	if (ceiling->named_totals[total])
+		return;
+	ceiling->totals[total] = amount;
+	ceiling->advice[total] = advice;
+}
+
 void ceiling_destroy(struct ceiling *ceiling)
 {
 	if (!ceiling)
@@ -343,6 +387,12 @@ void ceiling_destroy(struct ceiling *ceiling)
 	free(ceiling->paths);
 	config_finish(&ceiling->most);
 	free(ceiling);
+}
+
+uint64_t ceiling_limit(const struct ceiling *ceiling, uid_t uid, enum ceiling_limit limit,
+		       uint64_t otherwise)
+{
+	return ceiling && uid != 0 && ceiling->limited[limit] ? ceiling->limits[limit] : otherwise;
 }
 
 const struct path_bound *ceiling_paths(const struct ceiling_share *share, unsigned *count)
@@ -370,7 +420,7 @@ int ceiling_enter(struct ceiling *ceiling, uid_t uid, struct ceiling_share *shar
 		return 0;
 	uint64_t most = ceiling->totals[TOTAL_SESSIONS];
 	struct ceiling_user **at = find_user(ceiling, uid);
-	if ((*at ? (*at)->used[TOTAL_SESSIONS] : 0) >= most)
+	if ((*at ? (*at)->used[TOTAL_SESSIONS] - (*at)->leaving[TOTAL_SESSIONS] : 0) >= most)
 		return -EDQUOT;
 	return ceiling_restore(ceiling, uid, (const uint64_t[TOTALS]){ [TOTAL_SESSIONS] = 1 },
 			       share);
@@ -403,7 +453,20 @@ void ceiling_release(struct ceiling_share *share, enum ceiling_total total)
 	if (!share->user)
 		return;
 	share->user->used[total] -= share->held[total];
-	share->held[total] = 0;
+	share->user->leaving[total] -= share->leaving[total];
+	share->held[total] = share->leaving[total] = 0;
+}
+
+void ceiling_remove(struct ceiling_share *share, bool read)
+{
+	if (!share->user)
+		return;
+	for (int i = 0; i < TOTALS; i++) {
+		if (i == TOTAL_SPOOL && read)
+			continue;
+		share->user->leaving[i] += share->held[i] - share->leaving[i];
+		share->leaving[i] = share->held[i];
+	}
 }
 
 void ceiling_leave(struct ceiling_share *share)
@@ -429,6 +492,7 @@ static void count_totals(const struct config *config, uint64_t amounts[static TO
 	amounts[TOTAL_MEMORY] = config->memory;
 	amounts[TOTAL_PROCESSES] = config->processes;
 	amounts[TOTAL_CPU] = config->cpu_milli;
+	amounts[TOTAL_TERMINALS] = config->terminals;
 	/* Pipes have a spool each, of their own size. */
 	amounts[TOTAL_SPOOL] = config->terminal ? config->retain : 2 * config->retain;
 }
@@ -443,13 +507,15 @@ static int judge_total(const struct ceiling *ceiling, enum ceiling_total total, 
 		return 0;
 	const char *more = number_text(text[0], row->print, amount);
 	const char *bound = number_text(text[1], row->print, most);
+	const char *advice = ceiling->advice[total] ? ceiling->advice[total] : "";
+	const char *mark = *advice ? "; " : "";
 	if (amount > most)
-		return refuse(reason, -EPERM, "%s: %s is above the ceiling of %s", row->name, more,
-			      bound);
+		return refuse(reason, -EPERM, "%s: %s is above the ceiling of %s%s%s", row->name,
+			      more, bound, mark, advice);
 	return refuse(reason, -EPERM,
 		      "%s: %s beside the %s of other sessions is above the ceiling "
-		      "of %s",
-		      row->name, more, number_text(text[2], row->print, used), bound);
+		      "of %s%s%s",
+		      row->name, more, number_text(text[2], row->print, used), bound, mark, advice);
 }
 
 static bool is_affected(const struct bound *bound, const char *key)
@@ -468,6 +534,23 @@ static int judge_bounds(const struct ceiling *ceiling, const struct config *aske
 	return error;
 }
 
+/* Only those that have one in common with removed sessions can be in their way. */
+static bool is_left_soon(const struct ceiling_share *share, const uint64_t amounts[static TOTALS])
+{
+	const struct ceiling_user *user = share->user;
+	bool waits = false;
+	for (int i = TOTAL_SESSIONS; i < TOTALS; i++) {
+		uint64_t most = share->ceiling->totals[i];
+		uint64_t left = user->used[i] - user->leaving[i];
+		if (most == UNITS_NONE)
+			continue;
+		if (amounts[i] > most || left > most - amounts[i])
+			return false;
+		waits |= user->used[i] > most - amounts[i];
+	}
+	return waits;
+}
+
 int ceiling_take(struct ceiling_share *share, const struct config *config, struct reason *reason)
 {
 	uint64_t amounts[TOTALS];
@@ -476,8 +559,11 @@ int ceiling_take(struct ceiling_share *share, const struct config *config, struc
 	const struct ceiling *ceiling = share->ceiling;
 	int error = judge_bounds(ceiling, config, NULL, reason);
 	count_totals(config, amounts);
-	for (int i = TOTAL_MEMORY; error == 0 && i < TOTALS; i++) {
+	for (int i = TOTAL_MEMORY; error == 0 && i < TOTALS; i++)
 		ceiling_release(share, (enum ceiling_total)i);
+	if (error == 0 && is_left_soon(share, amounts))
+		return -ERESTART;
+	for (int i = TOTAL_MEMORY; error == 0 && i < TOTALS; i++) {
 		error = judge_total(ceiling, (enum ceiling_total)i, share->user->used[i],
 				    amounts[i], reason);
 	}

@@ -8,6 +8,7 @@
 #ifndef CEILING_H
 #define CEILING_H
 
+#include "box.h"
 #include "config.h"
 #include "paths.h"
 
@@ -15,10 +16,11 @@ struct ceiling;
 
 /* What is counted over a user's sessions: the keys `user-...`. */
 enum ceiling_total {
-	TOTAL_SESSIONS, /* from ceiling_enter() */
+	TOTAL_SESSIONS, /* from ceiling_enter(); of one that is removed, for those that start */
 	TOTAL_MEMORY,   /* these from ceiling_take() */
 	TOTAL_PROCESSES,
 	TOTAL_CPU,
+	TOTAL_TERMINALS,
 	TOTAL_SPOOL,
 	TOTALS
 };
@@ -28,6 +30,7 @@ struct ceiling_share {
 	struct ceiling *ceiling;
 	struct ceiling_user *user;
 	uint64_t held[TOTALS];
+	uint64_t leaving[TOTALS]; /* the part of it that is given back soon */
 };
 
 /*
@@ -35,6 +38,12 @@ struct ceiling_share {
  * -EINVAL, -ERANGE, with the number of the line and why.
  */
 int ceiling_create(const char *text, struct ceiling **out, unsigned *line, struct reason *reason);
+/*
+ * A total that its text does not name: what the machine has of it, and in the refusal what to do,
+ * borrowed.
+ */
+void ceiling_assume(struct ceiling *ceiling, enum ceiling_total total, uint64_t amount,
+		    const char *advice);
 /* Every share has been given back. */
 void ceiling_destroy(struct ceiling *ceiling);
 
@@ -52,12 +61,26 @@ size_t ceiling_apply(const struct ceiling_share *share, struct config *config,
 		     unsigned *line, struct reason *reason);
 
 /*
+ * Its session is removed: what it holds is given back soon, and those that start may wait; but not
+ * for its spool, where somebody reads that.
+ */
+void ceiling_remove(struct ceiling_share *share, bool read);
+
+/*
  * Whether a session of this config may start, wherever its values come from; it then holds its
- * part of the totals. 0, or -EPERM and the reason, and nothing more is held.
+ * part of the totals. 0, or -EPERM and the reason, and nothing more is held. -ERESTART: only what
+ * removed sessions hold still is in its way.
  */
 int ceiling_take(struct ceiling_share *share, const struct config *config, struct reason *reason);
 /* Gives back this part, if it is held. */
 void ceiling_release(struct ceiling_share *share, enum ceiling_total total);
+
+/*
+ * How much of it this user may have: UNITS_NONE is any amount, and `otherwise` what there is for
+ * users and keys that the ceiling does not bound. `ceiling` may be NULL.
+ */
+uint64_t ceiling_limit(const struct ceiling *ceiling, uid_t uid, enum ceiling_limit limit,
+		       uint64_t otherwise);
 
 /*
  * The directories that paths must be in, up to one that is NULL, and *count with that one; NULL

@@ -2,6 +2,7 @@
 #include "cgroup_backend.h"
 
 #include "keep.h"
+#include "mountinfo.h"
 #include "units.h"
 
 #include <dirent.h>
@@ -88,7 +89,7 @@ static bool find_own(struct cgroups *cgroups, const char *options, char *control
 		found = options ? *list && is_among(options, list) : !*list;
 		if (found) {
 			snprintf(controllers, controllers_size, "%s", list);
-			snprintf(path, path_size, "%s", place);
+			found = snprintf(path, path_size, "%s", place) < (int)path_size;
 		}
 	}
 	free(line);
@@ -97,27 +98,31 @@ static bool find_own(struct cgroups *cgroups, const char *options, char *control
 	return found;
 }
 
-/* One line of /proc/self/mountinfo, proc(5). */
-static bool parse_mount(struct cgroups *cgroups, const char *line,
-			struct cgroup_hierarchy *hierarchy)
+struct finding {
+	struct cgroups *cgroups;
+	struct cgroup_hierarchy *found;
+	size_t count;
+};
+
+static bool take_mount(struct cgroups *cgroups, const struct mountinfo *mount,
+		       struct cgroup_hierarchy *hierarchy)
 {
-	char root[1024], options[512], path[2048];
-	const char *dash = strstr(line, " - cgroup");
-	if (!dash || sscanf(line, "%*s %*s %*s %1023s %1023s", root, hierarchy->mount) != 2)
+	char path[2048];
+	bool v2 = strcmp(mount->type, "cgroup2") == 0;
+	if ((!v2 && strcmp(mount->type, "cgroup") != 0) || mount->root_cut ||
+	    strlen(mount->place) >= sizeof(hierarchy->mount))
 		return false;
-	bool v2 = strncmp(dash, " - cgroup2 ", 11) == 0;
-	if (!v2 && sscanf(dash, " - cgroup %*s %511s", options) != 1)
-		return false;
-	if (!find_own(cgroups, v2 ? NULL : options, hierarchy->controllers,
+	if (!find_own(cgroups, v2 ? NULL : mount->options, hierarchy->controllers,
 		      sizeof(hierarchy->controllers), path, sizeof(path)))
 		return false;
 	/* It is mounted for another cgroup namespace, and its groups are not of this one. */
-	if (strncmp(root, "/..", 3) == 0)
+	if (strncmp(mount->root, "/..", 3) == 0)
 		return false;
+	strcpy(hierarchy->mount, mount->place);
 	/* A container may have but a part of the hierarchy mounted. */
 	const char *below = path;
-	size_t length = strlen(root);
-	if (length > 1 && strncmp(path, root, length) == 0 &&
+	size_t length = strlen(mount->root);
+	if (length > 1 && strncmp(path, mount->root, length) == 0 &&
 	    (path[length] == '/' || path[length] == '\0'))
 		below = path + length;
 	if (strcmp(below, "/") == 0)
@@ -127,17 +132,20 @@ static bool parse_mount(struct cgroups *cgroups, const char *line,
 	return size > 0 && (size_t)size < sizeof(hierarchy->own);
 }
 
+static int visit_mount(const struct mountinfo *mount, void *data)
+{
+	struct finding *finding = data;
+	finding->count += take_mount(finding->cgroups, mount, &finding->found[finding->count]);
+	return finding->count == HIERARCHIES_MAX;
+}
+
 static size_t find_hierarchies(struct cgroups *cgroups, struct cgroup_hierarchy *found)
 {
-	FILE *file = open_proc(cgroups, "/proc/self/mountinfo");
-	char *line = NULL;
-	size_t room = 0, count = 0;
-	while (count < HIERARCHIES_MAX && next_line(cgroups, &line, &room, file))
-		count += parse_mount(cgroups, line, &found[count]);
-	free(line);
-	if (file)
-		fclose(file);
-	return count;
+	struct finding finding = { cgroups, found, 0 };
+	int error = mountinfo_read_own(visit_mount, &finding);
+	if (error < 0)
+		cgroup_note(cgroups, error);
+	return finding.count;
 }
 
 const struct cgroup_hierarchy *cgroup_find_v2(const struct cgroup_hierarchy *found, size_t count)
@@ -212,6 +220,17 @@ static bool has_bases(const struct cgroups *cgroups)
 	return false;
 }
 
+/* Another daemon may have swept it before it was locked: -EAGAIN. */
+static int find_base(int above, const char *name, int fd)
+{
+	struct stat locked, there;
+	if (fstat(fd, &locked) < 0)
+		return -errno;
+	if (fstatat(above, name, &there, 0) < 0)
+		return errno == ENOENT ? -EAGAIN : -errno;
+	return locked.st_ino == there.st_ino ? 0 : -EAGAIN;
+}
+
 /* 0 with the base, locked; -EAGAIN: another daemon's has the name. */
 static int make_base(int above, const char *name, int *out)
 {
@@ -219,20 +238,16 @@ static int make_base(int above, const char *name, int *out)
 	if (!made && errno != EEXIST)
 		return errno == EAGAIN ? -EMLINK : -errno; /* there may be no more groups */
 	int fd = open_base(above, name);
-	if (fd < 0) {
-		if (made && fd != -EAGAIN)
-			unlinkat(above, name, AT_REMOVEDIR);
-		return fd;
-	}
-	/* Another daemon may have swept it before it was locked. */
-	struct stat locked, there;
-	if (fstat(fd, &locked) == 0 && fstatat(above, name, &there, 0) == 0 &&
-	    locked.st_ino == there.st_ino) {
+	int error = fd < 0 ? fd : find_base(above, name, fd);
+	if (error == 0) {
 		*out = fd;
 		return 0;
 	}
-	close(fd);
-	return -EAGAIN;
+	if (fd >= 0)
+		close(fd);
+	if (made && error != -EAGAIN)
+		unlinkat(above, name, AT_REMOVEDIR);
+	return error;
 }
 
 int cgroup_base_make_at(struct cgroups *cgroups, int index, int above)

@@ -14,6 +14,7 @@
 
 enum { MEMORY, PIDS, CPU, CPUACCT, UNIFIED };
 enum { CPU_PERIOD_US = 100000 };
+enum { SOCKETS_PART = 4 }; /* of a session's memory, beside it */
 
 /* The sum of memory and swap is never less than the memory: which is written first depends. */
 static int limit_memory(struct cgroups *cgroups, const char *id, uint64_t from, uint64_t to,
@@ -35,6 +36,22 @@ static int limit_memory(struct cgroups *cgroups, const char *id, uint64_t from, 
 	return error;
 }
 
+/*
+ * Version 1 counts the memory of INET sockets apart, and only in a group that has a limit of it;
+ * UDP belongs to it despite the name. Without one a program fills sockets on its own loopback until
+ * the machine has none left (net.ipv4.udp_mem and tcp_mem are for all network namespaces together).
+ */
+static int limit_sockets(struct cgroups *cgroups, const char *id, uint64_t memory,
+			 const char **what)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%" PRId64,
+		 memory == UNITS_NONE ? -1 : (int64_t)(memory / SOCKETS_PART));
+	int error =
+		cgroup_write(cgroups, MEMORY, id, *what = "memory.kmem.tcp.limit_in_bytes", text);
+	return error == -ENOENT ? 0 : error; /* a kernel that cannot count them */
+}
+
 static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_limits *from,
 		 const struct cgroup_limits *to, const char **what)
 {
@@ -42,6 +59,8 @@ static int limit(struct cgroups *cgroups, const char *id, const struct cgroup_li
 	int error = 0;
 	if (to->memory != from->memory)
 		error = limit_memory(cgroups, id, from->memory, to->memory, what);
+	if (error == 0 && to->memory != from->memory)
+		error = limit_sockets(cgroups, id, to->memory, what);
 	if (error == 0 && to->processes != from->processes) {
 		snprintf(text, sizeof(text), "%" PRIu64, to->processes);
 		error = cgroup_write(cgroups, PIDS, id, *what = "pids.max",
@@ -66,11 +85,22 @@ static uint64_t cpu_time(struct cgroups *cgroups, const char *id)
 	return us == UINT64_MAX ? us : us * 1000;
 }
 
+static uint64_t with_sockets(struct cgroups *cgroups, const char *id, const char *file,
+			     const char *of_sockets)
+{
+	uint64_t bytes = cgroup_read(cgroups, MEMORY, id, file, NULL);
+	uint64_t sockets = cgroup_read(cgroups, MEMORY, id, of_sockets, NULL);
+	return bytes == UINT64_MAX || sockets == UINT64_MAX ? bytes : bytes + sockets;
+}
+
 static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *out)
 {
 	*out = (struct cgroup_usage){
-		.memory = cgroup_read(cgroups, MEMORY, id, "memory.usage_in_bytes", NULL),
-		.memory_peak = cgroup_read(cgroups, MEMORY, id, "memory.max_usage_in_bytes", NULL),
+		.memory = with_sockets(cgroups, id, "memory.usage_in_bytes",
+				       "memory.kmem.tcp.usage_in_bytes"),
+		/* Of two peaks, which need not have come together. */
+		.memory_peak = with_sockets(cgroups, id, "memory.max_usage_in_bytes",
+					    "memory.kmem.tcp.max_usage_in_bytes"),
 		.processes = cgroup_read(cgroups, PIDS, id, "pids.current", NULL),
 		.cpu_ns = cpu_time(cgroups, id),
 		.oom_kills = cgroup_read(cgroups, MEMORY, id, "memory.oom_control", "oom_kill"),

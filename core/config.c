@@ -4,11 +4,11 @@
  */
 #include "config.h"
 
+#include "json_strings.h"
 #include "landlock.h"
 #include "units.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,40 +91,23 @@ static void print_command(const struct config *config, const struct key *key, FI
 		fprintf(to, "%s %s\n", key->name, config->command);
 }
 
-static char **vector_of_strings(const json_t *array)
-{
-	char **vector = calloc(json_array_size(array) + 1, sizeof(*vector));
-	for (size_t i = 0; vector && i < json_array_size(array); i++) {
-		const char *string = json_string_value(json_array_get(array, i));
-		vector[i] = string ? strdup(string) : NULL;
-		if (!vector[i]) {
-			free_vector(vector);
-			return NULL;
-		}
-	}
-	return vector;
-}
-
 static int parse_argv(struct config *config, const struct key *key, const char *value,
 		      struct reason *reason)
 {
 	(void)key;
-	json_error_t where;
-	json_t *array = json_loads(value, 0, &where);
-	if (!array)
-		return refuse(reason, "argv: %s (at byte %d)", where.text, where.position);
-	int error = 0;
-	if (!json_is_array(array) || json_array_size(array) == 0)
-		error = refuse(reason, "argv: not a JSON array of strings");
-	for (size_t i = 0; error == 0 && i < json_array_size(array); i++)
-		if (!json_is_string(json_array_get(array, i)))
-			error = refuse(reason, "argv: element %zu is not a string", i);
-	if (error == 0 && json_string_length(json_array_get(array, 0)) == 0)
-		error = refuse(reason, "argv: empty command");
-	char **vector = error == 0 ? vector_of_strings(array) : NULL;
-	json_decref(array);
+	char **parsed;
+	struct json_strings_error where;
+	int error = json_strings_parse(value, &parsed, &where);
+	if (error == -ENOMEM)
+		return out_of_memory(reason);
 	if (error < 0)
-		return error;
+		return refuse(reason, "argv: element %zu: %s (at byte %zu)", where.element,
+			      where.why, where.position);
+	char **vector = *parsed[0] ? copy_vector(parsed) : NULL;
+	bool empty = !*parsed[0];
+	free(parsed);
+	if (empty)
+		return refuse(reason, "argv: empty command");
 	if (!vector)
 		return out_of_memory(reason);
 	free_vector(config->argv);
@@ -138,14 +121,9 @@ static void print_argv(const struct config *config, const struct key *key, FILE 
 {
 	if (config->command)
 		return;
-	json_t *array = json_array();
-	for (size_t i = 0; config->argv[i]; i++)
-		json_array_append_new(array, json_string(config->argv[i]));
-	char *text = json_dumps(array, JSON_COMPACT);
-	if (text)
-		fprintf(to, "%s %s\n", key->name, text);
-	free(text);
-	json_decref(array);
+	fprintf(to, "%s ", key->name);
+	json_strings_print(config->argv, to);
+	fputc('\n', to);
 }
 
 /* env, cwd */
@@ -406,6 +384,8 @@ static const struct key keys[] = {
 	  UNITS_NONE / 4, true },
 	{ "tmp-size", parse_size, print_size, offsetof(struct config, tmp_size), 65536,
 	  UNITS_NONE / 4, false },
+	{ "terminals", parse_whole, print_whole, offsetof(struct config, terminals), 1, 4096,
+	  false },
 	{ "retain", parse_size, print_size, offsetof(struct config, retain), 65536, UNITS_NONE / 4,
 	  false },
 	{ "overflow", parse_overflow, print_overflow, 0, 0, 0, false },
@@ -436,6 +416,7 @@ int config_init(struct config *config)
 		.open_files = 1024,
 		.file_size = UNITS_NONE,
 		.tmp_size = UINT64_C(64) << 20,
+		.terminals = 8,
 		.retain = UINT64_C(64) << 20,
 		.overflow = OVERFLOW_WAIT,
 		.terminal = true,
@@ -516,13 +497,15 @@ int config_set(struct config *config, const struct config *defaults, const char 
 	return key->parse(config, key, value, reason);
 }
 
-/* Blanks at the end matter only to those whose value is any text. */
+/*
+ * A line may end as it does on other systems, in \r\n. Blanks at the end matter only to those whose
+ * value is any text.
+ */
 static void trim(const char *name, char *value)
 {
-	if (strcmp(name, "command") == 0 || strcmp(name, "env") == 0)
-		return;
+	bool any_text = strcmp(name, "command") == 0 || strcmp(name, "env") == 0;
 	size_t length = strlen(value);
-	while (length > 0 && strchr(" \t\r", value[length - 1]))
+	while (length > 0 && strchr(any_text ? "\r" : " \t\r", value[length - 1]))
 		value[--length] = '\0';
 }
 
@@ -588,4 +571,10 @@ void config_print(const struct config *config, FILE *to)
 {
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		keys[i].print(config, &keys[i], to);
+}
+
+void config_print_whole(const struct config *config, FILE *to)
+{
+	fputs("reset\n", to);
+	config_print(config, to);
 }

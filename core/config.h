@@ -30,6 +30,7 @@ struct config {
 	uint64_t open_files;
 	uint64_t file_size; /* bytes */
 	uint64_t tmp_size;  /* bytes */
+	uint64_t terminals; /* count, the session's own included */
 	uint64_t retain;    /* bytes */
 	enum overflow overflow;
 	bool terminal;          /* else pipes */
@@ -74,5 +75,10 @@ size_t config_apply(struct config *config, const struct config *defaults, const 
 
 /* Every key with its effective value, in the syntax that config_apply() takes. */
 void config_print(const struct config *config, FILE *to);
+/*
+ * For people, who change the text and write it back: it begins with `reset`, so that a key whose
+ * line they delete is at its default again.
+ */
+void config_print_whole(const struct config *config, FILE *to);
 
 #endif

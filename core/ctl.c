@@ -46,6 +46,15 @@ static int do_kill(struct mimobox_session *session, const char *argument)
 	return 0;
 }
 
+void mimobox_session_disown(struct mimobox_session *session)
+{
+	if (session->removed || session->state == MIMOBOX_CREATED ||
+	    session->state == MIMOBOX_EXITED)
+		return;
+	mimobox_session_log(session, "the file that owned it was closed");
+	session_kill(session, END_KILL);
+}
+
 static int do_signal(struct mimobox_session *session, const char *argument)
 {
 	int number;

@@ -16,7 +16,7 @@ static const char *const base[] = {
 	"USER=sandbox",
 	"LOGNAME=sandbox",
 	"SHELL=/bin/sh",
-	"LANG=C",
+	"LANG=C.UTF-8",
 	"TMPDIR=/tmp",
 };
 

@@ -171,7 +171,7 @@ static void take_identity_as_init(void)
 
 static void finish_namespaces(bool raise_loopback)
 {
-	static const char name[] = "mimobox";
+	static const char name[] = ROOT_HOST_NAME;
 	/* Only now, so that its root is the session's own group. */
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		fail(STAGE_NAMESPACES, -errno, "cgroup");
@@ -384,10 +384,12 @@ static void drop_privileges(const struct init_setup *setup)
 }
 
 /* For both processes, and whatever they start. What they have still is for making the sandbox. */
-static void bound_privileges(void)
+static void bound_privileges(const struct init_setup *setup)
 {
 	const char *what = NULL;
-	int error = privileges_bound(&what);
+	int error = quotas_limit(&setup->quotas, &what);
+	if (error == 0)
+		error = privileges_bound(&what);
 	if (error < 0)
 		fail(STAGE_PRIVILEGES, error, what);
 }
@@ -416,7 +418,9 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	const struct sandbox_shape *shape = &request->shape;
 	const char *what = NULL;
 	take_identity();
-	int root = root_make(setup->layout, shape->tmp_size, shape->tmp_inodes, &what);
+	const struct root_options options = { shape->tmp_size, shape->tmp_inodes, shape->terminals,
+					      shape->own_network };
+	int root = root_make(setup->layout, &setup->quotas, &options, &what);
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);
 	take_slot(root, ROOT, STAGE_ROOT);
@@ -755,7 +759,7 @@ _Noreturn void init_run(const struct init_setup *setup, const struct spawn_reque
 	take_place(ends);
 	finish_namespaces(ends->raise_loopback);
 	privileges_set_turns(PRIVILEGES_SESSIONS_TURN);
-	bound_privileges();
+	bound_privileges(setup);
 	prepare_for_two();
 	pid_t builder = start_builder(setup, request);
 	pid_t command = request->shape.sealed ? seal(setup, request, builder)

@@ -4,6 +4,7 @@
 #define INIT_H
 
 #include "cgroup.h"
+#include "quotas.h"
 #include "sandbox.h"
 
 #include <sys/capability.h>
@@ -16,6 +17,7 @@ struct init_setup {
 	cap_t no_capabilities;
 	struct sysfilters *filters; /* that of a sealed one is there before its clone is */
 	int landlock_abi;
+	struct quotas quotas;
 };
 
 struct init_ends {

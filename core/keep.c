@@ -150,6 +150,23 @@ void keep_drop(struct keep *keep, enum keep_kind kind, uint64_t id, uint32_t par
 		add(keep, kind, id, part, NULL, 0, true);
 }
 
+/* Of a region, what lies between these offsets. */
+static void give_back_behind(const struct keep *keep, uint32_t region, uint64_t from, uint64_t to)
+{
+	uint64_t start = (uint64_t)(keep->regions[region] - (char *)keep->head);
+	keep_give_back(keep, start + from, start + ((to + 4095) & ~UINT64_C(4095)));
+}
+
+/* The index grows with the records, and had so many once. */
+static void shrink_slots(struct keep *keep)
+{
+	size_t count = FIRST_SLOTS;
+	while (count < 4 * (keep->live + SLOTS_OF_ONE))
+		count *= 2;
+	if (count <= keep->slot_count / 4)
+		(void)make_slots(keep, count);
+}
+
 static void compact(struct keep *keep)
 {
 	struct keep_head *head = keep->head;
@@ -167,11 +184,10 @@ static void compact(struct keep *keep)
 	}
 	atomic_store_explicit(&head->tail[other], next, memory_order_release);
 	atomic_store_explicit(&head->active, other, memory_order_release);
-	if (keep->next > REMOVE_FROM)
-		madvise(keep->regions[keep->active] + REMOVE_FROM,
-			(keep->next - REMOVE_FROM + 4095) & ~UINT64_C(4095), MADV_REMOVE);
+	give_back_behind(keep, keep->active, REMOVE_FROM, keep->next);
 	keep->active = other;
 	keep->next = next;
+	shrink_slots(keep);
 }
 
 void keep_commit(struct keep *keep)
@@ -322,6 +338,14 @@ static bool is_within(const struct keep *keep, uint64_t end)
 	       end - keep->next >= length_of(record_at(keep, keep->next)->size);
 }
 
+/* What another has written and not committed, or was about to copy. */
+static void give_back_rest(struct keep *keep)
+{
+	give_back_behind(keep, keep->active, (keep->next + 4095) & ~UINT64_C(4095),
+			 keep->region_size);
+	give_back_behind(keep, 1 - keep->active, REMOVE_FROM, keep->region_size);
+}
+
 int keep_enter(struct keep *keep, int socket, bool again)
 {
 	keep->socket = socket;
@@ -343,6 +367,8 @@ int keep_enter(struct keep *keep, int socket, bool again)
 		note(keep, keep->next);
 		keep->next += length_of(record_at(keep, keep->next)->size);
 	}
+	if (error == 0 && again)
+		give_back_rest(keep);
 	return error;
 }
 
@@ -364,6 +390,11 @@ void keep_set_name(struct keep *keep, const char *name)
 const char *keep_name(const struct keep *keep)
 {
 	return keep ? keep->name : "";
+}
+
+volatile struct keep_work *keep_work(struct keep *keep)
+{
+	return keep ? &keep->head->work : NULL;
 }
 
 void keep_making(struct keep *keep, const char *path)

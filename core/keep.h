@@ -48,13 +48,13 @@ enum keep_kind {
 	KEEP_MOUNT,
 	KEEP_INIT,
 	KEEP_DIR,
-	KEEP_QUESTION,
 	KEEP_HANDLE,
 	KEEP_TEXT,
 	KEEP_CARRY,
 	KEEP_CAST,
 	KEEP_FEED,
 	KEEP_WAITING,
+	KEEP_RING,
 };
 
 struct keep_record {
@@ -132,7 +132,6 @@ struct keep_request {
 	uint32_t starting; /* it waits for a start */
 	uint32_t says;     /* a word to a sandbox, which may have heard it */
 	uint32_t final;    /* the result is the answer */
-	uint32_t opened;   /* and the number of what was opened */
 };
 /* From here on: `before` of its bytes had taken effect, and with what is done now `after`. */
 void keep_request_begin(struct keep *keep, uint64_t unique, size_t before, size_t after);
@@ -149,6 +148,17 @@ void keep_request_done(struct keep *keep);
 void keep_request_starts(struct keep *keep);
 void keep_request_says(struct keep *keep);
 void keep_request_took(struct keep *keep, ssize_t count);
+
+/*
+ * The request that the server works on, so that one that kills each server can be found. Volatile:
+ * the next server reads what this one wrote last. NULL: no keeper.
+ */
+struct keep_work {
+	uint64_t unique;  /* the kernel's number; 0: none */
+	uint64_t suspect; /* the last that a server died of */
+	uint64_t deaths;  /* in a row, of that one */
+};
+volatile struct keep_work *keep_work(struct keep *keep);
 
 /* The path of a directory that is about to be made, before anything else tells of it. */
 void keep_making(struct keep *keep, const char *path);

@@ -31,6 +31,7 @@ struct keep_head {
 	uint32_t version;
 	_Atomic uint32_t active;
 	_Atomic uint64_t tail[2];
+	struct keep_work work;
 	char making[PATH_MAX];
 };
 
@@ -123,6 +124,8 @@ void keep_blocks_commit(struct keep *keep);
 /* Room for one more in a growing array of elements of that size. */
 bool keep_make_room(void **array, size_t *room, size_t count, size_t size);
 void keep_blocks_settle(struct keep *keep);
+/* The memory of these places; they read as zeros then. */
+void keep_give_back(const struct keep *keep, uint64_t from, uint64_t to);
 /* In the keeper: it has this one, which is closed where there is no memory. */
 void keep_insert(struct keep *keep, uint64_t id, uint32_t part, int fd);
 /* Has room for the first of them. 0 or -ENOMEM. */

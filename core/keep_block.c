@@ -37,7 +37,7 @@ bool keep_make_room(void **array, size_t *room, size_t count, size_t size)
  * Gives memory back to the kernel, which does so by whole pages. Those may be larger than blocks,
  * and then only the pages that have nothing else are given back.
  */
-static void give_back(struct keep *keep, uint64_t from, uint64_t to)
+void keep_give_back(const struct keep *keep, uint64_t from, uint64_t to)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)keep->head;
 	uintptr_t start = (base + from + page - 1) / page * page, end = (base + to) / page * page;
@@ -50,7 +50,7 @@ static void put_back(struct keep *keep, struct keep_places *to, uint64_t place, 
 {
 	bool holds = keep->idle + size <= IDLE_BYTES;
 	if (!holds)
-		give_back(keep, place, place + size);
+		keep_give_back(keep, place, place + size);
 	/* Without memory to remember it, it is out of use until the next begins. */
 	if (!keep_make_room((void **)&to->places, &to->room, to->count, sizeof(*to->places)))
 		return;
@@ -156,10 +156,10 @@ void keep_blocks_settle(struct keep *keep)
 		qsort(keep->claimed, keep->claimed_count, sizeof(*keep->claimed), by_place);
 	for (size_t i = 0; i < keep->claimed_count; i++) {
 		if (keep->claimed[i].place > at)
-			give_back(keep, at, keep->claimed[i].place);
+			keep_give_back(keep, at, keep->claimed[i].place);
 		at = keep->claimed[i].place + keep->claimed[i].size;
 	}
-	give_back(keep, at, keep->size);
+	keep_give_back(keep, at, keep->size);
 	free(keep->claimed);
 	keep->claimed = NULL;
 	keep->claimed_count = keep->claimed_room = 0;

@@ -21,19 +21,14 @@ struct layout_row {
 };
 
 /* Fields follow their type, in their order. */
-#define LAYOUT_TYPE(type)                                 \
-	{                                                 \
-#type, 0, sizeof(type), __alignof__(type) \
-	}
+/* Versions of clang-format differ. */
+/* clang-format off */
+#define LAYOUT_TYPE(type) { #type, 0, sizeof(type), __alignof__(type) }
 #define LAYOUT_FIELD(type, field)                                                 \
-	{                                                                         \
-		"." #field, offsetof(type, field), sizeof(((type *)NULL)->field), \
-			__alignof__(((type *)NULL)->field)                        \
-	}
-#define LAYOUT_VALUE(constant)                      \
-	{                                           \
-#constant, (size_t)(constant), 0, 0 \
-	}
+	{ "." #field, offsetof(type, field), sizeof(((type *)NULL)->field),       \
+	  __alignof__(((type *)NULL)->field) }
+#define LAYOUT_VALUE(constant) { #constant, (size_t)(constant), 0, 0 }
+/* clang-format on */
 
 struct layout {
 	const struct layout_row *rows;

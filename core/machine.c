@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine.h"
 
+#include "identity.h"
 #include "landlock.h"
 
 #include <errno.h>
@@ -45,12 +46,19 @@ static long number_in(const char *path)
 	return text[0] ? strtol(text, NULL, 10) : -1;
 }
 
+/* Other lines may be of any length: a user can be in 65,536 groups. */
 static bool is_filtered(void)
 {
-	char text[TEXT_MAX];
-	read_file("/proc/self/status", text);
-	const char *line = strstr(text, "\nSeccomp:");
-	return line && strtol(line + strlen("\nSeccomp:"), NULL, 10) > 0;
+	FILE *file = fopen("/proc/self/status", "re");
+	char *line = NULL;
+	size_t room = 0;
+	int mode = 0;
+	while (file && getline(&line, &room, file) > 0 && sscanf(line, "Seccomp: %d", &mode) != 1)
+		;
+	free(line);
+	if (file)
+		(void)fclose(file);
+	return mode > 0;
 }
 
 /* Not every change of the root can be seen: one to a mount point looks like any root. */
@@ -205,33 +213,16 @@ static void advise_root(const struct start_report *report, const struct manager 
 static void advise_ids(const struct manager *manager, char *text, size_t size)
 {
 	snprintf(text, size, "this user namespace lacks the ids of sessions, from %u on: %s",
-		 ANONYMOUS_UID_BASE,
+		 IDENTITY_FIRST,
 		 manager ? manager->ids
 			 : "give it all of the machine's, or run mimoboxfs in it as "
 			   "an ordinary user");
 }
 
-/* user_namespaces(7): each line is an id inside, one outside, and how many. */
-static bool has_ids(void)
-{
-	char text[TEXT_MAX];
-	read_file("/proc/self/uid_map", text);
-	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
-		uint64_t first, outside, count;
-		line += *line == '\n';
-		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %" SCNu64, &first, &outside, &count) ==
-			    3 &&
-		    first <= ANONYMOUS_UID_BASE &&
-		    first + count >= (uint64_t)ANONYMOUS_UID_BASE + ANONYMOUS_UID_COUNT)
-			return true;
-	}
-	return false;
-}
-
 bool machine_advise_ids(char *text, size_t size)
 {
 	*text = '\0';
-	if (geteuid() != 0 || has_ids())
+	if (geteuid() != 0 || identities_are_mapped(IDENTITY_FIRST, IDENTITY_LAST))
 		return false;
 	advise_ids(find_manager(), text, size);
 	return true;
@@ -333,6 +324,15 @@ void machine_advise_device(int error, char *text, size_t size)
 	else
 		snprintf(text, size,
 			 "as root: modprobe fuse; for a container: give it the device /dev/fuse");
+}
+
+bool machine_core_socket(char *path, size_t size)
+{
+	char text[TEXT_MAX];
+	read_file("/proc/sys/kernel/core_pattern", text);
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(path, size, "%s", text);
+	return text[0] == '@';
 }
 
 /* Version 2 of cgroups, as a whole, without it. */

@@ -12,11 +12,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Ids of sessions whose owner is root: user_namespaces(7). Accounts, containers and systemd use
- * none of them. */
-#define ANONYMOUS_UID_BASE 0x70000000u
-#define ANONYMOUS_UID_COUNT 0x0fffffffu
-
 /*
  * Whether an error (negative errno) is a refusal, which the next try meets too. False: 0, a
  * shortage, or something that took too long.
@@ -32,7 +27,12 @@ void machine_advise_device(int error, char *text, size_t size);
 void machine_advise_landlock(int abi, char *text, size_t size);
 /* Of limits, where cgroups can enforce only `can` (CGROUP_MEMORY, ...). */
 void machine_advise_limits(unsigned can, char *text, size_t size);
-/* False: this process's user namespace has the ids above, or the user is not root. */
+/* False: this process's user namespace has ids for sessions, or the user is not root. */
 bool machine_advise_ids(char *text, size_t size);
+/*
+ * Whether crashes go to a socket of the host's (kernel.core_pattern, Linux 6.16), whatever
+ * RLIMIT_CORE says, and its name.
+ */
+bool machine_core_socket(char *path, size_t size);
 
 #endif

@@ -43,11 +43,11 @@ static char *ring_of(struct monitor_page *page, int stream)
 	return (char *)page + MONITOR_OUT_PLACE + (size_t)stream * RING_SIZE;
 }
 
-void monitor_take_up(struct monitor_page *page, struct ring rings[MONITOR_STREAMS],
+void monitor_take_up(struct monitor_page *page, struct ring_view rings[MONITOR_STREAMS],
 		     struct input *input)
 {
 	for (int i = 0; i < MONITOR_STREAMS; i++)
-		rings[i] = (struct ring){ .shared = &page->out[i], .data = ring_of(page, i) };
+		rings[i] = (struct ring_view){ .shared = &page->out[i], .data = ring_of(page, i) };
 	input->shared = &page->in;
 	input->data = (char *)page + IN_PLACE;
 }

@@ -33,7 +33,7 @@ struct monitor_page {
 int monitor_map(int fd, struct monitor_page **out);
 /* NULL is fine. */
 void monitor_unmap(struct monitor_page *page);
-void monitor_take_up(struct monitor_page *page, struct ring rings[MONITOR_STREAMS],
+void monitor_take_up(struct monitor_page *page, struct ring_view rings[MONITOR_STREAMS],
 		     struct input *input);
 
 /* In the sandbox. Async-signal-safe. */

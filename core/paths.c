@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "paths.h"
 
+#include "mountinfo.h"
 #include "mounts.h"
 
 #include <errno.h>
@@ -75,21 +76,6 @@ static int cover(const char *path)
 	return error == -ENOENT || error == -ENOTDIR || error == -EACCES ? 0 : error;
 }
 
-/* proc_pid_mountinfo(5) writes blanks and backslashes as \ooo. */
-static void unescape(char *path)
-{
-	char *to = path;
-	for (const char *from = path; *from; to++) {
-		if (from[0] == '\\' && from[1] && from[2] && from[3]) {
-			*to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
-			from += 4;
-		} else {
-			*to = *from++;
-		}
-	}
-	*to = '\0';
-}
-
 static bool is_at_or_below(const char *path, const char *directory)
 {
 	size_t length = strlen(directory);
@@ -99,134 +85,21 @@ static bool is_at_or_below(const char *path, const char *directory)
 	       (path[length] == '/' || path[length] == '\0');
 }
 
-/* A line of proc_pid_mountinfo(5): "ID PARENT DEVICE ROOT PLACE ... - TYPE SOURCE OPTIONS". */
-
-static const char *word(const char *line, unsigned index)
-{
-	for (; index > 0 && line; index--) {
-		line = strchr(line, ' ');
-		line += line != NULL;
-	}
-	return line ? line : "";
-}
-
-static bool same_word(const char *a, const char *b)
-{
-	size_t length = strcspn(a, " ");
-	return strcspn(b, " ") == length && memcmp(a, b, length) == 0;
-}
-
-enum { ID, PARENT, PLACE = 4 };
-
 /*
  * Whether it is a session filesystem that lets `uid` in: the kernel lets nobody in but the one who
  * mounted it, unless it was mounted for all.
  */
-static bool is_open_session_filesystem(const char *line, uid_t uid)
+static bool is_open_session_filesystem(const struct mountinfo *mount, uid_t uid)
 {
-	static const char type[] = " - fuse.mimoboxfs ";
-	const char *at = strstr(line, type);
-	if (!at)
+	if (strcmp(mount->type, "fuse.mimoboxfs") != 0)
 		return false;
-	const char *options = word(at + sizeof(type) - 1, 1);
-	const char *user = strstr(options, "user_id=");
+	const char *user = strstr(mount->options, "user_id=");
 	uid_t owner = 0;
-	if (!user || strstr(options, "allow_other"))
+	if (!user || mount->options_cut || strstr(mount->options, "allow_other"))
 		return true;
 	for (user += strlen("user_id="); *user >= '0' && *user <= '9'; user++)
 		owner = 10 * owner + (uid_t)(*user - '0');
 	return owner == uid;
-}
-
-/* Calls `visit` for each line, until one returns an error; that, or why they cannot be read. */
-static int each_mount(int (*visit)(char *line, void *data), void *data)
-{
-	char text[10 * PATH_MAX]; /* a line has two paths, with four characters for a blank */
-	size_t size = 0;
-	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	int error = fd < 0 ? -errno : 0;
-	while (error == 0) {
-		ssize_t count = read(fd, text + size, sizeof(text) - 1 - size);
-		if (count <= 0) {
-			error = count < 0 ? -errno : 0;
-			break;
-		}
-		size += (size_t)count;
-		text[size] = '\0';
-		char *line = text, *end;
-		while (error == 0 && (end = strchr(line, '\n'))) {
-			*end = '\0';
-			error = visit(line, data);
-			line = end + 1;
-		}
-		size -= (size_t)(line - text);
-		memmove(text, line, size);
-		if (size >= sizeof(text) - 1)
-			error = -E2BIG;
-	}
-	if (fd >= 0)
-		close(fd);
-	return error;
-}
-
-struct guarded {
-	const char *path;
-	uid_t uid;
-};
-
-static int guard_mount(char *line, void *data)
-{
-	const struct guarded *guarded = data;
-	if (!is_open_session_filesystem(line, guarded->uid))
-		return 0;
-	char *place = line + (word(line, PLACE) - line);
-	place[strcspn(place, " ")] = '\0';
-	unescape(place);
-	if (is_at_or_below(guarded->path, place))
-		return -EPERM;
-	return is_at_or_below(place, guarded->path) ? cover(place) : 0;
-}
-
-/*
- * A sandbox that could open its own control files could start another with more rights. So that
- * none does by a path that it asked for, a session filesystem is refused as a path, and is covered
- * where it is below one. Others are left alone: to mount on one takes a lock that is held while
- * its daemon answers a request, and a daemon that doesn't is no business of this session's.
- *
- * The list is this mount namespace's own, and private: nothing is added to it meanwhile. But a
- * directory on the way can be renamed meanwhile; hence the last look, at what came of it.
- */
-static int guard_session_filesystems(const char *path, uid_t uid)
-{
-	struct guarded guarded = { path, uid };
-	return each_mount(guard_mount, &guarded);
-}
-
-struct cover_search {
-	const char *line; /* of what is to be covered */
-	bool found;
-};
-
-static int find_cover(char *line, void *data)
-{
-	struct cover_search *search = data;
-	search->found |= same_word(word(line, PARENT), word(search->line, ID)) &&
-			 same_word(word(line, PLACE), word(search->line, PLACE));
-	return 0;
-}
-
-static int check_mount(char *line, void *data)
-{
-	struct cover_search search = { .line = line };
-	if (!is_open_session_filesystem(line, *(const uid_t *)data))
-		return 0;
-	int error = each_mount(find_cover, &search);
-	return error < 0 ? error : search.found ? 0 : -EPERM;
-}
-
-int paths_check(uid_t uid)
-{
-	return each_mount(check_mount, &uid);
 }
 
 /* No magic link of /proc is followed: it would lead past the rights of the session's owner. */
@@ -277,28 +150,123 @@ static int check_bounds(const struct sandbox_path *path, const char *name)
 	return -EPERM;
 }
 
-static int guard(const struct sandbox_path *path, int fd, uid_t uid)
+/* Before any is cloned; the descriptor of each path stands where its clone will. */
+struct guarded {
+	const struct sandbox_path *paths;
+	unsigned count;
+	uid_t uid;
+	const char **what;
+};
+
+static int guard_mount(const struct mountinfo *mount, void *data)
 {
+	const struct guarded *guarded = data;
 	char name[PATH_MAX];
-	int error = name_of(fd, name);
-	if (error == 0)
-		error = check_bounds(path, name);
-	return error < 0 ? error : guard_session_filesystems(name, uid);
+	bool covered = false;
+	if (!is_open_session_filesystem(mount, guarded->uid))
+		return 0;
+	if (mount->place_cut && !mount->place[0])
+		return -EOVERFLOW;
+	for (unsigned i = 0; i < guarded->count; i++) {
+		const struct sandbox_path *path = &guarded->paths[i];
+		int error = name_of(path->mount, name);
+		bool below = error == 0 && is_at_or_below(mount->place, name);
+		/* No call takes the whole of a place that was cut, so that it cannot be covered. */
+		if (error == 0 &&
+		    (is_at_or_below(name, mount->place) || (below && mount->place_cut)))
+			error = -EPERM;
+		if (error == 0 && below && !covered) {
+			error = cover(mount->place);
+			covered = true;
+		}
+		if (error < 0) {
+			*guarded->what = path->outside;
+			return error;
+		}
+	}
+	return 0;
 }
 
-static int open_one(struct sandbox_path *path, bool guarded, uid_t uid)
+/*
+ * A sandbox that could open its own control files could start another with more rights. So that
+ * none does by a path that it asked for, a session filesystem is refused as a path, and is covered
+ * where it is below one. Others are left alone: to mount on one takes a lock that is held while
+ * its daemon answers a request, and a daemon that doesn't is no business of this session's.
+ *
+ * The list is this mount namespace's own, and private: nothing is added to it meanwhile. But a
+ * directory on the way can be renamed meanwhile; hence the last look, at what came of it.
+ *
+ * Other users' mounts are in the list. The kernel builds each line of mountinfo in memory of this
+ * session's, so lines are read only where mounts cannot be asked for by number, or where a session
+ * filesystem has a path that is too long for an answer.
+ */
+static int guard_session_filesystems(const struct sandbox_path *paths, unsigned count, uid_t uid,
+				     const char **what)
 {
-	int fd = open_path(path->outside);
-	if (fd < 0)
-		return fd;
-	int error = guarded ? guard(path, fd, uid) : 0;
-	if (error == 0) {
-		path->mount = mount_clone(
-			fd, "", MOUNT_LOCKED_DOWN | (path->writable ? 0 : MOUNT_ATTR_RDONLY));
-		error = path->mount < 0 ? path->mount : 0;
-	}
-	close(fd);
+	struct guarded guarded = { paths, count, uid, what };
+	int error = count ? mountinfo_ask(guard_mount, &guarded) : 0;
+	if (error == -ENOSYS || error == -EOVERFLOW)
+		error = mountinfo_read_own(guard_mount, &guarded);
 	return error;
+}
+
+/* Of session filesystems that were met, those that nothing was met on yet. */
+enum { BARE_MAX = 8 };
+
+struct last_look {
+	uid_t uid;
+	unsigned count;
+	struct {
+		uint64_t id;
+		char place[PATH_MAX];
+	} bare[BARE_MAX];
+};
+
+/* What covers another comes after it in the list. */
+static int look(const struct mountinfo *mount, void *data)
+{
+	struct last_look *last = data;
+	for (unsigned i = 0; i < last->count; i++)
+		if (last->bare[i].id == mount->parent &&
+		    strcmp(last->bare[i].place, mount->place) == 0)
+			last->bare[i] = last->bare[--last->count];
+	if (!is_open_session_filesystem(mount, last->uid))
+		return 0;
+	if (mount->place_cut || last->count == BARE_MAX)
+		return -EPERM;
+	last->bare[last->count].id = mount->id;
+	strcpy(last->bare[last->count++].place, mount->place);
+	return 0;
+}
+
+int paths_check(uid_t uid)
+{
+	struct last_look last = { .uid = uid };
+	int error = mountinfo_ask(look, &last);
+	if (error == -ENOSYS) {
+		last.count = 0;
+		error = mountinfo_read_own(look, &last);
+	}
+	return error == 0 && last.count ? -EPERM : error;
+}
+
+static int open_guarded(struct sandbox_path *path, bool trusted)
+{
+	char name[PATH_MAX];
+	path->mount = open_path(path->outside);
+	if (path->mount < 0 || trusted)
+		return path->mount < 0 ? path->mount : 0;
+	int error = name_of(path->mount, name);
+	return error < 0 ? error : check_bounds(path, name);
+}
+
+static int clone_opened(struct sandbox_path *path)
+{
+	int opened = path->mount;
+	path->mount = mount_clone(opened, "",
+				  MOUNT_LOCKED_DOWN | (path->writable ? 0 : MOUNT_ATTR_RDONLY));
+	close(opened);
+	return path->mount < 0 ? path->mount : 0;
 }
 
 int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid_t uid,
@@ -310,7 +278,15 @@ int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid
 		return -errno;
 	for (unsigned i = 0; error == 0 && i < count; i++) {
 		*what = paths[i].outside;
-		error = open_one(&paths[i], i >= trusted, uid);
+		error = open_guarded(&paths[i], i < trusted);
+	}
+	if (error == 0 && trusted < count) {
+		*what = "mounts";
+		error = guard_session_filesystems(paths + trusted, count - trusted, uid, what);
+	}
+	for (unsigned i = 0; error == 0 && i < count; i++) {
+		*what = paths[i].outside;
+		error = clone_opened(&paths[i]);
 	}
 	return error;
 }

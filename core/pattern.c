@@ -29,18 +29,18 @@ struct set {
 };
 
 struct threads {
-	uint16_t at[PROGRAM_MAX];
+	uint16_t *at; /* room for one at each instruction */
 	unsigned count;
 };
 
 struct pattern {
-	struct instruction program[PROGRAM_MAX];
+	struct instruction *program; /* room for PROGRAM_MAX until it is compiled */
 	unsigned length;
 	struct set *sets;
 	unsigned set_count, set_room;
 	/* The machine: */
 	struct threads now, next;
-	uint32_t visited[PROGRAM_MAX]; /* the round in which it was last stood at */
+	uint32_t *visited; /* by instruction: the round in which it was last stood at */
 	uint32_t round;
 	struct set first; /* bytes that can begin a match; all of them where that is not known */
 	char before;      /* the byte that came last */
@@ -486,21 +486,43 @@ static void find_first(struct pattern *pattern)
 	pattern->round++;
 }
 
+/* Many patterns may wait at a time, so none keeps more room than its program takes. */
+static int fit(struct pattern *pattern)
+{
+	unsigned length = pattern->length, sets = pattern->set_count;
+	struct instruction *program = realloc(pattern->program, length * sizeof(*program));
+	struct set *fitting = sets ? realloc(pattern->sets, sets * sizeof(*fitting)) : NULL;
+	pattern->program = program ? program : pattern->program;
+	pattern->sets = fitting ? fitting : pattern->sets;
+	pattern->now.at = calloc(length, sizeof(*pattern->now.at));
+	pattern->next.at = calloc(length, sizeof(*pattern->next.at));
+	pattern->visited = calloc(length, sizeof(*pattern->visited));
+	return pattern->now.at && pattern->next.at && pattern->visited ? 0 : -ENOMEM;
+}
+
 int pattern_compile(const char *text, struct pattern **out, const char **why)
 {
 	struct pattern *pattern = calloc(1, sizeof(*pattern));
 	struct parser parser = { .pattern = pattern, .at = text, .why = "out of memory" };
 	*why = parser.why;
-	if (!pattern)
+	if (pattern)
+		pattern->program = malloc(PROGRAM_MAX * sizeof(*pattern->program));
+	if (!pattern || !pattern->program) {
+		free(pattern);
 		return -ENOMEM;
+	}
 	pattern->before = '\n';
 	pattern->round = 1;
 	parse_choice(&parser);
 	emit(&parser, OP_MATCH, 0, 0);
-	if (parser.error) {
+	int error = parser.error;
+	if (error < 0)
 		*why = parser.why;
+	else
+		error = fit(pattern);
+	if (error < 0) {
 		pattern_free(pattern);
-		return parser.error;
+		return error;
 	}
 	find_first(pattern);
 	*out = pattern;
@@ -509,9 +531,22 @@ int pattern_compile(const char *text, struct pattern **out, const char **why)
 
 void pattern_free(struct pattern *pattern)
 {
-	if (pattern)
-		free(pattern->sets);
+	if (!pattern)
+		return;
+	free(pattern->program);
+	free(pattern->sets);
+	free(pattern->now.at);
+	free(pattern->next.at);
+	free(pattern->visited);
 	free(pattern);
+}
+
+size_t pattern_memory(const struct pattern *pattern)
+{
+	return sizeof(*pattern) +
+	       pattern->length * (sizeof(*pattern->program) + sizeof(*pattern->now.at) +
+				  sizeof(*pattern->next.at) + sizeof(*pattern->visited)) +
+	       pattern->set_count * sizeof(*pattern->sets);
 }
 
 void pattern_reset(struct pattern *pattern)

@@ -26,6 +26,9 @@ void pattern_reset(struct pattern *pattern);
 /* How many steps a byte may cost. */
 size_t pattern_size(const struct pattern *pattern);
 
+/* The bytes of memory that it takes. */
+size_t pattern_memory(const struct pattern *pattern);
+
 /*
  * Goes through `size` more bytes. True when a match was completed, with *used the bytes up to
  * and with its last; the pattern is done with then.

@@ -23,17 +23,15 @@
 
 static char **command_vector(const struct config *config)
 {
+	/* After "--" no command is an option of the shell. */
+	const char *const shell[] = { "/bin/sh", "-c", "--", config->command, NULL };
+	const char *const *from = config->command ? shell : (const char *const *)config->argv;
 	size_t count = 0;
-	while (!config->command && config->argv[count])
+	while (from[count])
 		count++;
-	char **vector = calloc(config->command ? 4 : count + 1, sizeof(*vector));
-	if (!vector)
-		return NULL;
-	const char *const shell[] = { "/bin/sh", "-c", config->command };
-	if (config->command)
-		count = 3;
-	for (size_t i = 0; i < count; i++) {
-		vector[i] = strdup(config->command ? shell[i] : config->argv[i]);
+	char **vector = calloc(count + 1, sizeof(*vector));
+	for (size_t i = 0; vector && i < count; i++) {
+		vector[i] = strdup(from[i]);
 		if (!vector[i]) {
 			environ_free_vector(vector);
 			return NULL;
@@ -109,7 +107,6 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 			plan->paths[i].writable ? LANDLOCK_FULL : LANDLOCK_READ_EXEC,
 		};
 	plan->landlock = (struct landlock_policy){
-		.abi = landlock_abi(),
 		.floor = landlock_floor(access),
 		.rules = plan->rules,
 		.rule_count = count,

@@ -26,10 +26,10 @@ struct plan {
 	unsigned own_paths; /* the first of them: the daemon's own, opened with its rights */
 	const struct path_bound *bounds; /* of the others; borrowed */
 	unsigned bound_count;            /* with the one that ends them; 0: none */
-	struct landlock_policy landlock;
-	struct landlock_rule *rules; /* owned: what `landlock` borrows */
-	struct sysfilter filter;     /* borrowed */
-	size_t image_size;           /* of a mapped one */
+	struct landlock_policy landlock; /* the caller puts its version in */
+	struct landlock_rule *rules;     /* owned: what `landlock` borrows */
+	struct sysfilter filter;         /* borrowed */
+	size_t image_size;               /* of a mapped one */
 };
 
 /*

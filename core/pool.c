@@ -291,7 +291,8 @@ static bool is_of(const struct waiting *waiting, const struct sandbox_shape *sha
 	return is_for(waiting, shape->uid, shape->gid) && is->own_network == shape->own_network &&
 	       is->terminal == shape->terminal &&
 	       is->ends_with_command == shape->ends_with_command && is->sealed == shape->sealed &&
-	       has_policy(is, shape) && strcmp(is->tmp_size, shape->tmp_size) == 0;
+	       has_policy(is, shape) && strcmp(is->tmp_size, shape->tmp_size) == 0 &&
+	       strcmp(is->terminals, shape->terminals) == 0;
 }
 
 /* One step at a time: what is of another kind makes room, what lacks is made. */
@@ -451,6 +452,15 @@ unsigned pool_ready(const struct pool *pool)
 	for (const struct waiting *waiting = pool->first; waiting; waiting = waiting->next)
 		count += waiting->ready && !waiting->claimant;
 	return count;
+}
+
+bool pool_has_identity(const struct pool *pool, uid_t id)
+{
+	for (const struct waiting *waiting = pool ? pool->first : NULL; waiting;
+	     waiting = waiting->next)
+		if (waiting->sandbox.shape.uid == id)
+			return true;
+	return false;
 }
 
 /* A session at its own limit waits for memory, too, and that is no shortage of the machine's. */

@@ -36,5 +36,7 @@ bool pool_take(struct pool *pool, const struct mimobox_session *session,
 void pool_close(struct pool *pool);
 
 unsigned pool_ready(const struct pool *pool);
+/* Whether one that waits has that id. NULL: none does. */
+bool pool_has_identity(const struct pool *pool, uid_t id);
 
 #endif

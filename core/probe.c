@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* For a kernel that is busy with the cgroup of what has ended. */
+#define LEAVE_NS UINT64_C(1000000000)
+
 void box_explain(char *why, size_t size, const char *format, ...)
 {
 	va_list arguments;
@@ -64,6 +67,13 @@ static bool has_exited(void *data)
 	const struct mimobox_session *session = data;
 	return session->state == MIMOBOX_EXITED ||
 	       (session->state == MIMOBOX_CREATED && session->start_result != -EINPROGRESS);
+}
+
+/* Nothing counts any more against max_sessions. */
+static bool has_left(void *data)
+{
+	const struct mimobox *box = data;
+	return box->lingering == 0;
 }
 
 /* The last line of its log says what went wrong. */
@@ -136,6 +146,8 @@ int mimobox_probe(struct mimobox *box, char *why, size_t why_size)
 	box->probed = NULL;
 	mimobox_session_remove(session);
 	mimobox_session_unref(session);
+	if (error == 0)
+		(void)box_dispatch_until(box, has_left, box, LEAVE_NS);
 	box->notify = notify;
 	box->stats = (struct stats){ 0 };
 	return error;

@@ -11,13 +11,13 @@ enum { TIDY_BYTES = 8192 };
 
 /* In the server */
 
-void ring_resume(struct ring *ring, uint64_t taken)
+void ring_resume(struct ring_view *ring, uint64_t taken)
 {
 	ring->taken = taken;
 	(void)ring_took(ring, 0);
 }
 
-int ring_look(const struct ring *ring, size_t *size)
+int ring_look(const struct ring_view *ring, size_t *size)
 {
 	uint64_t there = atomic_load(&ring->shared->written) - ring->taken;
 	if (there > RING_SIZE)
@@ -26,7 +26,7 @@ int ring_look(const struct ring *ring, size_t *size)
 	return 0;
 }
 
-void ring_copy(const struct ring *ring, char *to, size_t size)
+void ring_copy(const struct ring_view *ring, char *to, size_t size)
 {
 	size_t from = ring->taken % RING_SIZE, whole = RING_SIZE - from;
 	size_t first = size < whole ? size : whole;
@@ -34,25 +34,25 @@ void ring_copy(const struct ring *ring, char *to, size_t size)
 	memcpy(to + first, ring->data, size - first);
 }
 
-bool ring_took(struct ring *ring, size_t size)
+bool ring_took(struct ring_view *ring, size_t size)
 {
 	ring->taken += size;
 	atomic_store(&ring->shared->taken, ring->taken);
 	return size && atomic_exchange(&ring->shared->full, 0);
 }
 
-bool ring_await(const struct ring *ring, size_t size)
+bool ring_await(const struct ring_view *ring, size_t size)
 {
 	atomic_store(&ring->shared->ring_at, ring->taken + size);
 	return atomic_load(&ring->shared->written) - ring->taken < size;
 }
 
-bool ring_is_untidy(const struct ring *ring)
+bool ring_is_untidy(const struct ring_view *ring)
 {
 	return atomic_load(&ring->shared->untidy);
 }
 
-bool ring_has_ended(const struct ring *ring)
+bool ring_has_ended(const struct ring_view *ring)
 {
 	return atomic_load(&ring->shared->ended) &&
 	       atomic_load(&ring->shared->written) == ring->taken;

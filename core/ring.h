@@ -24,24 +24,24 @@ struct ring_shared {
 
 /* In the server. It believes no number of init's that cannot be. */
 
-struct ring {
+struct ring_view {
 	struct ring_shared *shared; /* NULL: there is none (any more) */
 	const char *data;
 	uint64_t taken;
 };
 
 /* All up to there was taken by another server. */
-void ring_resume(struct ring *ring, uint64_t taken);
+void ring_resume(struct ring_view *ring, uint64_t taken);
 /* What there is. -EPROTO: init's numbers cannot be. */
-int ring_look(const struct ring *ring, size_t *size);
+int ring_look(const struct ring_view *ring, size_t *size);
 /* Copies so much of that. */
-void ring_copy(const struct ring *ring, char *to, size_t size);
+void ring_copy(const struct ring_view *ring, char *to, size_t size);
 /* That is kept elsewhere now. True: init waits for that. */
-bool ring_took(struct ring *ring, size_t size);
+bool ring_took(struct ring_view *ring, size_t size);
 /* Has init ring when there is so much. False: there is as much already. */
-bool ring_await(const struct ring *ring, size_t size);
-bool ring_is_untidy(const struct ring *ring);
-bool ring_has_ended(const struct ring *ring);
+bool ring_await(const struct ring_view *ring, size_t size);
+bool ring_is_untidy(const struct ring_view *ring);
+bool ring_has_ended(const struct ring_view *ring);
 
 /* In init. Async-signal-safe. */
 

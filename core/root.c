@@ -11,6 +11,7 @@
 
 #include "mounts.h"
 #include "paths.h"
+#include "quotas.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -37,19 +38,36 @@ static const struct {
 	{ "var/run", "../run" },
 };
 
-/* They tell of, or act on, the whole machine. */
-static const char *const masked[] = { "proc/kcore", "proc/keys", "proc/sysrq-trigger",
-				      "proc/timer_list" };
+/*
+ * They tell of, or act on, the whole machine. The counts of interrupts tell when somebody types;
+ * locks and keys are those of all users.
+ */
+static const char *const masked[] = {
+	"proc/kcore",     "proc/keys",     "proc/sysrq-trigger", "proc/timer_list",
+	"proc/locks",     "proc/softirqs", "proc/interrupts",    "proc/sched_debug",
+	"proc/iomem",     "proc/ioports",  "proc/key-users",     "proc/latency_stats",
+	"proc/config.gz",
+};
+/* Likewise. Each kernel has the first. */
+static const char *const emptied[] = { "proc/driver", "proc/acpi", "proc/asound", "proc/bus",
+				       "proc/fs",     "proc/irq",  "proc/scsi" };
 
 static const struct {
-	const char *name, *path, *text;
-} accounts[] = {
-	{ "passwd", "etc/passwd",
+	const char *hidden, *path, *text;
+} own_files[] = {
+	{ "proc/passwd", "etc/passwd",
 	  "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n"
 	  "sandbox:x:1000:1000:sandbox:/tmp:/bin/sh\n"
 	  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
-	{ "group", "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n" },
+	{ "proc/group", "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n" },
+	{ "proc/hostname", "etc/hostname", ROOT_HOST_NAME "\n" },
 };
+
+/* Two lines, so that 127.0.0.1 is localhost by the first, and either name is its own full one. */
+#define OWN_NAME "127.0.0.1\t" ROOT_HOST_NAME "\n"
+static const char own_hosts[] =
+	"127.0.0.1\tlocalhost\n" OWN_NAME "::1\tlocalhost ip6-localhost ip6-loopback\n";
+enum { HOSTS_MAX = 16384 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -135,9 +153,9 @@ static int add_skeleton(int root, const char **what)
 	static const struct {
 		const char *path;
 		mode_t mode;
-	} directories[] = { { "proc", 0555 },     { "dev", 0755 },  { "dev/pts", 0755 },
-			    { "dev/shm", 01777 }, { "tmp", 01777 }, { "run", 0755 },
-			    { "var", 0755 } };
+	} directories[] = { { "proc", 0555 },    { "proc/empty", 0555 }, { "dev", 0755 },
+			    { "dev/pts", 0755 }, { "dev/shm", 01777 },   { "tmp", 01777 },
+			    { "run", 0755 },     { "var", 0755 } };
 	int error = 0;
 	for (size_t i = 0; error == 0 && i < COUNT(directories); i++)
 		error = mount_make_directory(root, *what = directories[i].path,
@@ -170,27 +188,74 @@ static int add_system(int root, const struct root_layout *layout, const char **w
 	return 0;
 }
 
-/* The host's accounts are nobody's business inside; what is seen is one user. */
-static int add_accounts(int root, const char **what)
+/*
+ * Over the host's file, which is at `path`. It keeps a name below /proc, where the mount that comes
+ * there hides it: nothing can be mounted on a file without a name, and `ro` and `rw` may have to.
+ */
+static int cover_file(int root, const char *hidden, const char *path, const char *text)
 {
-	for (size_t i = 0; i < COUNT(accounts); i++) {
-		*what = accounts[i].path;
-		int target = mount_open_below(root, accounts[i].path, O_PATH);
+	int error = mount_make_file(root, hidden, text);
+	return error < 0 ? error
+			 : bind(root, root, hidden, path, MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+}
+
+/* The host's accounts and name are nobody's business inside; what is seen is one user. */
+static int add_own_files(int root, const char **what)
+{
+	for (size_t i = 0; i < COUNT(own_files); i++) {
+		*what = own_files[i].path;
+		int target = mount_open_below(root, own_files[i].path, O_PATH);
 		if (target == -ENOENT || target == -ELOOP)
 			continue; /* a host without that file needs none here */
 		if (target < 0)
 			return target;
 		close(target);
-		int error = mount_make_file(root, accounts[i].name, accounts[i].text);
-		if (error == 0)
-			error = bind(root, root, accounts[i].name, accounts[i].path,
-				     MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
-		if (error == 0 && unlinkat(root, accounts[i].name, 0) < 0)
-			error = -errno;
+		int error =
+			cover_file(root, own_files[i].hidden, own_files[i].path, own_files[i].text);
 		if (error < 0)
 			return error;
 	}
 	return 0;
+}
+
+/*
+ * The host's file with a line for the sandbox's own name: what it names can be reached over the
+ * host's network. It is read with the rights of the session's owner. One that the owner may not
+ * read, or that is too large for the root, stays as it is, without that line.
+ */
+static int copy_hosts(int root, const char *path)
+{
+	char text[HOSTS_MAX + sizeof("\n" OWN_NAME)];
+	struct stat status;
+	size_t size = 0;
+	int fd = mount_open_below(root, path, O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return fd == -EACCES || fd == -EPERM ? 0 : fd;
+	ssize_t count = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? 1 : -1;
+	while (count > 0 && size <= HOSTS_MAX) {
+		count = read(fd, text + size, HOSTS_MAX + 1 - size);
+		size += count > 0 ? (size_t)count : 0;
+	}
+	close(fd);
+	if (count < 0 || size > HOSTS_MAX || memchr(text, '\0', size))
+		return 0;
+	strcpy(text + size, size && text[size - 1] != '\n' ? "\n" OWN_NAME : OWN_NAME);
+	return cover_file(root, "proc/hosts", path, text);
+}
+
+/* Without the host's network, its names lead nowhere, and are the host's business. */
+static int add_hosts(int root, bool own_network, const char **what)
+{
+	static const char path[] = "etc/hosts";
+	*what = path;
+	int target = mount_open_below(root, path, O_PATH);
+	if (target == -ENOENT || target == -ELOOP)
+		return 0;
+	if (target < 0)
+		return target;
+	close(target);
+	return own_network ? cover_file(root, "proc/hosts", path, own_hosts)
+			   : copy_hosts(root, path);
 }
 
 static int add_devices(int root, const char **what)
@@ -210,12 +275,12 @@ static int add_devices(int root, const char **what)
 	return error;
 }
 
-static int add_terminals(int root, const char **what)
+static int add_terminals(int root, const char *most, const char **what)
 {
-	static const struct mount_option options[] = {
+	const struct mount_option options[] = {
 		{ "mode", "0620" },
 		{ "ptmxmode", "0666" },
-		{ "max", "16" }, /* all sandboxes share what the machine has */
+		{ "max", most }, /* all sandboxes share what the machine has */
 		{ NULL, NULL },
 	};
 	*what = "devpts";
@@ -240,22 +305,57 @@ static int write_proc(int root, const char *path, const char *text)
 	return error;
 }
 
-static int add_proc(int root, const char **what)
+static int mask(int root, const char *by, const char *path, uint64_t attributes)
 {
-	static const char nested[] = "proc/sys/user/max_user_namespaces";
+	int error = bind(root, root, by, path, attributes | MOUNT_ATTR_RDONLY);
+	return error == -ENOENT ? 0 : error; /* this kernel has none */
+}
+
+/* `empty` is a mount of an empty directory, and is consumed. */
+static int mask_proc(int root, int empty, const char **what)
+{
+	int error = mount_attach(root, empty, *what = emptied[0]);
+	for (size_t i = 1; error == 0 && i < COUNT(emptied); i++)
+		error = mask(root, emptied[0], *what = emptied[i], MOUNT_LOCKED_DOWN);
+	for (size_t i = 0; error == 0 && i < COUNT(masked); i++)
+		error = mask(root, "dev/null", *what = masked[i], 0);
+	return error;
+}
+
+/* Of the sandbox's user namespace: none below it, and a part of what is counted for its maker. */
+static int set_counts(int root, const struct quotas *quotas, const char **what)
+{
+	const struct {
+		const char *path, *text;
+	} counts[] = {
+		{ "proc/sys/user/max_user_namespaces", "0" },
+		{ "proc/sys/user/max_inotify_instances", quotas->inotify_instances },
+		{ "proc/sys/user/max_inotify_watches", quotas->inotify_watches },
+	};
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < COUNT(counts); i++)
+		if (counts[i].text[0])
+			error = write_proc(root, *what = counts[i].path, counts[i].text);
+	return error;
+}
+
+static int add_proc(int root, const struct quotas *quotas, const char **what)
+{
 	*what = "proc";
+	/* The mount of proc(5) covers it from now on. */
+	int empty = mount_clone(root, "proc/empty", MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+	if (empty < 0)
+		return empty;
 	int mount = mount_new("proc", NULL, MOUNT_LOCKED_DOWN | MOUNT_ATTR_NOEXEC);
 	int error = mount < 0 ? mount : mount_attach(root, mount, "proc");
 	if (error == 0)
-		error = write_proc(root, *what = nested, "0");
+		error = set_counts(root, quotas, what);
 	if (error == 0)
 		error = bind(root, root, *what = "proc/sys", "proc/sys",
 			     MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
-	for (size_t i = 0; error == 0 && i < COUNT(masked); i++) {
-		error = bind(root, root, "dev/null", *what = masked[i], MOUNT_ATTR_RDONLY);
-		if (error == -ENOENT) /* this kernel has none */
-			error = 0;
-	}
+	if (error == 0)
+		return mask_proc(root, empty, what);
+	close(empty);
 	return error;
 }
 
@@ -269,27 +369,29 @@ static int enter(int root)
 	return 0;
 }
 
-int root_make(const struct root_layout *layout, const char *tmp_size, const char *tmp_inodes,
-	      const char **what)
+int root_make(const struct root_layout *layout, const struct quotas *quotas,
+	      const struct root_options *options, const char **what)
 {
 	*what = "tmpfs";
 	umask(0);
-	int root = make_root(tmp_size, tmp_inodes);
+	int root = make_root(options->tmp_size, options->tmp_inodes);
 	if (root < 0)
 		return root;
 	int error = add_skeleton(root, what);
 	if (error == 0)
 		error = add_system(root, layout, what);
 	if (error == 0)
-		error = add_accounts(root, what);
+		error = add_own_files(root, what);
+	if (error == 0)
+		error = add_hosts(root, options->own_network, what);
 	if (error == 0)
 		error = add_devices(root, what);
 	if (error == 0)
-		error = add_terminals(root, what);
+		error = add_terminals(root, options->terminals, what);
 	if (error == 0)
 		error = add_writable(root, what);
 	if (error == 0)
-		error = add_proc(root, what);
+		error = add_proc(root, quotas, what);
 	umask(022);
 	if (error == 0)
 		return root;

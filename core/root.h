@@ -8,7 +8,13 @@
 
 #include "landlock.h"
 
+#include <stdbool.h>
+
+struct quotas;
 struct sandbox_path;
+
+/* What programs inside have for the machine's name; /etc/hosts there has it. */
+#define ROOT_HOST_NAME "mimobox"
 
 /* What the host has of the directories that a system is spread over: prepared once. */
 struct root_layout {
@@ -27,13 +33,20 @@ enum { ROOT_RULES_MAX = 24 };
 /* What may be done in it: fills in `rules`, whose paths are borrowed. Returns how many. */
 unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules[ROOT_RULES_MAX]);
 
+/* The first three as mount options take them. */
+struct root_options {
+	const char *tmp_size, *tmp_inodes;
+	const char *terminals; /* how many its devpts may have */
+	bool own_network;      /* the host's is not there */
+};
+
 /*
  * Builds the root, all but the session's own paths, over the old one's. For a process of new user,
  * mount and PID namespaces, with all capabilities there; async-signal-safe. Returns a descriptor of
  * it, or -errno with *what naming the thing that failed.
  */
-int root_make(const struct root_layout *layout, const char *tmp_size, const char *tmp_inodes,
-	      const char **what);
+int root_make(const struct root_layout *layout, const struct quotas *quotas,
+	      const struct root_options *options, const char **what);
 
 /*
  * Adds `paths`, opened before (paths.h), and moves every process of the mount namespace that is in

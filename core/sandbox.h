@@ -69,6 +69,7 @@ struct sandbox_shape {
 	gid_t gid;
 	bool own_network, terminal, ends_with_command;
 	char tmp_size[24], tmp_inodes[24]; /* as tmpfs(5) options take them */
+	char terminals[8];                 /* as an option of devpts */
 	/*
 	 * Sealed before it is told what for: there are no paths of the session's own in it but its
 	 * workspace. These are for such a one alone.

@@ -13,6 +13,9 @@
  * - only its state layer is used. The characters are in grids of our own, which check every
  * position.
  * - combining characters never reach it: they go to the cell that was written last.
+ * - DECSC and DECRC keep the character sets, which it does not: they are set again from here.
+ * - a scroll region of one line, with which it homes the cursor, is ignored.
+ * - it tells nobody that a wrap is pending, which is known here: erasing leaves that column alone.
  * - after a resize the scroll region is reset, as xterm does, and the cursor put inside.
  *
  * Between two calls of screen_feed() libvterm is always between two sequences.
@@ -20,24 +23,30 @@
 #include "screen.h"
 
 #include "grid.h"
+#include "reserve.h"
 #include "sequence.h"
 #include "utf8.h"
+#include "width.h"
 
 #include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 enum { PRIMARY, ALTERNATE };
-enum { RESERVE = 12, RESERVE_LARGE = 4, RESERVE_BYTES = 8192, RESERVE_BYTES_A_ROW = 8 };
+enum { BEL = 7, SO = 14, SI = 15 };
 enum { RUN_MAX = 256 }; /* libvterm has 4 bytes of stack for each byte of text it is given */
+
+/* By their final bytes, and which of them text is in: 0 to 3. */
+struct charsets {
+	char designated[4], locked;
+};
+static const struct charsets initial_charsets = { "BBBB", 0 };
 
 struct screen {
 	VTerm *vt;
-	void *reserve[RESERVE]; /* what libvterm gets; NULL: gone */
-	size_t reserve_large;   /* bytes of each of the last RESERVE_LARGE */
+	struct reserve reserve; /* what libvterm gets */
 	VTermState *state;
 	struct grid grids[2];
 	int current;   /* PRIMARY or ALTERNATE */
@@ -48,60 +57,11 @@ struct screen {
 	uint32_t repeatable; /* the character that REP repeats; 0: none */
 	bool has_base;       /* a combining character would belong to `base` */
 	VTermPos base;
+	bool wraps;   /* DECAWM */
+	bool pending; /* the cursor is behind the last column: the next character wraps */
+	bool hidden;  /* the cursor */
+	struct charsets charsets, saved_charsets;
 };
-
-/*
- * What libvterm allocates it uses without a look (0.1.4). So what it may ask for in one call is had
- * before the call, or the call isn't made: a few blocks, each of more than it ever needs; the last
- * of them have room for something about each row, and are all it may ask for at a new size.
- */
-
-static size_t reserve_size(const struct screen *screen, int i)
-{
-	return i < RESERVE - RESERVE_LARGE ? RESERVE_BYTES : screen->reserve_large;
-}
-
-static void *take_reserve(size_t size, void *data)
-{
-	struct screen *screen = data;
-	for (int i = 0; i < RESERVE; i++)
-		if (screen->reserve[i] && size <= reserve_size(screen, i)) {
-			void *block = screen->reserve[i], *fitted = realloc(block, size);
-			screen->reserve[i] = NULL;
-			return memset(fitted ? fitted : block, 0, size);
-		}
-	return calloc(1, size);
-}
-
-static void give_back(void *block, void *data)
-{
-	(void)data;
-	free(block);
-}
-
-static void free_reserve(struct screen *screen)
-{
-	for (int i = 0; i < RESERVE; i++) {
-		free(screen->reserve[i]);
-		screen->reserve[i] = NULL;
-	}
-}
-
-static int fill_reserve(struct screen *screen, int count, int rows)
-{
-	size_t large = (size_t)rows * RESERVE_BYTES_A_ROW;
-	screen->reserve_large = large > RESERVE_BYTES ? large : RESERVE_BYTES;
-	for (int i = RESERVE - count; i < RESERVE; i++) {
-		screen->reserve[i] = malloc(reserve_size(screen, i));
-		if (!screen->reserve[i]) {
-			free_reserve(screen);
-			return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
-static VTermAllocatorFunctions allocator = { take_reserve, give_back };
 
 /* What libvterm asks for */
 
@@ -112,6 +72,8 @@ static int on_put(VTermGlyphInfo *info, VTermPos at, void *data)
 		 info->protected_cell);
 	screen->has_base = true;
 	screen->base = at;
+	screen->pending =
+		screen->wraps && at.col + info->width >= screen->grids[screen->current].cols;
 	return 1;
 }
 
@@ -150,6 +112,10 @@ static void control(struct screen *screen, uint32_t code)
 {
 	char byte = (char)code;
 	screen->has_base = false;
+	if (code == SO || code == SI)
+		screen->charsets.locked = code == SO;
+	else if (code != BEL)
+		screen->pending = false;
 	vterm_input_write(screen->vt, &byte, 1);
 }
 
@@ -173,31 +139,12 @@ static void print_ascii(struct screen *screen, const char *text, size_t size)
 	screen->repeatable = (unsigned char)text[size - 1];
 }
 
-/*
- * For wcwidth(); 0: none to be had. One for all screens: it takes longer to make, from a file, than
- * a screen.
- */
-static locale_t characters(void)
-{
-	static locale_t locale;
-	if (!locale)
-		locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	return locale;
-}
-
-/* glibc's idea, and besides what libvterm takes for combining: it must not get any. */
-static bool combines(uint32_t code)
-{
-	return wcwidth((wchar_t)code) == 0 || (code >= 0x600 && code <= 0x603) || code == 0x6dd ||
-	       code == 0x6de || code == 0x70f || code == 0x1734 || code == 0x302e || code == 0x302f;
-}
-
 static void print(struct screen *screen, uint32_t code)
 {
 	char text[UTF8_MAX];
 	if (code == 0x2028 || code == 0x2029) /* separators of lines: no character, no line here */
 		return;
-	if (code >= 0x300 && combines(code)) {
+	if (code >= 0x300 && width_combines(code)) {
 		if (screen->has_base)
 			grid_combine(&screen->grids[screen->current], screen->base, code);
 		return;
@@ -223,7 +170,43 @@ static void go_to(struct screen *screen, VTermPos at)
 	vterm_get_size(screen->vt, &rows, &cols);
 	at.row = at.row < 0 ? 0 : at.row >= rows ? rows - 1 : at.row;
 	at.col = at.col < 0 ? 0 : at.col >= cols ? cols - 1 : at.col;
+	screen->pending = false;
 	emit(screen, "\033[%d;%dH", at.row + 1, at.col + 1);
+}
+
+/* Character sets */
+
+static void designate(struct screen *screen, char intermediate, char final)
+{
+	screen->charsets.designated[intermediate - '('] = final;
+	emit(screen, "\033%c%c", intermediate, final);
+}
+
+/* LS0 to LS3. */
+static void lock(struct screen *screen, int set)
+{
+	static const char *const shifts[] = { "\017", "\016", "\033n", "\033o" };
+	screen->charsets.locked = (char)set;
+	emit(screen, "%s", shifts[set]);
+}
+
+static void restore_charsets(struct screen *screen)
+{
+	const struct charsets saved = screen->saved_charsets;
+	for (int i = 0; i < 4; i++)
+		designate(screen, (char)('(' + i), saved.designated[i]);
+	lock(screen, saved.locked);
+}
+
+/* DECSC and DECRC, which libvterm has as a mode for the cursor alone. */
+static void save_cursor(struct screen *screen, bool save)
+{
+	screen->pending = false;
+	emit(screen, "\033[?1048%c", save ? 'h' : 'l');
+	if (save)
+		screen->saved_charsets = screen->charsets;
+	else
+		restore_charsets(screen);
 }
 
 /* Modes */
@@ -234,21 +217,33 @@ static void set_private_mode(struct screen *screen, int mode, char final)
 	case 47:
 		mode = 1047;
 		break;
-	case 6:
 	case 7:
-	case 1047:
+		screen->wraps = final == 'h';
+		break;
+	case 25:
+		screen->hidden = final == 'l';
+		return;
 	case 1048:
+		save_cursor(screen, final == 'h');
+		return;
+	case 6:
+	case 1047:
 	case 1049:
 		break;
 	default:
 		return; /* of no consequence to the text */
 	}
+	screen->pending = false;
 	/* libvterm would clear the alternate screen when it is entered again */
 	if (final == 'h' && screen->current == ALTERNATE && mode == 1047)
 		return;
 	if (final == 'h' && screen->current == ALTERNATE && mode == 1049)
 		mode = 1048;
+	if (final == 'h' && (mode == 1048 || mode == 1049))
+		screen->saved_charsets = screen->charsets;
 	emit(screen, "\033[?%d%c", mode, final);
+	if (mode == 1049 && final == 'l')
+		restore_charsets(screen);
 }
 
 static void set_modes(struct screen *screen, const struct sequence *sequence)
@@ -268,7 +263,19 @@ static void soft_reset(struct screen *screen)
 	VTermPos at;
 	vterm_state_get_cursorpos(screen->state, &at);
 	emit(screen, "\033[?6l\033[4l\033[?7h\033[r\033[0\"q\033(B\033)B\017");
+	screen->charsets.designated[0] = screen->charsets.designated[1] = 'B';
+	screen->charsets.locked = 0;
+	screen->wraps = true;
+	screen->hidden = false;
 	go_to(screen, at);
+}
+
+/* What is known here of a terminal that was just switched on. */
+static void start_anew(struct screen *screen)
+{
+	screen->charsets = screen->saved_charsets = initial_charsets;
+	screen->wraps = true;
+	screen->hidden = screen->pending = false;
 }
 
 static void hard_reset(struct screen *screen)
@@ -277,6 +284,7 @@ static void hard_reset(struct screen *screen)
 		emit(screen, "\033[?1047l");
 	emit(screen, "\033c");
 	screen->repeatable = 0;
+	start_anew(screen);
 }
 
 /* Sequences */
@@ -302,13 +310,59 @@ static void emit_pair(struct screen *screen, const struct sequence *sequence)
 		emit(screen, "\033[%d;%d%c", first, second, sequence->final);
 }
 
+/* DECSTBM of less than two lines is ignored. */
+static void set_region(struct screen *screen, const struct sequence *sequence)
+{
+	int rows;
+	vterm_get_size(screen->vt, &rows, NULL);
+	int top = sequence->count > 0 ? sequence->parameters[0] : -1;
+	int bottom = sequence->count > 1 ? sequence->parameters[1] : -1;
+	if (bottom < 1 || bottom > rows)
+		bottom = rows;
+	if ((top < 1 ? 1 : top) < bottom)
+		emit_pair(screen, sequence);
+}
+
+/* EL, ED, ECH. Behind the last column only the lines below are left to be erased. */
+static void erase(struct screen *screen, const struct sequence *sequence)
+{
+	struct grid *grid = &screen->grids[screen->current];
+	VTermPos at;
+	if (!screen->pending ||
+	    (sequence->final != 'X' && sequence->count && sequence->parameters[0] > 0)) {
+		emit_parameter(screen, sequence);
+		return;
+	}
+	screen->has_base = false;
+	vterm_state_get_cursorpos(screen->state, &at);
+	if (sequence->final == 'J')
+		grid_erase(grid, (VTermRect){ at.row + 1, grid->rows, 0, grid->cols },
+			   sequence->leader == '?');
+}
+
 static void plain_csi(struct screen *screen, const struct sequence *sequence)
 {
 	switch (sequence->final) {
+	case 'J':
+	case 'K':
+	case 'X':
+		erase(screen, sequence);
+		return;
+	case 'h':
+	case 'l':
+		set_modes(screen, sequence);
+		return;
+	}
+	/* Others leave the cursor where it is. */
+	if (strchr("@ABCDEFGHILMPZ`adefjkrsu", sequence->final))
+		screen->pending = false;
+	switch (sequence->final) {
 	case 'H':
 	case 'f':
-	case 'r':
 		emit_pair(screen, sequence);
+		return;
+	case 'r':
+		set_region(screen, sequence);
 		return;
 	case 'T':
 		if (sequence->count > 1) /* mouse highlighting */
@@ -319,16 +373,12 @@ static void plain_csi(struct screen *screen, const struct sequence *sequence)
 				       ? sequence->parameters[0]
 				       : 1);
 		return;
-	case 'h':
-	case 'l':
-		set_modes(screen, sequence);
-		return;
 	case 's':
 	case 'u':
-		emit(screen, "\033[?1048%c", sequence->final == 's' ? 'h' : 'l');
+		save_cursor(screen, sequence->final == 's');
 		return;
 	}
-	if (strchr("@ABCDEFGIJKLMPSTXZ`adegjk", sequence->final))
+	if (strchr("@ABCDEFGILMPSTZ`adegjk", sequence->final))
 		emit_parameter(screen, sequence);
 }
 
@@ -344,7 +394,7 @@ static void do_csi(struct screen *screen, const struct sequence *sequence)
 	else if (sequence->leader == '?' && !intermediate && (final == 'h' || final == 'l'))
 		set_modes(screen, sequence);
 	else if (sequence->leader == '?' && !intermediate && (final == 'J' || final == 'K'))
-		emit_parameter(screen, sequence);
+		erase(screen, sequence);
 }
 
 static void do_escape(struct screen *screen, const struct sequence *sequence)
@@ -352,15 +402,19 @@ static void do_escape(struct screen *screen, const struct sequence *sequence)
 	char intermediate = sequence->intermediate, final = sequence->final;
 	/* No others: at `[` or `P` libvterm begins a CSI or a string, here too. */
 	if (intermediate >= '(' && intermediate <= '+' && strchr("0AB", final))
-		emit(screen, "\033%c%c", intermediate, final);
+		designate(screen, intermediate, final);
 	if (intermediate)
 		return;
 	if (final == 'c')
 		hard_reset(screen);
 	else if (final == '7' || final == '8') /* ESC 8 itself goes where there is no screen */
-		emit(screen, "\033[?1048%c", final == '7' ? 'h' : 'l');
-	else if (strchr("DEHMno", final))
+		save_cursor(screen, final == '7');
+	else if (final == 'n' || final == 'o')
+		lock(screen, final == 'n' ? 2 : 3);
+	else if (strchr("DEHM", final)) {
+		screen->pending = false;
 		emit(screen, "\033%c", final);
+	}
 }
 
 static void take(struct screen *screen, uint32_t code)
@@ -397,7 +451,7 @@ static size_t ascii_run(const struct screen *screen, const char *text, size_t si
 void screen_feed(struct screen *screen, const void *data, size_t size)
 {
 	const char *text = data, *end = text + size;
-	locale_t before = uselocale(characters());
+	locale_t before = uselocale(width_locale());
 	while (text < end) {
 		size_t run = ascii_run(screen, text, (size_t)(end - text));
 		if (run) {
@@ -415,7 +469,7 @@ void screen_feed(struct screen *screen, const void *data, size_t size)
 
 void screen_end(struct screen *screen)
 {
-	locale_t before = uselocale(characters());
+	locale_t before = uselocale(width_locale());
 	if (utf8_finish(&screen->decoder))
 		take(screen, UTF8_REPLACEMENT);
 	uselocale(before);
@@ -440,7 +494,7 @@ int screen_create(uint16_t asked_rows, uint16_t asked_cols, struct screen **out)
 	struct screen *screen = calloc(1, sizeof(*screen));
 	struct grid_line **primary = grid_lines(rows), **alternate = grid_lines(rows);
 	if (!screen || !primary || !alternate ||
-	    fill_reserve(screen, RESERVE, SCREEN_ROWS_MAX) < 0) {
+	    reserve_fill(&screen->reserve, SCREEN_ROWS_MAX) < 0) {
 		free(screen);
 		free(primary);
 		free(alternate);
@@ -450,14 +504,16 @@ int screen_create(uint16_t asked_rows, uint16_t asked_cols, struct screen **out)
 	grid_init(&screen->grids[ALTERNATE], alternate, rows, cols);
 	screen->rows = asked_rows;
 	/* 0.3 never makes room for more rows than it began with, unless it resizes a screen too */
-	VTerm *vt = vterm_new_with_allocator(SCREEN_ROWS_MAX, cols, &allocator, screen);
+	VTerm *vt = vterm_new_with_allocator(SCREEN_ROWS_MAX, cols, &reserve_allocator,
+					     &screen->reserve);
 	screen->vt = vt;
 	vterm_set_utf8(vt, 1);
 	screen->state = vterm_obtain_state(vt);
 	vterm_set_size(vt, rows, cols);
 	vterm_state_set_callbacks(screen->state, &callbacks, screen);
 	vterm_state_reset(screen->state, 1);
-	free_reserve(screen);
+	reserve_free(&screen->reserve);
+	start_anew(screen);
 	*out = screen;
 	return 0;
 }
@@ -513,13 +569,13 @@ int screen_resize(struct screen *screen, uint16_t asked_rows, uint16_t asked_col
 	if (rows != grid->rows || cols != grid->cols) {
 		struct grid_line **lines[2] = { grid_lines(rows), grid_lines(rows) };
 		if (!lines[PRIMARY] || !lines[ALTERNATE] ||
-		    fill_reserve(screen, RESERVE_LARGE, rows) < 0) {
+		    reserve_fill_large(&screen->reserve, rows) < 0) {
 			free(lines[PRIMARY]);
 			free(lines[ALTERNATE]);
 			return -ENOMEM;
 		}
 		resize_grids(screen, lines, rows, cols);
-		free_reserve(screen);
+		reserve_free(&screen->reserve);
 	}
 	screen->rows = asked_rows;
 	return 0;
@@ -531,4 +587,13 @@ void screen_print(const struct screen *screen, FILE *to)
 	grid_print(grid, to);
 	for (int row = grid->rows; row < screen->rows; row++)
 		fputc('\n', to);
+}
+
+void screen_cursor(const struct screen *screen, int *row, int *col, bool *visible)
+{
+	VTermPos at;
+	vterm_state_get_cursorpos(screen->state, &at);
+	*row = at.row + 1;
+	*col = at.col + 1;
+	*visible = !screen->hidden;
 }

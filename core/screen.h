@@ -8,6 +8,7 @@
 #ifndef SCREEN_H
 #define SCREEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,5 +39,8 @@ int screen_resize(struct screen *screen, uint16_t rows, uint16_t cols);
  * the alternate screen while a program is on that.
  */
 void screen_print(const struct screen *screen, FILE *to);
+
+/* From 1; in the last column also when the next character goes to the next line. */
+void screen_cursor(const struct screen *screen, int *row, int *col, bool *visible);
 
 #endif

@@ -12,6 +12,7 @@
  */
 #include "session.h"
 
+#include "machine.h"
 #include "screen.h"
 #include "start.h"
 #include "terminal.h"
@@ -126,6 +127,31 @@ bool session_drop_cgroup(struct mimobox_session *session)
 	return true;
 }
 
+void session_leave_share(struct mimobox_session *session)
+{
+	unsigned readers = 0;
+	for (int i = 0; i < STREAMS; i++)
+		readers += session->streams[i].output.reader_count;
+	ceiling_remove(&session->share, readers > 0);
+}
+
+void session_await_share(struct mimobox_session *session, bool awaits)
+{
+	session->box->awaiting += (unsigned)awaits - (unsigned)session->awaits_share;
+	session->awaits_share = awaits;
+}
+
+/* Each of them tries again, and may wait again. */
+static void tell_of_share(struct mimobox *box, uid_t uid)
+{
+	struct mimobox_session *session = box->awaiting ? box->first : NULL;
+	for (; session; session = session->next)
+		if (session->awaits_share && session->uid == uid) {
+			session_await_share(session, false);
+			session_notify(session, MIMOBOX_STARTED);
+		}
+}
+
 void session_give_back(struct mimobox_session *session)
 {
 	if (session->stuck ||
@@ -135,6 +161,8 @@ void session_give_back(struct mimobox_session *session)
 		if ((total != TOTAL_SESSIONS || session->removed) &&
 		    (total != TOTAL_SPOOL || session->started.tv_sec == 0))
 			ceiling_release(&session->share, (enum ceiling_total)total);
+	if (session->removed)
+		tell_of_share(session->box, session->uid);
 }
 
 /* Defaults may be above the ceiling, too. */
@@ -142,6 +170,8 @@ static int ask_ceiling(struct mimobox_session *session)
 {
 	struct reason reason;
 	int error = ceiling_take(&session->share, &session->config, &reason);
+	if (error == -ERESTART)
+		return error;
 	const char *advice = error < 0 ? box_advice_for_limit(session->box, reason.text) : NULL;
 	if (advice)
 		mimobox_session_log(session, "start refused: %s (this machine cannot limit it: %s)",
@@ -256,6 +286,17 @@ static void take_streams(struct mimobox_session *session)
 	session->sandbox.page = -1;
 }
 
+/* No limit of a session keeps the kernel from it. */
+static void tell_of_cores(struct mimobox_session *session)
+{
+	char path[128];
+	if (machine_core_socket(path, sizeof(path)))
+		mimobox_session_log(session,
+				    "crashes go to the host's socket %s, without memory "
+				    "(kernel.core_pattern)",
+				    path);
+}
+
 static void started(struct mimobox_session *session)
 {
 	unwatch(&session->start_source);
@@ -272,6 +313,7 @@ static void started(struct mimobox_session *session)
 	session->box->stats.starts++;
 	stats_add_latency(&session->box->stats, loop_now() - session->start_begun);
 	mimobox_session_log(session, "started %d", (int)session->sandbox.pid);
+	tell_of_cores(session);
 	if (session->config.timeout_ns != UNITS_NONE)
 		loop_timer_arm(&session->timeout, session->config.timeout_ns);
 	session->begun = loop_now();
@@ -393,6 +435,13 @@ int mimobox_session_start(struct mimobox_session *session)
 		return -EBUSY;
 	}
 	session_touch(session);
+	session_await_share(session, false);
+	int error = ask_ceiling(session);
+	if (error == -ERESTART) {
+		session_await_share(session, true);
+		session->start_result = error;
+		return error;
+	}
 	session->start_begun = loop_now();
 	session->failure[0] = '\0';
 	session->state = MIMOBOX_STARTING;
@@ -400,7 +449,6 @@ int mimobox_session_start(struct mimobox_session *session)
 	session->exec_seen = session->status_told = session->gone = session->swept = false;
 	session->reason = END_NONE;
 	keep_request_starts(session->box->keep);
-	int error = ask_ceiling(session);
 	if (error == 0)
 		error = start_launch(session);
 	if (error == 0 && session->sandbox.pidfd >= 0) {
@@ -758,6 +806,7 @@ void session_orphan(struct mimobox_session *session)
 	session->screen = NULL;
 	workspace_remove(session);
 	ceiling_leave(&session->share);
+	tell_of_share(session->box, session->uid);
 	session_keep_nothing(session); /* what was touched here */
 	session->box = NULL;
 }

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "favour.h"
 #include "helper.h"
+#include "identity.h"
 #include "init.h"
 #include "journal.h"
 #include "keep.h"
@@ -73,6 +74,7 @@ struct mimobox_session {
 
 	struct config config;
 	struct ceiling_share share; /* of what its owner may have */
+	bool awaits_share;          /* it is to be told when removed ones have given theirs back */
 	char *workspace;            /* on the host; NULL: none */
 	uint16_t rows, cols;
 	struct journal journal;
@@ -137,7 +139,8 @@ struct mimobox {
 	struct stats stats;
 	struct attention attention;
 	uint64_t last_id, last_group;
-	uid_t last_identity;
+	struct identities identities;
+	unsigned awaiting;  /* sessions that are to be told of shares */
 	unsigned count;     /* sessions in the set */
 	unsigned lingering; /* those removed whose sandboxes have not come to their end */
 	unsigned live; /* sandboxes, and removals of workspaces, that have not come to their end */
@@ -165,6 +168,10 @@ void session_init(struct mimobox_session *session);
 void session_free(struct mimobox_session *session);
 /* Of the owner's totals, what it has no more use for. */
 void session_give_back(struct mimobox_session *session);
+/* It is removed. */
+void session_leave_share(struct mimobox_session *session);
+/* It waits for shares of others, or no more. */
+void session_await_share(struct mimobox_session *session, bool awaits);
 void session_orphan(struct mimobox_session *session);
 /* True when there is none any more; false while the kernel is busy with it. */
 bool session_drop_cgroup(struct mimobox_session *session);

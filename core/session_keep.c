@@ -143,13 +143,6 @@ static void put_config(const struct mimobox_session *session)
 	free(text);
 }
 
-static void put_journal(const struct mimobox_session *session)
-{
-	const struct journal *journal = &session->journal;
-	put(session, KEEP_JOURNAL, 0, &journal->dropped, sizeof(journal->dropped));
-	put(session, KEEP_JOURNAL, 1, journal->text, journal->size);
-}
-
 /* Marks are added behind, and the last of them may change. */
 static void put_timeline(struct mimobox_session *session)
 {
@@ -177,7 +170,7 @@ static void save(struct mimobox_session *session)
 	/* It does not change after that. */
 	if (session->state == MIMOBOX_CREATED || !keep_get(keep, KEEP_CONFIG, session->id, 0, NULL))
 		put_config(session);
-	put_journal(session);
+	journal_keep(&session->journal, keep, session->id);
 	put_timeline(session);
 	if (session->workspace)
 		put(session, KEEP_WORKSPACE, 0, session->workspace, strlen(session->workspace));
@@ -193,7 +186,9 @@ static void put_box(struct mimobox *box)
 	memset(&kept, 0, sizeof(kept));
 	kept.last_id = box->last_id;
 	kept.last_group = box->last_group;
-	kept.last_identity = box->last_identity;
+	kept.identities = box->identities.first;
+	kept.next_identity = box->identities.next;
+	kept.identities_again = box->identities.again;
 	kept.starts = stats->starts;
 	kept.failed_starts = stats->failed_starts;
 	kept.pool_hits = stats->pool_hits;
@@ -255,10 +250,9 @@ void session_keep_nothing(struct mimobox_session *session)
 	static const enum keep_kind single[] = { KEEP_SESSION, KEEP_CONFIG, KEEP_WORKSPACE };
 	for (size_t i = 0; i < sizeof(single) / sizeof(*single); i++)
 		keep_drop(box->keep, single[i], session->id, 0);
-	for (uint32_t part = 0; part <= STREAMS; part++) {
+	for (uint32_t part = 0; part <= STREAMS; part++)
 		keep_drop(box->keep, KEEP_STREAMS, session->id, part);
-		keep_drop(box->keep, KEEP_JOURNAL, session->id, part);
-	}
+	journal_keep_nothing(box->keep, session->id);
 	for (uint32_t part = 0; part < TIMELINE_MAX / KEPT_MARKS &&
 				keep_get(box->keep, KEEP_TIMELINE, session->id, part, NULL);
 	     part++)

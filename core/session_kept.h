@@ -10,7 +10,9 @@ enum { KEPT_MARKS = 64 }; /* of a timeline, in a record */
 /* Part 0 of KEEP_BOX; part 1 is box->stats.latencies. */
 struct kept_box {
 	uint64_t last_id, last_group;
-	uid_t last_identity;
+	uint64_t next_identity;
+	uid_t identities;
+	bool identities_again;
 	uint64_t starts, failed_starts, pool_hits, pool_misses, bytes_in, bytes_out;
 };
 

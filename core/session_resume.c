@@ -178,16 +178,8 @@ static int restore_texts(struct mimobox_session *session)
 	if (error == 0 && (text = get(session, KEEP_WORKSPACE, 0, &size)) &&
 	    !(session->workspace = copy_text(text, size)))
 		error = -ENOMEM;
-	struct journal *journal = &session->journal;
-	const unsigned long *dropped = get_whole(session, KEEP_JOURNAL, 0, sizeof(*dropped));
-	if (dropped)
-		journal->dropped = *dropped;
-	text = get(session, KEEP_JOURNAL, 1, &size);
-	if (error == 0 && text && size && !(journal->text = copy_text(text, size)))
-		error = -ENOMEM;
-	if (journal->text)
-		journal->size = journal->room = size;
-	return error;
+	return error < 0 ? error
+			 : journal_restore(&session->journal, session->box->keep, session->id);
 }
 
 /* What tables are looked up by. */
@@ -222,6 +214,8 @@ static int restore_session(struct mimobox *box, const struct keep_record *record
 	restore_typing(session);
 	if (error == 0)
 		error = ceiling_restore(box->ceiling, session->uid, kept->held, &session->share);
+	if (error == 0 && session->removed)
+		session_leave_share(session);
 	if (error == 0 && kept->timeout_due)
 		error = loop_timer_arm_at(&session->timeout, kept->timeout_due);
 	if (error == 0 && kept->kill_due)
@@ -247,7 +241,9 @@ static int restore_box(struct mimobox *box)
 	if (kept) {
 		box->last_id = kept->last_id;
 		box->last_group = kept->last_group + NUMBERS_LEFT_OUT;
-		box->last_identity = kept->last_identity + NUMBERS_LEFT_OUT;
+		identities_resume(box->keep, kept->identities,
+				  kept->next_identity + NUMBERS_LEFT_OUT, kept->identities_again,
+				  &box->identities);
 		box->stats = (struct stats){ .starts = kept->starts,
 					     .failed_starts = kept->failed_starts,
 					     .pool_hits = kept->pool_hits,

@@ -3,6 +3,7 @@
 
 #include "confine.h"
 #include "message.h"
+#include "quotas.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,8 @@ static int begin(void *context)
 		return error;
 	if (geteuid() == 0)
 		spawner->host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	quotas_lift();
+	quotas_empty_cores();
 	make_network(spawner);
 	return 0;
 }

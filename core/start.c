@@ -29,7 +29,7 @@ static const char *advice(const struct mimobox_session *session, const struct st
 	if (report->stage == STAGE_PATHS && report->error == EACCES)
 		return " (the session's owner may not go there)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
-		return " (no terminal is left: sysctl kernel.pty.max)";
+		return " (no terminal is left on this machine: sysctl kernel.pty.max)";
 	return "";
 }
 
@@ -59,6 +59,10 @@ void start_log_failure(struct mimobox_session *session, const struct start_repor
 		 stage_name(report->stage), report->what[0] ? ": " : "", report->what,
 		 strerror(report->error), why[0] ? " (" : "", why, why[0] ? ")" : "",
 		 advice(session, report));
+	/* A line of `status`, whatever the name of what failed has in it. */
+	for (char *at = session->failure; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 127)
+			*at = '?';
 	mimobox_session_log(session, "start failed: %s", session->failure);
 }
 
@@ -125,7 +129,7 @@ static int make_plan(struct mimobox_session *session, bool sealed, struct start_
 	plan.owner_is_root = session->uid == 0;
 	plan.rows = session->rows;
 	plan.cols = session->cols;
-	session->landlock_abi = box->setup.landlock_abi;
+	plan.landlock.abi = session->landlock_abi = box->setup.landlock_abi;
 	if (!sealed)
 		error = add_filter(session, &plan, report);
 	if (error == 0) {

@@ -5,13 +5,16 @@
  * asked for; where there is no process, there is no isolation to tell of.
  */
 #include "landlock_floor.h"
+#include "machine.h"
 #include "session.h"
 #include "units.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static const char *state_name(enum mimobox_state state)
@@ -82,6 +85,26 @@ static const struct {
 	{ "Gid:", "gid" },
 };
 
+/*
+ * With `ends last-process` the command may have ended, and its number may be another's by now: it
+ * is init's child, and no other process that could have the number is.
+ */
+static bool is_there(const struct sandbox *sandbox)
+{
+	char path[64], *line = NULL, state = 'Z';
+	size_t room = 0;
+	int parent = 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)sandbox->pid);
+	FILE *from = fopen(path, "re");
+	while (from && !parent && getline(&line, &room, from) > 0)
+		if (sscanf(line, "State: %c", &state) != 1)
+			(void)sscanf(line, "PPid: %d", &parent);
+	free(line);
+	if (from)
+		fclose(from);
+	return parent == sandbox->init && state != 'Z';
+}
+
 static void print_process(pid_t pid, FILE *to)
 {
 	char path[64], *line = NULL;
@@ -128,6 +151,13 @@ static void print_namespaces(pid_t pid, FILE *to)
 	fputc('\n', to);
 }
 
+static void print_core_socket(FILE *to)
+{
+	char path[128];
+	if (machine_core_socket(path, sizeof(path)))
+		fprintf(to, "core-socket %s\n", path);
+}
+
 static void print_stream(const struct mimobox_session *session, enum mimobox_stream which,
 			 const char *name, FILE *to)
 {
@@ -155,7 +185,8 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	fprintf(to, "state %s\n", state_name(session->state));
 	if (session->failure[0])
 		fprintf(to, "start-failed %s\n", session->failure);
-	if (session->state == MIMOBOX_RUNNING)
+	bool command = session->state == MIMOBOX_RUNNING && is_there(&session->sandbox);
+	if (command)
 		fprintf(to, "pid %d\n", (int)session->sandbox.pid);
 	print_time(to, "created", &session->created);
 	print_time(to, "started", &session->started);
@@ -175,9 +206,10 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 		fprintf(to, "unlimited %s\n", session->box->unlimited);
 	if (session->started.tv_sec)
 		print_usage(session, to);
-	if (session->state == MIMOBOX_RUNNING) {
+	if (command) {
 		print_process(session->sandbox.pid, to);
 		print_namespaces(session->sandbox.pid, to);
+		print_core_socket(to);
 		/* The kernel doesn't tell; but no command was ever exec'd without what was asked
 		 * for.
 		 */
@@ -220,9 +252,21 @@ void mimobox_print_stats(const struct mimobox *box, uid_t uid, FILE *to)
 	fprintf(to, "start-latency-p99 %.6f\n", 1e-9 * (double)stats_latency(stats, 99));
 }
 
+int mimobox_disk(const struct mimobox *box, struct statvfs *out)
+{
+	struct statvfs disk;
+	if (statvfs(box->spool_dir, &disk) < 0)
+		return -errno;
+	out->f_frsize = disk.f_frsize;
+	out->f_blocks = disk.f_blocks;
+	out->f_bfree = disk.f_bfree;
+	out->f_bavail = disk.f_bavail;
+	return 0;
+}
+
 void mimobox_session_print_config(const struct mimobox_session *session, FILE *to)
 {
-	config_print(&session->config, to);
+	config_print_whole(&session->config, to);
 }
 
 void mimobox_session_print_log(struct mimobox_session *session, FILE *to)
@@ -230,6 +274,22 @@ void mimobox_session_print_log(struct mimobox_session *session, FILE *to)
 	if (session->state == MIMOBOX_EXITED)
 		session_account(session);
 	journal_print(&session->journal, to);
+}
+
+void mimobox_session_log_range(struct mimobox_session *session, uint64_t *start, uint64_t *end)
+{
+	if (session->state == MIMOBOX_EXITED)
+		session_account(session);
+	*start = session->journal.base;
+	*end = *start + session->journal.size;
+}
+
+ssize_t mimobox_session_log_read(struct mimobox_session *session, void *data, size_t size,
+				 uint64_t offset)
+{
+	if (session->state == MIMOBOX_EXITED)
+		session_account(session);
+	return journal_read(&session->journal, data, size, offset);
 }
 
 void mimobox_session_print_size(const struct mimobox_session *session, FILE *to)

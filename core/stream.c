@@ -488,7 +488,7 @@ void streams_init(struct mimobox_session *session)
 void streams_open(struct mimobox_session *session, int page)
 {
 	struct contact *contact = &session->contact;
-	struct ring rings[STREAMS];
+	struct ring_view rings[STREAMS];
 	int error = monitor_map(page, &contact->page);
 	contact->fd = page;
 	if (error < 0) {
@@ -547,7 +547,7 @@ void streams_close(struct mimobox_session *session)
 	struct contact *contact = &session->contact;
 	for (int i = 0; i < STREAMS; i++) {
 		close_stream(&session->streams[i]);
-		session->streams[i].ring = (struct ring){ 0 };
+		session->streams[i].ring = (struct ring_view){ 0 };
 	}
 	loop_timer_disarm(&contact->again);
 	if (contact->page)

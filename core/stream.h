@@ -20,7 +20,7 @@ enum { STREAMS = 2 }; /* by enum mimobox_stream */
 struct stream {
 	struct mimobox_session *session;
 	struct output output;
-	struct ring ring;
+	struct ring_view ring;
 	bool open;   /* more may come */
 	bool paused; /* nothing is taken, because there is no room */
 	bool disk_full;

@@ -15,7 +15,7 @@ struct sock_filter;
 enum sysfilter_profile {
 	SYSFILTER_ESSENTIAL, /* shells, coreutils, Python, Node, git, gcc, make; only AF_UNIX */
 	SYSFILTER_NETWORK,   /* and AF_INET, AF_INET6: streams and datagrams */
-	SYSFILTER_COMPAT,    /* and calls of odd programs: SysV IPC, libaio, NUMA, setting ids */
+	SYSFILTER_COMPAT, /* and calls of odd programs: SysV IPC, NUMA, setting ids, own filters */
 	SYSFILTER_PROFILES,
 };
 

@@ -15,18 +15,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
+#include <linux/in6.h>
+#include <linux/ioprio.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "sysfilter.h"
 #include "sysfilter_lists.h"
+
+#define INIT 1
+#define PRCTL_SET_MEMORY_MERGE 67 /* newer than some headers */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -94,10 +104,27 @@ static void guard_clone(struct guard *guard, bool fork)
  * TIOCSTI types into the terminal that the session's owner may be reading from, TIOCLINUX pastes
  * into a console (CVE-2017-5226). TIOCSETD loads line disciplines, whose drivers nobody's terminal
  * needs and many a hole was in (CVE-2017-2636, CVE-2020-14416).
+ *
+ * On btrfs any user may make subvolumes and snapshots, and set them read-only. rm(1) of root cannot
+ * remove such a one, nor does it go into one that can be written, so that a workspace would stay.
+ * Clones of files, which cp(1) makes, have the same type of request, and are allowed.
  */
 static void guard_ioctl(struct guard *guard)
 {
-	static const uint64_t requests[] = { TIOCSTI, TIOCLINUX, TIOCSETD };
+	static const uint64_t requests[] = {
+		TIOCSTI,
+		TIOCLINUX,
+		TIOCSETD,
+		BTRFS_IOC_SUBVOL_CREATE,
+		BTRFS_IOC_SUBVOL_CREATE_V2,
+		BTRFS_IOC_SNAP_CREATE,
+		BTRFS_IOC_SNAP_CREATE_V2,
+		BTRFS_IOC_SNAP_DESTROY,
+		BTRFS_IOC_SNAP_DESTROY_V2,
+		BTRFS_IOC_SUBVOL_SETFLAGS,
+		BTRFS_IOC_SET_RECEIVED_SUBVOL,
+		BTRFS_IOC_DEFAULT_SUBVOL,
+	};
 
 	for (size_t i = 0; i < COUNT(requests); i++)
 		refuse_if(guard, "ioctl", EPERM, IS_INT(1, requests[i]));
@@ -255,6 +282,84 @@ static void guard_listen(struct guard *guard)
 	refuse(guard, "listen", SCMP_ACT_ERRNO(EPERM), 0, NULL);
 }
 
+/*
+ * Huge pages are those that the host has set aside for a database or for virtual machines. They are
+ * counted for the whole machine, and `memory` does not see them. Programs that ask for them go on
+ * with ordinary pages after ENOMEM, which is what the kernel says when none is left, and after
+ * EINVAL, which is what a kernel without them says.
+ */
+static void guard_huge_pages(struct guard *guard)
+{
+	refuse_if(guard, "mmap", ENOMEM, HAS_BIT(3, MAP_HUGETLB));
+	refuse_if(guard, "memfd_create", EINVAL, HAS_BIT(1, MFD_HUGETLB));
+	refuse_if(guard, "shmget", ENOMEM, HAS_BIT(2, SHM_HUGETLB));
+}
+
+/*
+ * Where KSM runs, equal pages of different sandboxes become one, and how long a write to such a
+ * page takes tells that another has it. Nothing is merged that its program does not ask for. EINVAL
+ * is what a kernel without KSM says.
+ */
+static void guard_merging(struct guard *guard)
+{
+	refuse_if(guard, "prctl", EINVAL, IS_INT(0, PRCTL_SET_MEMORY_MERGE));
+	refuse_if(guard, "madvise", EINVAL, IS_INT(2, MADV_MERGEABLE));
+}
+
+/*
+ * BPF programs are compiled into memory that has one limit for the machine (net.core.bpf_jit_limit)
+ * and is charged to no cgroup. Once it is used up no process gets a filter, and no session starts.
+ * Each socket may have such a program, so sockets get none.
+ *
+ * A program's own filter of system calls is one too. There are processes * 32,768 instructions of
+ * them at most; such a filter can also write to the host's audit log at each call
+ * (SECCOMP_RET_LOG). So they take `compat`. A listener would keep the filters of a process that has
+ * ended, as many as there are descriptors, and is refused there as well. EINVAL is what a kernel
+ * says that has no filters, or no listeners.
+ */
+static void guard_filters(struct guard *guard, bool own)
+{
+	static const uint64_t options[] = { SO_ATTACH_FILTER, SO_ATTACH_BPF,
+					    SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF };
+
+	for (size_t i = 0; i < COUNT(options); i++)
+		refuse_if_both(guard, "setsockopt", EPERM, IS_INT(1, SOL_SOCKET),
+			       IS_INT(2, options[i]));
+	if (own) {
+		refuse_if_both(guard, "seccomp", EINVAL, IS_INT(0, SECCOMP_SET_MODE_FILTER),
+			       HAS_BIT(1, SECCOMP_FILTER_FLAG_NEW_LISTENER));
+		return;
+	}
+	refuse_if(guard, "seccomp", EINVAL, IS_INT(0, SECCOMP_SET_MODE_FILTER));
+	refuse_if_both(guard, "prctl", EINVAL, IS_INT(0, PR_SET_SECCOMP),
+		       IS_INT(1, SECCOMP_MODE_FILTER));
+}
+
+/* The machine has a table of 4,096 labels for all network namespaces, and next to no users. */
+static void guard_flow_labels(struct guard *guard)
+{
+	refuse_if_both(guard, "setsockopt", EPERM, IS_INT(1, IPPROTO_IPV6),
+		       IS_INT(2, IPV6_FLOWLABEL_MGR));
+}
+
+/*
+ * Init has the identity of what it starts, so the kernel lets any program in the sandbox slow it
+ * down. A process group or a user may include it. ISNT looks at all 64 bits, and what it lets
+ * through names one process.
+ */
+static void guard_init(struct guard *guard)
+{
+	static const char *const by_number[] = { "sched_setaffinity", "sched_setscheduler",
+						 "sched_setparam", "sched_setattr" };
+
+	for (size_t i = 0; i < COUNT(by_number); i++)
+		refuse_if(guard, by_number[i], EPERM, IS_INT(0, INIT));
+	refuse_if(guard, "setpriority", EPERM, ISNT(0, PRIO_PROCESS));
+	refuse_if(guard, "setpriority", EPERM, IS_INT(1, INIT));
+	refuse_if(guard, "ioprio_set", EPERM, ISNT(0, IOPRIO_WHO_PROCESS));
+	refuse_if(guard, "ioprio_set", EPERM, IS_INT(1, INIT));
+}
+
 int sysfilter_guard(void *context, const struct sysfilter_options *options)
 {
 	struct guard guard = { .context = context };
@@ -267,6 +372,11 @@ int sysfilter_guard(void *context, const struct sysfilter_options *options)
 	guard_devices(&guard);
 	guard_core_dumps(&guard);
 	guard_fast_open(&guard);
+	guard_huge_pages(&guard);
+	guard_merging(&guard);
+	guard_filters(&guard, options->profile == SYSFILTER_COMPAT);
+	guard_flow_labels(&guard);
+	guard_init(&guard);
 	guard_families(&guard, inet);
 	if (inet) {
 		guard_inet(&guard, AF_INET, options->tcp_only);

@@ -8,7 +8,8 @@
  * which makes them say what they may not do. Names that an architecture lacks are passed over.
  *
  * Arguments are looked at in sysfilter_guard.c: those of clone, ioctl, socket, socketpair, sendto
- * and its kin, personality, setrlimit, prlimit64, and of all that takes the mode of a file.
+ * and its kin, setsockopt, personality, setrlimit, prlimit64, mmap, madvise, memfd_create, shmget,
+ * prctl, seccomp, setpriority and its kin, and of all that takes the mode of a file.
  */
 #include "sysfilter_lists.h"
 
@@ -79,7 +80,11 @@ const struct sysfilter_group sysfilter_groups[] = {
 	{ "sockets; which families is said by arguments", SYSFILTER_ALLOW,
 	  "socket socketpair connect accept accept4 bind listen shutdown sendto sendmsg "
 	  "sendmmsg recvfrom recvmsg recvmmsg getsockname getpeername setsockopt getsockopt" },
-	{ "a sandbox within: these only ever take rights away", SYSFILTER_ALLOW,
+	/* From anywhere but the code that the kernel put there they end the caller. */
+	{ "what the kernel itself has a program call that somebody outside traces", SYSFILTER_ALLOW,
+	  "uretprobe uprobe" },
+	{ "a sandbox within: these only ever take rights away; filters of one's own take compat",
+	  SYSFILTER_ALLOW,
 	  "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self" },
 
 	/* Allowed in compat: more of the kernel to attack, and ordinary programs do without. */
@@ -89,8 +94,6 @@ const struct sysfilter_group sysfilter_groups[] = {
 	  "msgctl" },
 	{ "POSIX message queues, likewise", SYSFILTER_ALLOW_COMPAT,
 	  "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr" },
-	{ "the old asynchronous I/O: libaio", SYSFILTER_ALLOW_COMPAT,
-	  "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents" },
 	{ "placement of one's own memory and threads: numactl, OpenMP, JVMs",
 	  SYSFILTER_ALLOW_COMPAT,
 	  "mbind get_mempolicy set_mempolicy set_mempolicy_home_node sched_setscheduler "
@@ -132,6 +135,10 @@ const struct sysfilter_group sysfilter_groups[] = {
 	{ "its mode is in memory; programs fall back on openat", SYSFILTER_ABSENT, "openat2" },
 	{ "requests through it pass no filter, and much of the kernel is behind it",
 	  SYSFILTER_ABSENT, "io_uring_setup io_uring_enter io_uring_register" },
+	{ "the old asynchronous I/O: fs.aio-max-nr is one number for the machine, and no limit of "
+	  "a "
+	  "session bounds its part; programs with libaio fall back on threads",
+	  SYSFILTER_ABSENT, "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents" },
 	{ "new, and nothing needs them yet", SYSFILTER_ABSENT,
 	  "statmount listmount lsm_get_self_attr lsm_set_self_attr lsm_list_modules "
 	  "file_getattr file_setattr" },
@@ -142,7 +149,15 @@ const struct sysfilter_group sysfilter_groups[] = {
 	{ NULL, SYSFILTER_ABSENT, NULL },
 };
 
+/* Of one architecture: another has no such call. */
+#ifdef __x86_64__
+#define X86_64(number) number
+#else
+#define X86_64(number) (-(number))
+#endif
+
 const struct sysfilter_number sysfilter_newer[] = {
+	{ "uretprobe", X86_64(335) }, { "uprobe", X86_64(336) },
 	{ "futex_waitv", 449 },       { "set_mempolicy_home_node", 450 },
 	{ "cachestat", 451 },         { "fchmodat2", 452 },
 	{ "map_shadow_stack", 453 },  { "futex_wake", 454 },

@@ -30,7 +30,8 @@ extern const struct sysfilter_group sysfilter_groups[];
 
 /*
  * Numbers of calls newer than the oldest libseccomp that is supported (2.5.1); since 424 they are
- * the same on every architecture. Ends with a row whose `name` is NULL.
+ * the same on every architecture, and a negative one is of another. Ends with a row whose `name` is
+ * NULL.
  */
 extern const struct sysfilter_number sysfilter_newer[];
 

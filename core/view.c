@@ -17,7 +17,7 @@
 #include <string.h>
 
 /* What one look may take of the time of all: hostile output can be slow to draw. */
-#define LOOK_NS UINT64_C(5000000)
+#define LOOK_NS UINT64_C(1000000)
 
 enum { PIECE_BYTES = 4096 };
 
@@ -91,18 +91,32 @@ static int update_screen(struct mimobox_session *session)
 	return 0;
 }
 
-int mimobox_session_print_screen(struct mimobox_session *session, FILE *to)
+/* As it is now; a resize since the last output is seen as well. 0 or as update_screen(). */
+static int bring_up_to_date(struct mimobox_session *session)
 {
 	int error = session->screen ? 0 : make_screen(session);
 	if (error == 0)
 		error = update_screen(session);
-	if (error < 0)
-		return error;
-	/* A resize since the last output is seen as well. */
-	error = screen_resize(session->screen, session->rows, session->cols);
+	return error < 0 ? error : screen_resize(session->screen, session->rows, session->cols);
+}
+
+int mimobox_session_print_screen(struct mimobox_session *session, FILE *to)
+{
+	int error = bring_up_to_date(session);
 	if (error == 0)
 		screen_print(session->screen, to);
 	return error;
+}
+
+int mimobox_session_print_cursor(struct mimobox_session *session, FILE *to)
+{
+	int row, col, error = bring_up_to_date(session);
+	bool visible;
+	if (error < 0)
+		return error;
+	screen_cursor(session->screen, &row, &col, &visible);
+	fprintf(to, "%d %d %s\n", row, col, visible ? "visible" : "hidden");
+	return 0;
 }
 
 static void print_size_at(FILE *to, uint64_t offset, uint16_t rows, uint16_t cols)
@@ -157,7 +171,6 @@ void mimobox_cast_close(struct mimobox_cast *cast)
 {
 	if (!cast)
 		return;
-	cast_finish(&cast->cast);
 	mimobox_session_unref(cast->session);
 	free(cast);
 }
@@ -169,26 +182,17 @@ ssize_t mimobox_cast_read(struct mimobox_cast *cast, void *data, size_t size, ui
 
 size_t mimobox_cast_state(const struct mimobox_cast *cast, void *to)
 {
-	const struct cast *is = &cast->cast;
-	size_t text = is->text ? is->text_size : 0;
-	if (!to)
-		return sizeof(*is) + text;
-	memcpy(to, is, sizeof(*is));
-	if (text)
-		memcpy((char *)to + sizeof(*is), is->text, text);
-	return sizeof(*is) + text;
+	if (to)
+		memcpy(to, &cast->cast, sizeof(cast->cast));
+	return sizeof(cast->cast);
 }
 
 void mimobox_cast_restore(struct mimobox_cast *cast, const void *state, size_t size)
 {
 	struct cast_info info = cast->cast.info;
-	if (size < sizeof(cast->cast))
+	if (size != sizeof(cast->cast))
 		return;
 	memcpy(&cast->cast, state, sizeof(cast->cast));
 	cast->cast.info = info;
 	cast->cast.text = NULL;
-	size -= sizeof(cast->cast);
-	if ((cast->cast.begun && cast->cast.text_size > size) ||
-	    cast_restore_text(&cast->cast, (const char *)state + sizeof(cast->cast), size) < 0)
-		cast_init(&cast->cast, &info);
 }

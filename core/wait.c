@@ -4,13 +4,16 @@
  *
  * Nothing is done for a question but when its owner looks for the answer: that is told by
  * MIMOBOX_OUTPUT, by MIMOBOX_ENDED, and, where time is what it waits for, by a timer of its own
- * that tells MIMOBOX_OUTPUT as well. One look goes through a bounded piece of the output, and has
+ * that tells its owner alone. One look goes through a bounded piece of the output, and has
  * itself called again for the rest, so that a flood and a costly pattern hold nobody up.
  */
+#include "box.h"
 #include "pattern.h"
 #include "resume.h"
+#include "sequence.h"
 #include "session.h"
 #include "units.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +23,13 @@ enum { LOOK_STEPS = 1 << 18, LOOK_BYTES = 1 << 16 };
 
 enum question { ASK_EXIT, ASK_IDLE, ASK_MATCH };
 
+/* The output without what controls the terminal; CR, LF and the two of them end a line. */
+struct text {
+	struct utf8 decoder;
+	struct sequence sequence;
+	bool after_cr;
+};
+
 struct mimobox_wait {
 	struct mimobox_session *session; /* a reference */
 	enum question question;
@@ -27,17 +37,35 @@ struct mimobox_wait {
 	uint64_t asked; /* ns, on the loop's clock */
 	uint64_t idle;  /* ASK_IDLE: ns */
 	struct pattern *pattern;
+	struct text *text;  /* ASK_MATCH: what makes text of the output; NULL: bytes are matched */
 	size_t look;        /* ASK_MATCH: bytes that one look may go through */
 	uint64_t from;      /* where it looks from */
 	uint64_t offset;    /* ASK_MATCH: where to go on */
 	const char *reason; /* the answer, once there is one */
 	uint64_t answer;
+	void (*notify)(void *data); /* NULL: its session's event tells */
+	void *data;
 };
 
+/* Others that wait for the session's output have nothing to see. */
 static void on_timer(void *data)
 {
 	struct mimobox_wait *wait = data;
-	session_notify(wait->session, MIMOBOX_OUTPUT);
+	if (wait->notify)
+		wait->notify(wait->data);
+	else
+		session_notify(wait->session, MIMOBOX_OUTPUT);
+}
+
+void mimobox_wait_notify(struct mimobox_wait *wait, void (*notify)(void *data), void *data)
+{
+	wait->notify = notify;
+	wait->data = data;
+}
+
+size_t mimobox_wait_size(const struct mimobox_wait *wait)
+{
+	return sizeof(*wait) + (wait->pattern ? pattern_memory(wait->pattern) : 0);
 }
 
 static uint64_t output_end(const struct mimobox_wait *wait)
@@ -45,7 +73,7 @@ static uint64_t output_end(const struct mimobox_wait *wait)
 	return wait->session->streams[MIMOBOX_STDOUT].output.spool.end;
 }
 
-/* `match:REGEX`, from what is printed from now on, or `match@OFFSET:REGEX`. */
+/* Behind the word: `:REGEX`, from what is printed from now on, or `@OFFSET:REGEX`. */
 static int parse_match(struct mimobox_wait *wait, const char *text, const char **why)
 {
 	char number[24];
@@ -53,7 +81,7 @@ static int parse_match(struct mimobox_wait *wait, const char *text, const char *
 	wait->offset = output_end(wait);
 	if (*text == '@') {
 		size_t length = strcspn(++text, ":");
-		*why = "not match@OFFSET:REGEX";
+		*why = "not @OFFSET:REGEX";
 		if (length >= sizeof(number) || text[length] != ':')
 			return -EINVAL;
 		memcpy(number, text, length);
@@ -79,7 +107,11 @@ static int parse(struct mimobox_wait *wait, const char *text, const char **why)
 	}
 	if (strncmp(text, "match:", 6) == 0 || strncmp(text, "match@", 6) == 0)
 		return parse_match(wait, text + 5, why);
-	*why = "neither exit, idle:DURATION, match:REGEX nor match@OFFSET:REGEX";
+	if (strncmp(text, "text:", 5) == 0 || strncmp(text, "text@", 5) == 0) {
+		wait->text = calloc(1, sizeof(*wait->text));
+		return wait->text ? parse_match(wait, text + 4, why) : -ENOMEM;
+	}
+	*why = "neither exit, idle:DURATION, match:REGEX, text:REGEX nor the last two with @OFFSET";
 	return -EINVAL;
 }
 
@@ -139,6 +171,7 @@ void mimobox_wait_close(struct mimobox_wait *wait)
 		return;
 	loop_timer_disarm(&wait->timer);
 	pattern_free(wait->pattern);
+	free(wait->text);
 	mimobox_session_unref(wait->session);
 	free(wait);
 }
@@ -161,6 +194,42 @@ static void look_idle(struct mimobox_wait *wait)
 		loop_timer_arm(&wait->timer, wait->idle - (now - since));
 }
 
+/* The text that a character stands for; "" if it is none. */
+static size_t text_of(struct text *text, uint32_t code, char bytes[UTF8_MAX])
+{
+	enum sequence_kind kind = sequence_feed(&text->sequence, code);
+	bool after_cr = text->after_cr;
+	if (kind == SEQUENCE_TEXT)
+		text->after_cr = false;
+	else if (kind != SEQUENCE_CONTROL || (code != '\r' && code != '\n' && code != '\t'))
+		return 0;
+	else
+		text->after_cr = code == '\r';
+	if (code == '\n' && after_cr)
+		return 0;
+	return utf8_put(code == '\r' ? '\n' : code, bytes);
+}
+
+/* As pattern_feed(), of the text of a piece. */
+static bool feed_text(struct mimobox_wait *wait, const char *piece, size_t size, size_t *used)
+{
+	for (*used = 0; *used < size; ++*used) {
+		uint32_t codes[2];
+		char bytes[UTF8_MAX];
+		unsigned count =
+			utf8_feed(&wait->text->decoder, (unsigned char)piece[*used], codes);
+		for (unsigned i = 0; i < count; i++) {
+			size_t taken, length = text_of(wait->text, codes[i], bytes);
+			if (length && pattern_feed(wait->pattern, bytes, length, &taken)) {
+				/* Else it was complete before this byte. */
+				*used += taken > 0 && i + 1 == count;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 /* One piece; false when there was nothing more to look at. */
 static bool look_at_piece(struct mimobox_wait *wait)
 {
@@ -170,6 +239,8 @@ static bool look_at_piece(struct mimobox_wait *wait)
 	if (wait->offset < spool->start) {
 		/* What is in between is gone, and nothing matches across it. */
 		pattern_reset(wait->pattern);
+		if (wait->text)
+			*wait->text = (struct text){ 0 };
 		wait->offset = spool->start;
 	}
 	if (wait->offset >= spool->end)
@@ -178,7 +249,8 @@ static bool look_at_piece(struct mimobox_wait *wait)
 	ssize_t size = spool_read(spool, piece, wanted, wait->offset);
 	if (size <= 0)
 		return false;
-	bool matched = pattern_feed(wait->pattern, piece, (size_t)size, &used);
+	bool matched = wait->text ? feed_text(wait, piece, (size_t)size, &used)
+				  : pattern_feed(wait->pattern, piece, (size_t)size, &used);
 	wait->offset += used;
 	if (matched)
 		answer(wait, "match", wait->offset);

@@ -5,6 +5,7 @@
 #include "handle.h"
 #include "kept.h"
 #include "kept_records.h"
+#include "report.h"
 #include "server.h"
 
 #include <errno.h>
@@ -23,6 +24,9 @@
 /* An answer under such a number is to the interrupt of a request. */
 #define INTERRUPT UINT64_C(1)
 
+/* Less than the keeper forgives, and more than chance brings about. */
+enum { REQUEST_DEATHS = 4 };
+
 static struct fuse_in_header *request_of(const struct server *server)
 {
 	return server->buffer.mem;
@@ -40,6 +44,7 @@ static void have_memory(const struct server *server)
 void again_begin(struct server *server)
 {
 	server->buffer.mem = keep_buffer(server->keep);
+	server->work = keep_work(server->keep);
 	if (server->keep && keep_again(server->keep))
 		have_memory(server);
 }
@@ -55,6 +60,8 @@ static int arm_first(struct server *server)
 {
 	int fd = fuse_session_fd(server->fuse);
 	keep_put(server->keep, KEEP_MOUNT, 0, 0, server->path, strlen(server->path));
+	const uint64_t mount[] = { server->watch.id, server->watch.device };
+	keep_put(server->keep, KEEP_MOUNT, 0, 1, mount, sizeof(mount));
 	kept_server(server);
 	kept_commit(server);
 	int error = keep_store(server->keep, KEPT_MOUNT, &(uint32_t){ KEPT_FUSE }, &fd, 1);
@@ -144,8 +151,41 @@ static int is_awaited(const struct server *server, uint64_t unique, int answer)
 	return error == -ENOENT ? 0 : error < 0 ? error : 1;
 }
 
+void again_works_on(struct server *server, uint64_t unique)
+{
+	if (server->work)
+		server->work->unique = unique;
+}
+
+static void count_death(struct server *server)
+{
+	volatile struct keep_work *work = server->work;
+	if (work->unique == 0)
+		return;
+	if (work->suspect != work->unique)
+		work->deaths = 0;
+	work->suspect = work->unique;
+	work->deaths++;
+	work->unique = 0;
+}
+
+/* Answers the request if the servers die of it. */
+static bool is_given_up(struct server *server, uint64_t unique)
+{
+	if (server->work->suspect != unique || server->work->deaths < REQUEST_DEATHS)
+		return false;
+	report("%d servers died of one request, which gets EIO", REQUEST_DEATHS);
+	again_fail(server, unique);
+	kept_answered(server, unique);
+	kept_commit(server);
+	return true;
+}
+
 static void serve(struct server *server)
 {
+	if (is_given_up(server, request_of(server)->unique))
+		return;
+
 	server->resent = true;
 	server->buffer.size = request_of(server)->len;
 	server_process(server);
@@ -204,6 +244,7 @@ static int serve_all(struct server *server)
 
 int again_serve(struct server *server)
 {
+	count_death(server);
 	/* What happened meanwhile, nobody was told of. */
 	for (struct link *link = server->handles.next; link != &server->handles;
 	     link = link->next) {

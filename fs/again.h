@@ -10,6 +10,8 @@
  * keeper shares, and a copy is kept of each that waits (kept_waits()): what the other had in hand
  * is there, and is served before anything is read. What had been done of it is known by its number
  * (kept.h); and whether it was answered, the kernel tells.
+ *
+ * A request that several servers in a row have died of is answered by EIO.
  */
 #ifndef AGAIN_H
 #define AGAIN_H
@@ -32,6 +34,12 @@ int again_arm(struct server *server);
 int again_adopt(struct server *server, int fuse_fd);
 /* Has everybody look again who polls, and serves what has no answer. 0 or -errno. */
 int again_serve(struct server *server);
+
+/*
+ * The server works on this request from here on; 0: on none. If it dies meanwhile, the next server
+ * counts that against the request.
+ */
+void again_works_on(struct server *server, uint64_t unique);
 
 /* Answers it by EIO, where the kernel still waits for an answer. */
 void again_fail(const struct server *server, uint64_t unique);

@@ -8,8 +8,8 @@
  *
  * Waiting is by event, one list for each, so that a wake-up costs only those whom it concerns.
  * The library may tell of an event from within any call into it, a parked request's own retry
- * included. Hence dir_notify() only moves links: requests go to the server's list of those to be
- * tried again, which it works through between two rounds of the loop.
+ * included. Hence dir_notify() only moves links: requests go to their user's list of those to be
+ * tried again (turns.h).
  */
 #include "dir.h"
 
@@ -18,6 +18,8 @@
 #include "kept.h"
 #include "question.h"
 #include "server.h"
+#include "turns.h"
+#include "user.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,6 +56,11 @@ int dir_attach(struct server *server, struct mimobox_session *session, struct di
 	struct dir *dir = calloc(1, sizeof(*dir));
 	if (!dir)
 		return -ENOMEM;
+	int error = user_get(server, mimobox_session_uid(session), &dir->user);
+	if (error < 0) {
+		free(dir);
+		return error;
+	}
 	dir->session = mimobox_session_ref(session);
 	*mimobox_session_data(session) = dir;
 	dir->server = server;
@@ -62,6 +69,7 @@ int dir_attach(struct server *server, struct mimobox_session *session, struct di
 		link_init(&dir->watched[i]);
 	}
 	link_init(&dir->questions);
+	link_init(&dir->waiting);
 	link_append(&server->dirs, &dir->link);
 	*out = dir;
 	return 0;
@@ -82,6 +90,7 @@ void dir_unref(struct dir *dir)
 	questions_finish(dir);
 	*mimobox_session_data(dir->session) = NULL;
 	mimobox_session_unref(dir->session);
+	user_unref(dir->user);
 	free(dir);
 }
 
@@ -92,11 +101,21 @@ bool dir_ended(const struct dir *dir)
 	       (state == MIMOBOX_CREATED && mimobox_session_removed(dir->session));
 }
 
+/* All questions have to look at what was printed. */
+static void wake_questions(struct dir *dir)
+{
+	while (!link_empty(&dir->waiting)) {
+		struct handle *handle = link_owner(dir->waiting.next, struct handle, waiting);
+		link_remove(&handle->waiting);
+		turns_add(dir->user, &handle->parked, NULL);
+	}
+}
+
 static void wake(struct dir *dir, unsigned index)
 {
-	link_splice(&dir->server->ready, &dir->parked[index]);
-	while (!link_empty(&dir->watched[index]))
-		handle_wake(link_owner(dir->watched[index].next, struct handle, watch));
+	turns_add(dir->user, &dir->parked[index], &dir->watched[index]);
+	if (index == dir_index(MIMOBOX_OUTPUT))
+		wake_questions(dir);
 }
 
 static void wake_all(struct dir *dir)

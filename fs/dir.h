@@ -16,6 +16,7 @@ enum { EVENTS = 4 }; /* the bits of enum mimobox_event */
 struct dir {
 	struct server *server;
 	struct mimobox_session *session; /* a reference */
+	struct user *user;               /* the session's owner; a reference */
 	struct link link;                /* in the server's list of all of them */
 	unsigned users;                  /* its name in the root, and its open handles */
 	mode_t mode;                     /* permission bits */
@@ -24,8 +25,8 @@ struct dir {
 	struct link parked[EVENTS];      /* requests, by the event they wait for */
 	struct handle *carrier;          /* that has the beginning of a line; NULL: none */
 	struct link questions;           /* that the kernel knows, of its `wait` */
-	uint64_t next_question;
-	struct link watched[EVENTS]; /* handles that are polled, in the same way */
+	struct link watched[EVENTS];     /* handles that are polled, in the same way */
+	struct link waiting;             /* handles of questions that requests wait at */
 };
 
 /* Makes a session and its directory. 0 or -errno. The directory is the name's until dir_remove().

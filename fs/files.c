@@ -3,7 +3,8 @@
  * The files, one row each; adding a file is adding a row, with the next id.
  *
  * Text files are shown whole at the first read and served from the handle from then on, so that a
- * reader in small pieces sees one moment. `output` and `exit` wait for what they are asked for
+ * reader in small pieces sees one moment. The texts of a user's handles are bounded together, see
+ * user.h. `output` and `exit` wait for what they are asked for
  * (see request.c); `transcript` is the same bytes as `output`, but never waits.
  */
 #include "files.h"
@@ -15,6 +16,7 @@
 #include "replace.h"
 #include "request.h"
 #include "server.h"
+#include "user.h"
 
 #include <errno.h>
 #include <keep.h>
@@ -39,6 +41,45 @@ ssize_t file_give(struct request *request, const char *text, size_t size)
 	return (ssize_t)(left < request->size ? left : request->size);
 }
 
+/* Starts */
+
+/* Removed sessions that hold what a start needs end within some seconds, but a reader may stay. */
+#define SHARE_PATIENCE_NS UINT64_C(10000000000)
+
+/* Before the start can begin. */
+static ssize_t await_share(struct request *request)
+{
+	if (!request->expired) {
+		request->patience = SHARE_PATIENCE_NS;
+		return request_wait(request, MIMOBOX_STARTED);
+	}
+	mimobox_session_log(session_of(request->handle),
+			    "start refused: beside sessions that were removed and have not ended, "
+			    "or are still read, it is above the ceiling");
+	return -EPERM;
+}
+
+/* Of a start that was asked for, as a worker returns; -ERESTART: it is to be asked for again. */
+static ssize_t start_result(struct request *request)
+{
+	int error = mimobox_session_start_result(session_of(request->handle));
+	if (error == -EINPROGRESS)
+		return request_wait(request, MIMOBOX_STARTED);
+	request->starting = false;
+	return error;
+}
+
+static ssize_t start_asked(struct request *request, int error)
+{
+	if (error == -ERESTART)
+		return await_share(request);
+	request_end_patience(request);
+	if (error != -EINPROGRESS)
+		return error;
+	request->starting = true;
+	return request_wait(request, MIMOBOX_STARTED);
+}
+
 /* input */
 
 /* With a terminal that is full; and with an init that does not answer, for one who may wait. */
@@ -49,22 +90,16 @@ static ssize_t ensure_started(struct request *request)
 {
 	struct mimobox_session *session = session_of(request->handle);
 	if (request->starting) {
-		int error = mimobox_session_start_result(session);
-		if (error == -EINPROGRESS)
-			return request_wait(request, MIMOBOX_STARTED);
-		request->starting = false;
-		return error;
+		ssize_t error = start_result(request);
+		if (error != -ERESTART)
+			return error;
 	}
 	enum mimobox_state state = mimobox_session_state(session);
-	int error = 0;
+	if (state > MIMOBOX_STARTING)
+		return 0;
 	keep_request_begin(request->handle->server->keep, request->unique, 0, 0);
-	if (state == MIMOBOX_CREATED)
-		error = mimobox_session_start(session);
-	if (error == -EINPROGRESS || state == MIMOBOX_STARTING) {
-		request->starting = true;
-		return request_wait(request, MIMOBOX_STARTED);
-	}
-	return error;
+	return start_asked(request, state == MIMOBOX_CREATED ? mimobox_session_start(session)
+							     : -EINPROGRESS);
 }
 
 static ssize_t put_input(struct request *request)
@@ -225,11 +260,41 @@ static ssize_t read_transcript(struct request *request)
 				    size, at);
 }
 
-/* screen, cast */
+/* log: it never waits either, and has a size, so that `tail -f` shows what is added. */
+
+static int open_log(struct handle *handle)
+{
+	uint64_t end;
+	mimobox_session_log_range(session_of(handle), &handle->base, &end);
+	return 0;
+}
+
+static uint64_t size_log(const struct dir *dir, const struct handle *handle)
+{
+	uint64_t start, end;
+	mimobox_session_log_range(dir->session, &start, &end);
+	return end - (handle ? handle->base : start);
+}
+
+static ssize_t read_log(struct request *request)
+{
+	struct handle *handle = request->handle;
+	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
+	request->answer = handle->server->answer;
+	return mimobox_session_log_read(session_of(handle), handle->server->answer, size,
+					handle->base + request->offset);
+}
+
+/* screen, cursor, cast */
 
 static int show_screen(const struct handle *handle, FILE *to)
 {
 	return mimobox_session_print_screen(session_of(handle), to);
+}
+
+static int show_cursor(const struct handle *handle, FILE *to)
+{
+	return mimobox_session_print_cursor(session_of(handle), to);
 }
 
 static int open_cast(struct handle *handle)
@@ -237,10 +302,13 @@ static int open_cast(struct handle *handle)
 	return mimobox_cast_open(session_of(handle), &handle->cast);
 }
 
+/* So much at a time: hostile output is slow to write down. */
+enum { CAST_READ_MAX = 128 << 10 };
+
 static ssize_t read_cast(struct request *request)
 {
 	char *to = request->handle->server->answer;
-	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
+	size_t size = request->size < CAST_READ_MAX ? request->size : CAST_READ_MAX;
 	ssize_t count = mimobox_cast_read(request->handle->cast, to, size, request->offset);
 	if (count == -EINPROGRESS)
 		return request_wait(request, REQUEST_AGAIN);
@@ -251,7 +319,7 @@ static ssize_t read_cast(struct request *request)
 
 /* ctl */
 
-static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\n";
+static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\n";
 
 static int show_ctl(const struct handle *handle, FILE *to)
 {
@@ -260,22 +328,34 @@ static int show_ctl(const struct handle *handle, FILE *to)
 	return 0;
 }
 
+/* The verb that is about the open file. */
+static bool is_own(const char *verb, size_t size)
+{
+	static const char own[] = "own", blanks[] = " \t\r";
+	while (size && memchr(blanks, verb[size - 1], sizeof(blanks) - 1))
+		size--;
+	while (size && memchr(blanks, *verb, sizeof(blanks) - 1))
+		verb++, size--;
+	return size == strlen(own) && memcmp(verb, own, size) == 0;
+}
+
 static int apply_verb(struct request *request, const char *verb, size_t size)
 {
 	struct mimobox_session *session = session_of(request->handle);
-	int error;
+	ssize_t error;
 	if (size == 0) /* as between the verbs of a script */
 		return 0;
-	if (request->starting) {
-		request->starting = false;
-		error = mimobox_session_start_result(session);
-	} else {
-		error = mimobox_session_ctl(session, verb, size);
+	if (is_own(verb, size)) {
+		request->handle->owns = true;
+		kept_handle(request->handle);
+		return 0;
 	}
-	if (error != -EINPROGRESS)
-		return error;
-	request->starting = true;
-	return (int)request_wait(request, MIMOBOX_STARTED);
+	if (request->starting) {
+		error = start_result(request);
+		if (error != -ERESTART)
+			return (int)error;
+	}
+	return (int)start_asked(request, mimobox_session_ctl(session, verb, size));
 }
 
 static ssize_t write_ctl(struct request *request)
@@ -336,12 +416,6 @@ static int show_status(const struct handle *handle, FILE *to)
 	return 0;
 }
 
-static int show_log(const struct handle *handle, FILE *to)
-{
-	mimobox_session_print_log(session_of(handle), to);
-	return 0;
-}
-
 static int show_defaults(const struct handle *handle, FILE *to)
 {
 	mimobox_defaults_print(handle->server->box, to);
@@ -351,8 +425,8 @@ static int show_defaults(const struct handle *handle, FILE *to)
 static int show_stats(const struct handle *handle, FILE *to)
 {
 	const char *name = keep_name(handle->server->keep);
-	mimobox_print_stats(handle->server->box, handle->opener, to);
-	if (*name && handle->opener == geteuid())
+	mimobox_print_stats(handle->server->box, handle->user->uid, to);
+	if (*name && handle->user->uid == geteuid())
 		(void)fprintf(to, REPLACE_KEY " @%s\n", name);
 	return 0;
 }
@@ -369,11 +443,11 @@ static const char *link_workspace(const struct dir *dir)
 	return mimobox_session_workspace(dir->session);
 }
 
-/* The next id is 22: question_file has 21. */
+/* The next id is 23: question_file has 21. */
 /* clang-format off */
 const struct file root_files[] = {
 	{ 2, "defaults", 0644, .show = show_defaults, .take = take_defaults },
-	{ 3, "events", 0444, .open = feed_open, .read = feed_read, .poll = feed_poll },
+	{ 3, "events", 0444, .open = feed_open, .close = feed_close, .read = feed_read, .poll = feed_poll },
 	{ 4, "stats", 0444, .show = show_stats },
 	{ 0 },
 };
@@ -386,7 +460,7 @@ const struct file session_files[] = {
 	{ 9, "exit", 0400, .read = read_exit, .poll = poll_exit, .event = MIMOBOX_ENDED },
 	{ 10, "config", 0600, .show = show_config, .take = take_config },
 	{ 11, "status", 0400, .show = show_status },
-	{ 12, "log", 0400, .show = show_log },
+	{ 12, "log", 0400, .open = open_log, .read = read_log, .size = size_log },
 	{ 13, "screen", 0400, .show = show_screen },
 	{ 14, "sizes", 0400, .show = show_sizes },
 	{ 15, "modes", 0400, .show = show_modes },
@@ -395,6 +469,7 @@ const struct file session_files[] = {
 	{ 18, "stderr", 0400, .open = open_stderr, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT, .there = has_stderr },
 	{ 19, "wait", 0500, .directory = true },
 	{ 20, "workspace", 0777, .link = link_workspace },
+	{ 22, "cursor", 0400, .show = show_cursor },
 	{ 0 },
 };
 /* clang-format on */
@@ -444,10 +519,31 @@ bool file_writable(const struct file *file)
 	return file->take || file->write;
 }
 
-static int make_text(struct handle *handle)
+/* FNV-1a, which says whether a text is the same as one that was dropped. */
+static uint64_t digest_of(const char *data, size_t size)
 {
-	struct text text = { 0 };
-	FILE *to = open_memstream(&text.data, &text.size);
+	uint64_t digest = UINT64_C(14695981039346656037);
+	for (size_t i = 0; i < size; i++)
+		digest = (digest ^ (unsigned char)data[i]) * UINT64_C(1099511628211);
+	return digest;
+}
+
+void file_drop_text(struct handle *handle)
+{
+	struct text *text = &handle->text;
+	handle->digest = digest_of(text->data, text->size);
+	handle->dropped = true;
+	link_remove(&handle->texts);
+	handle->user->buffers -= text->size;
+	handle->server->freed += text->size;
+	free(text->data);
+	text->data = NULL;
+	kept_text(handle);
+}
+
+static int show(struct handle *handle, struct text *text)
+{
+	FILE *to = open_memstream(&text->data, &text->size);
 	if (!to)
 		return -errno;
 	int error = handle->file->show(handle, to);
@@ -455,14 +551,55 @@ static int make_text(struct handle *handle)
 		error = -ENOMEM;
 	if (fclose(to) != 0 && error == 0)
 		error = -ENOMEM;
-	if (error < 0) {
-		free(text.data);
-		return error;
-	}
+	if (error < 0)
+		free(text->data);
+	return error;
+}
+
+static void take_text(struct handle *handle, struct text text)
+{
+	size_t before = handle->text.data ? handle->text.size : 0;
 	free(handle->text.data);
 	handle->text = text;
+	handle->dropped = false;
+	user_hold_text(handle, before);
 	kept_text(handle);
+}
+
+static int make_text(struct handle *handle)
+{
+	struct text text = { 0 };
+	int error = show(handle, &text);
+	if (error == 0)
+		take_text(handle, text);
+	return error;
+}
+
+/* The one that was dropped, where it is the same; of a log that has grown, its beginning. */
+static int make_text_again(struct handle *handle)
+{
+	struct text text = { 0 };
+	size_t size = handle->text.size;
+	int error = show(handle, &text);
+	if (error < 0)
+		return error;
+	if (text.size < size || digest_of(text.data, size) != handle->digest) {
+		free(text.data);
+		return -ESTALE;
+	}
+	text.size = size;
+	take_text(handle, text);
 	return 0;
+}
+
+/* -EINPROGRESS: a piece of it was done. */
+static int have_text(struct handle *handle, uint64_t offset)
+{
+	if (offset == 0 || (!handle->text.data && !handle->dropped))
+		return make_text(handle);
+	if (handle->text.data || offset >= handle->text.size)
+		return 0;
+	return make_text_again(handle);
 }
 
 ssize_t file_read(struct request *request)
@@ -470,12 +607,14 @@ ssize_t file_read(struct request *request)
 	struct handle *handle = request->handle;
 	if (handle->file->read)
 		return handle->file->read(request);
-	int error = 0;
-	if (request->offset == 0 || !handle->text.data)
-		error = make_text(handle);
+	int error = have_text(handle, request->offset);
 	if (error == -EINPROGRESS)
 		return request_wait(request, REQUEST_AGAIN);
-	return error < 0 ? error : file_give(request, handle->text.data, handle->text.size);
+	if (error < 0)
+		return error;
+	ssize_t count = file_give(request, handle->text.data, handle->text.size);
+	user_text_read(handle, request->offset + (uint64_t)count >= handle->text.size);
+	return count;
 }
 
 ssize_t file_write(struct request *request)

@@ -36,6 +36,7 @@ struct file {
 	/* Of a write that waits: what has taken effect, and -EAGAIN: nothing has, nor will. */
 	ssize_t (*withdraw)(const struct request *request);
 	int (*open)(struct handle *handle); /* 0 or -errno */
+	void (*close)(struct handle *handle);
 	/* What stat says (NULL: 0, as in /proc); handle: NULL where the file is not open. */
 	uint64_t (*size)(const struct dir *dir, const struct handle *handle);
 	/* POLLIN and so on, as it is now (NULL: always ready). */
@@ -64,6 +65,12 @@ bool file_writable(const struct file *file);
 
 /* For workers: as much of `text` as is asked for. */
 ssize_t file_give(struct request *request, const char *text, size_t size);
+
+/*
+ * Frees the handle's text. A read that goes on in it has it made once more, and gets ESTALE if it
+ * is another by then.
+ */
+void file_drop_text(struct handle *handle);
 
 /* The workers of every read and write. */
 ssize_t file_read(struct request *request);

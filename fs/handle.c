@@ -10,7 +10,9 @@
 #include "files.h"
 #include "kept.h"
 #include "node.h"
+#include "question.h"
 #include "server.h"
+#include "user.h"
 
 #define FUSE_USE_VERSION 310
 #include <fuse_lowlevel.h>
@@ -21,6 +23,8 @@
 #include <stdlib.h>
 
 enum { WAKE_TRIES = 3 };
+/* What one takes of the heap, with what belongs to it elsewhere. */
+enum { HANDLE_BYTES = 1024 };
 
 static int check_access(const struct file *file, int flags)
 {
@@ -51,14 +55,21 @@ int handle_make(struct server *server, struct dir *dir, const struct file *file,
 	struct handle *handle = calloc(1, sizeof(*handle));
 	if (!handle)
 		return -ENOMEM;
+	int error = user_get(server, opener, &handle->user);
+	if (error < 0) {
+		free(handle);
+		return error;
+	}
+	handle->user->handles++;
 	handle->server = server;
 	handle->id = id;
 	handle->next_by_id = *chain_of(server, id);
 	*chain_of(server, id) = handle;
 	handle->dir = dir ? dir_ref(dir) : NULL;
-	handle->opener = opener;
 	handle->file = file;
-	link_init(&handle->listener);
+	link_init(&handle->texts);
+	link_init(&handle->parked);
+	link_init(&handle->waiting);
 	link_append(&server->handles, &handle->link);
 	link_init(&handle->watch);
 	*out = handle;
@@ -70,7 +81,10 @@ int handle_open(struct server *server, const struct node *node, uid_t opener, in
 {
 	const struct file *file = node->file;
 	struct handle *handle = NULL;
+	const struct user *user = user_find(server, opener);
 	int error = check_access(file, flags);
+	if (error == 0 && user)
+		error = user_may_open(user);
 	if (error == 0)
 		error = keep_reserve(server->keep);
 	if (error == 0)
@@ -78,13 +92,13 @@ int handle_open(struct server *server, const struct node *node, uid_t opener, in
 				    &handle);
 	if (error < 0)
 		return error;
-	handle->question = node->question;
+	if (node->question)
+		handle->question = question_open(node->question);
 	error = file->open ? file->open(handle) : 0;
 	if (error < 0) {
 		handle_close(handle);
 		return error;
 	}
-	handle->question = NULL; /* the kernel may forget the name before the file is closed */
 	kept_server(server);
 	kept_handle(handle);
 	*out = handle;
@@ -103,13 +117,28 @@ void handle_close(struct handle *handle)
 		mimobox_reader_close(handle->reader);
 	mimobox_wait_close(handle->wait);
 	mimobox_cast_close(handle->cast);
-	link_remove(&handle->listener);
+	if (handle->file->close)
+		handle->file->close(handle);
+	if (handle->question)
+		question_close(handle->question);
+	link_remove(&handle->waiting);
+	link_remove(&handle->texts);
 	link_remove(&handle->link);
+	handle->user->buffers -= handle->text.data ? handle->text.size : 0;
+	handle->user->buffers -= handle->carried + handle->wait_size;
+	handle->user->handles--;
+	handle->server->freed += HANDLE_BYTES + handle->carried + handle->wait_size;
+	handle->server->freed += handle->text.data ? handle->text.size : 0;
+	user_unref(handle->user);
 	dir_unref(handle->dir);
-	free(handle->asked);
 	free(handle->text.data);
 	free(handle->carry.data);
 	free(handle);
+}
+
+struct user *handle_user(const struct handle *handle)
+{
+	return handle->dir ? handle->dir->user : handle->user;
 }
 
 void handle_unwatch(struct handle *handle)
@@ -118,11 +147,13 @@ void handle_unwatch(struct handle *handle)
 	if (handle->poll)
 		fuse_pollhandle_destroy(handle->poll);
 	handle->poll = NULL;
-	handle->polled = false;
+	handle->polled = handle->due = false;
 }
 
 void handle_watch(struct handle *handle, struct fuse_pollhandle *poll, uint64_t number)
 {
+	if (handle->due) /* others may poll it, and this event is theirs */
+		handle_wake(handle);
 	handle_unwatch(handle);
 	if (!handle->file->poll) { /* always ready: there is nothing to tell */
 		if (poll)
@@ -133,7 +164,7 @@ void handle_watch(struct handle *handle, struct fuse_pollhandle *poll, uint64_t 
 	handle->poll_number = number;
 	handle->polled = true;
 	link_append(handle->dir ? &handle->dir->watched[dir_index(handle->file->event)]
-				: &handle->server->feed.watched,
+				: &handle->user->ring.watched,
 		    &handle->watch);
 	kept_handle(handle);
 }

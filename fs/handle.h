@@ -18,6 +18,7 @@ struct mimobox_wait;
 struct node;
 struct question;
 struct server;
+struct user;
 
 struct text {
 	char *data;
@@ -31,28 +32,37 @@ struct handle {
 	struct handle *next_by_id; /* in the server's table */
 	struct dir *dir;           /* a reference; NULL: a file of the root */
 	const struct file *file;
-	const struct question *question; /* while it is being opened; NULL: it is none */
-	struct mimobox_cast *cast;       /* of `cast` */
-	struct mimobox_wait *wait;       /* of a question */
-	uid_t opener;                    /* of `events` */
-	struct link listener;            /* of `events`: in the feed's list */
-	struct link link;                /* in the server's list of all of them */
-	struct text text;                /* what a `show` said */
-	struct text carry; /* the beginning of a line whose rest is still to be written */
-	struct mimobox_reader *reader;    /* of `output` */
-	uint64_t next;                    /* of `output`: where the last read ended */
-	bool stale;                       /* of `output`: the next read gets ESTALE */
-	uint64_t base;                    /* of `transcript`: what its offset 0 stands for; of
-					     `events`: the offset of `text` */
-	struct fuse_pollhandle *poll;     /* whom to tell; NULL: only the number is known */
-	uint64_t poll_number;             /* the kernel's word for that */
-	bool polled;                      /* there is somebody to tell */
-	struct link watch;                /* in the directory's list, while there is */
-	char *asked;                      /* of a question, what; owned */
-	uint64_t first_piece, last_piece; /* of `events`: of what is kept, see kept.c */
+	struct user *user;             /* who opened it; a reference */
+	struct question *question;     /* NULL: it is none */
+	struct mimobox_cast *cast;     /* of `cast` */
+	struct mimobox_wait *wait;     /* of a question */
+	size_t wait_size;              /* that the user holds for it */
+	struct link link;              /* in the server's list of all of them */
+	struct text text;              /* what a `show` said; `data` is NULL if it was dropped */
+	bool dropped;                  /* the text was read, and is no longer held */
+	uint64_t digest;               /* of a text that was dropped */
+	struct link texts;             /* in the user's list, while it holds a text */
+	struct text carry;             /* the beginning of a line, whose rest comes later */
+	size_t carried;                /* that the user holds for it */
+	struct mimobox_reader *reader; /* of `output` */
+	uint64_t next;                 /* of `output` and `events`: where the last read ended */
+	bool stale;                    /* of `output`: the next read gets ESTALE */
+	bool listens;                  /* of `events`: it counts as a listener */
+	uint64_t base; /* of `transcript` and `events`: what its offset 0 stands for */
+	struct fuse_pollhandle *poll; /* the poll to be told; NULL: only its number is known */
+	uint64_t poll_number;         /* of that poll, as the kernel counts them */
+	bool polled;                  /* there is a poll to be told */
+	bool owns;                    /* of `ctl`: the session ends when it is closed */
+	struct link watch;            /* in the list of what it is polled for, or of its turn */
+	bool due;                     /* that is the list of its turn: it is to be told */
+	struct link parked;           /* of a question: requests that wait for its answer */
+	struct link waiting;          /* in the directory's list, while there are any */
 };
 
-/* 0 or -errno: EACCES where the file cannot be read or written as `flags` ask. */
+/*
+ * 0 or -errno: EACCES where the file cannot be read or written as `flags` ask; ENFILE if the opener
+ * has too many open files.
+ */
 int handle_open(struct server *server, const struct node *node, uid_t opener, int flags,
 		struct handle **out);
 void handle_close(struct handle *handle);
@@ -71,5 +81,8 @@ void handle_watch(struct handle *handle, struct fuse_pollhandle *poll, uint64_t 
 void handle_unwatch(struct handle *handle);
 /* Tells it. */
 void handle_wake(struct handle *handle);
+
+/* Whose turn it takes to work for the handle: the session's owner, or who opened it. */
+struct user *handle_user(const struct handle *handle);
 
 #endif

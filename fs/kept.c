@@ -4,6 +4,7 @@
 #include "kept_records.h"
 #include "question.h"
 #include "request.h"
+#include "user.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,6 +22,7 @@ void kept_server(struct server *server)
 	kept.changed = server->changed;
 	kept.stopping = server->stopping;
 	kept.last_handle = server->last_handle;
+	kept.last_question = server->questions.reserved;
 	keep_put(server->keep, KEEP_SERVER, 0, 0, &kept, sizeof(kept));
 }
 
@@ -35,32 +37,12 @@ void kept_dir(struct dir *dir)
 	memset(&kept, 0, sizeof(kept));
 	kept.mode = dir->mode;
 	kept.input_full = dir->input_full;
-	kept.next_question = dir->next_question;
 	keep_put(dir->server->keep, KEEP_DIR, id_of(dir), 0, &kept, sizeof(kept));
 }
 
 void kept_no_dir(const struct dir *dir)
 {
 	keep_drop(dir->server->keep, KEEP_DIR, id_of(dir), 0);
-}
-
-void kept_question(struct dir *dir, const struct question *question)
-{
-	size_t size = sizeof(question->lookups) + strlen(question->text);
-	char *data = dir->server->keep ? malloc(size) : NULL;
-	if (!data)
-		return;
-	memcpy(data, &question->lookups, sizeof(question->lookups));
-	memcpy(data + sizeof(question->lookups), question->text, strlen(question->text));
-	keep_put(dir->server->keep, KEEP_QUESTION, id_of(dir), (uint32_t)question->index, data,
-		 size);
-	free(data);
-	kept_dir(dir);
-}
-
-void kept_no_question(const struct dir *dir, const struct question *question)
-{
-	keep_drop(dir->server->keep, KEEP_QUESTION, id_of(dir), (uint32_t)question->index);
 }
 
 void kept_handle(const struct handle *handle)
@@ -72,27 +54,34 @@ void kept_handle(const struct handle *handle)
 	memset(&kept, 0, sizeof(kept));
 	kept.session = handle->dir ? id_of(handle->dir) : 0;
 	kept.file = handle->file->id;
-	kept.opener = handle->opener;
+	kept.opener = handle->user->uid;
 	kept.next = handle->next;
 	kept.base = handle->base;
 	kept.stale = handle->stale;
 	kept.polled = handle->polled;
+	kept.owns = handle->owns;
 	kept.poll = handle->poll_number;
 	kept.text_size = handle->text.size;
-	kept.has_text = handle->text.data != NULL;
+	kept.dropped = handle->dropped;
+	kept.digest = handle->digest;
+	kept.question = handle->question ? handle->question->number : 0;
 	if (handle->reader)
 		mimobox_reader_state(handle->reader, &kept.reader);
 	if (handle->wait)
 		mimobox_wait_state(handle->wait, &kept.wait);
 	keep_put(keep, KEEP_HANDLE, handle->id, 0, &kept, sizeof(kept));
-	if (handle->asked)
-		keep_put(keep, KEEP_HANDLE, handle->id, 1, handle->asked, strlen(handle->asked));
+	if (handle->question)
+		keep_put(keep, KEEP_HANDLE, handle->id, 1, handle->question->text,
+			 strlen(handle->question->text));
 }
 
 void kept_text(const struct handle *handle)
 {
-	keep_put(handle->server->keep, KEEP_TEXT, handle->id, 0, handle->text.data,
-		 handle->text.size);
+	if (handle->text.data)
+		keep_put(handle->server->keep, KEEP_TEXT, handle->id, 0, handle->text.data,
+			 handle->text.size);
+	else
+		keep_drop(handle->server->keep, KEEP_TEXT, handle->id, 0);
 	kept_handle(handle);
 }
 
@@ -119,46 +108,48 @@ void kept_cast(const struct handle *handle)
 }
 
 /* In pieces of absolute offsets, so that a line costs no more than one of them. */
-static void put_piece(const struct handle *handle, uint64_t number)
+static void put_piece(const struct user *user, uint64_t number)
 {
 	struct {
 		uint64_t from;
 		char data[KEPT_PIECE];
 	} piece;
-	uint64_t end = handle->base + handle->text.size, to = (number + 1) * KEPT_PIECE;
-	piece.from = number * KEPT_PIECE > handle->base ? number * KEPT_PIECE : handle->base;
+	const struct ring *ring = &user->ring;
+	uint64_t end = ring->base + ring->size, to = (number + 1) * KEPT_PIECE;
+	piece.from = number * KEPT_PIECE > ring->base ? number * KEPT_PIECE : ring->base;
 	to = to < end ? to : end;
 	if (to <= piece.from)
 		return;
-	memcpy(piece.data, handle->text.data + (piece.from - handle->base), to - piece.from);
-	keep_put(handle->server->keep, KEEP_FEED, handle->id, (uint32_t)number, &piece,
+	memcpy(piece.data, ring->data + (piece.from - ring->base), to - piece.from);
+	keep_put(user->server->keep, KEEP_FEED, user->uid, (uint32_t)number, &piece,
 		 sizeof(piece.from) + (to - piece.from));
 }
 
-void kept_feed(struct handle *handle, uint64_t from)
+void kept_ring(struct user *user, uint64_t from)
 {
-	uint64_t first = handle->base / KEPT_PIECE;
-	if (!handle->server->keep)
+	struct keep *keep = user->server->keep;
+	struct ring *ring = &user->ring;
+	const struct kept_ring kept = { ring->base, ring->size };
+	uint64_t first = ring->base / KEPT_PIECE;
+	if (!keep)
 		return;
-	for (uint64_t number = from / KEPT_PIECE;
-	     number * KEPT_PIECE < handle->base + handle->text.size; number++)
-		put_piece(handle, number);
-	for (; handle->first_piece < first; handle->first_piece++)
-		keep_drop(handle->server->keep, KEEP_FEED, handle->id,
-			  (uint32_t)handle->first_piece);
-	handle->last_piece = (handle->base + handle->text.size) / KEPT_PIECE;
-	kept_handle(handle);
+	for (uint64_t number = from / KEPT_PIECE; number * KEPT_PIECE < ring->base + ring->size;
+	     number++)
+		put_piece(user, number);
+	for (; ring->first_piece < first; ring->first_piece++)
+		keep_drop(keep, KEEP_FEED, user->uid, (uint32_t)ring->first_piece);
+	ring->last_piece = (ring->base + ring->size) / KEPT_PIECE;
+	keep_put(keep, KEEP_RING, user->uid, 0, &kept, sizeof(kept));
 }
 
-void kept_feed_anew(struct handle *handle)
+void kept_no_ring(struct user *user)
 {
-	if (!handle->server->keep)
-		return;
-	for (; handle->first_piece <= handle->last_piece; handle->first_piece++)
-		keep_drop(handle->server->keep, KEEP_FEED, handle->id,
-			  (uint32_t)handle->first_piece);
-	handle->first_piece = handle->base / KEPT_PIECE;
-	kept_feed(handle, handle->base);
+	struct keep *keep = user->server->keep;
+	struct ring *ring = &user->ring;
+	for (; keep && ring->first_piece <= ring->last_piece; ring->first_piece++)
+		keep_drop(keep, KEEP_FEED, user->uid, (uint32_t)ring->first_piece);
+	keep_drop(keep, KEEP_RING, user->uid, 0);
+	ring->first_piece = ring->last_piece = 0;
 }
 
 void kept_no_handle(const struct handle *handle)
@@ -169,8 +160,6 @@ void kept_no_handle(const struct handle *handle)
 		keep_drop(keep, KEEP_HANDLE, handle->id, part);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		keep_drop(keep, kinds[i], handle->id, 0);
-	for (uint64_t piece = handle->first_piece; keep && piece <= handle->last_piece; piece++)
-		keep_drop(keep, KEEP_FEED, handle->id, (uint32_t)piece);
 }
 
 /* Requests */
@@ -196,9 +185,8 @@ void kept_answer(struct server *server, uint64_t unique, ssize_t result)
 
 void kept_opened(struct server *server, uint64_t unique, const struct handle *handle)
 {
-	put_answer(
-		server, unique,
-		&(struct keep_request){ .result = (int64_t)handle->id, .final = 1, .opened = 1 });
+	put_answer(server, unique,
+		   &(struct keep_request){ .result = (int64_t)handle->id, .final = 1 });
 }
 
 void kept_waits(struct server *server, const struct request *request)

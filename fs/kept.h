@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the filesystem keeps (keep.h) for a server that goes on in this one's place: directories,
- * questions, open files, and how far the requests came that are being answered. Where there is no
- * keeper, nothing is done.
+ * open files, the lines of `events`, and how far the requests came that are being answered. Where
+ * there is no keeper, nothing is done.
  */
 #ifndef KEPT_H
 #define KEPT_H
@@ -15,9 +15,9 @@
 struct dir;
 struct handle;
 struct keep_request;
-struct question;
 struct request;
 struct server;
+struct user;
 
 /* The descriptors of the mount, under a number of their own. */
 #define KEPT_MOUNT UINT64_MAX
@@ -26,20 +26,17 @@ enum { KEPT_FUSE, KEPT_UNMOUNTER };
 /* Something of it has changed. */
 void kept_server(struct server *server);
 void kept_dir(struct dir *dir);
-void kept_question(struct dir *dir, const struct question *question);
 void kept_handle(const struct handle *handle);
-void kept_text(const struct handle *handle);  /* its `text`, but that of `events` */
+void kept_text(const struct handle *handle);  /* its `text` */
 void kept_carry(const struct handle *handle); /* its `carry` */
 void kept_cast(const struct handle *handle);
-/* Of `events`: there is more from this offset on. */
-void kept_feed(struct handle *handle, uint64_t from);
-/* Its offsets have changed. */
-void kept_feed_anew(struct handle *handle);
+/* The user's ring of `events`: there is more from this offset on. */
+void kept_ring(struct user *user, uint64_t from);
 
 /* It is no more. */
 void kept_no_dir(const struct dir *dir);
-void kept_no_question(const struct dir *dir, const struct question *question);
 void kept_no_handle(const struct handle *handle);
+void kept_no_ring(struct user *user);
 
 /*
  * Before an answer: it is `result`, should it be asked for again, and all that has changed is kept
@@ -57,6 +54,8 @@ void kept_commit(struct server *server);
 /* How far the request at hand came when it was worked on before; NULL: it was not. */
 const struct keep_request *kept_progress(const struct server *server);
 
+/* Makes the ring as it was, if one is kept. 0, -EPROTO or -ENOMEM. */
+int kept_ring_restore(struct user *user);
 /* Makes everything as it was; the box is there. 0 or -errno. */
 int kept_restore(struct server *server);
 

@@ -22,12 +22,17 @@ struct kept_server {
 	bool stopping;
 	struct timespec changed;
 	uint64_t last_handle;
+	uint64_t last_question; /* that may have been given */
 };
 
 struct kept_dir {
 	mode_t mode;
 	bool input_full;
-	uint64_t next_question;
+};
+
+/* Of a user's listeners; behind it are the pieces of the ring, see kept.c. */
+struct kept_ring {
+	uint64_t base, size;
 };
 
 struct kept_handle {
@@ -35,8 +40,8 @@ struct kept_handle {
 	uint32_t file;    /* its id */
 	uid_t opener;
 	uint64_t next, base;
-	bool stale, polled, has_text;
-	uint64_t poll, text_size;
+	bool stale, polled, dropped, owns;
+	uint64_t poll, text_size, digest, question;
 	struct reader_state reader;
 	struct wait_state wait;
 };

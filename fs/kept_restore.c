@@ -4,6 +4,7 @@
 #include "feed.h"
 #include "kept_records.h"
 #include "question.h"
+#include "user.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ static int restore_server(struct server *server)
 	server->mode = kept->mode;
 	server->changed = kept->changed;
 	server->last_handle = kept->last_handle;
+	server->questions.last = server->questions.reserved = kept->last_question;
 	server->stop_again = kept->stopping;
 	return 0;
 }
@@ -50,7 +52,6 @@ static int restore_dir(struct server *server, const struct keep_record *record)
 		return error;
 	dir->mode = kept->mode;
 	dir->input_full = kept->input_full;
-	dir->next_question = kept->next_question;
 	/* Its name's; the handles add theirs. */
 	dir->users = !mimobox_session_removed(session);
 	return 0;
@@ -62,50 +63,49 @@ static struct dir *find_dir(struct server *server, uint64_t id)
 	return session ? dir_of(session) : NULL;
 }
 
-static int restore_question(struct server *server, const struct keep_record *record)
+static void restore_piece(struct user *user, uint64_t number)
 {
-	size_t head = sizeof(uint64_t);
-	uint64_t lookups;
-	if (record->size < head || record->part >> QUESTION_BITS)
-		return -EPROTO;
-	struct dir *dir = find_dir(server, record->id);
-	if (!dir)
-		return 0;
-	memcpy(&lookups, record->data, head);
-	return question_restore(dir, record->part, lookups, (const char *)record->data + head,
-				record->size - head);
+	struct ring *ring = &user->ring;
+	uint64_t end = ring->base + ring->size, from;
+	size_t size;
+	const char *piece =
+		keep_get(user->server->keep, KEEP_FEED, user->uid, (uint32_t)number, &size);
+	if (!piece || size <= sizeof(from))
+		return;
+	memcpy(&from, piece, sizeof(from));
+	piece += sizeof(from);
+	size -= sizeof(from);
+	if (from < ring->base) {
+		size_t over = (size_t)(ring->base - from);
+		if (over >= size)
+			return;
+		piece += over;
+		size -= over;
+		from = ring->base;
+	}
+	if (from <= end && size <= end - from)
+		memcpy(ring->data + (from - ring->base), piece, size);
 }
 
-static int restore_feed(struct handle *handle, const struct kept_handle *kept)
+int kept_ring_restore(struct user *user)
 {
-	uint64_t end = kept->base + kept->text_size;
-	handle->first_piece = kept->base / KEPT_PIECE;
-	handle->last_piece = end / KEPT_PIECE;
-	handle->text.data = malloc(kept->text_size + 1);
-	if (!handle->text.data)
+	struct ring *ring = &user->ring;
+	size_t size;
+	const struct kept_ring *kept = keep_get(user->server->keep, KEEP_RING, user->uid, 0, &size);
+	if (!kept)
+		return 0;
+	if (size != sizeof(*kept) || kept->size > RING_MAX)
+		return -EPROTO;
+	ring->data = calloc(1, RING_MAX);
+	if (!ring->data)
 		return -ENOMEM;
-	for (uint64_t number = handle->first_piece; number * KEPT_PIECE < end; number++) {
-		size_t size;
-		uint64_t from;
-		const char *piece = keep_get(handle->server->keep, KEEP_FEED, handle->id,
-					     (uint32_t)number, &size);
-		if (!piece || size <= sizeof(from))
-			continue;
-		memcpy(&from, piece, sizeof(from));
-		piece += sizeof(from);
-		size -= sizeof(from);
-		if (from < kept->base) {
-			size_t over = (size_t)(kept->base - from);
-			if (over >= size)
-				continue;
-			piece += over;
-			size -= over;
-			from = kept->base;
-		}
-		if (from + size <= end)
-			memcpy(handle->text.data + (from - kept->base), piece, size);
-	}
-	handle->text.size = kept->text_size;
+	ring->room = RING_MAX;
+	ring->base = kept->base;
+	ring->size = kept->size;
+	ring->first_piece = ring->base / KEPT_PIECE;
+	ring->last_piece = (ring->base + ring->size) / KEPT_PIECE;
+	for (uint64_t number = ring->first_piece; number <= ring->last_piece; number++)
+		restore_piece(user, number);
 	return 0;
 }
 
@@ -114,16 +114,19 @@ static int restore_texts(struct handle *handle, const struct kept_handle *kept)
 	struct keep *keep = handle->server->keep;
 	size_t size;
 	const void *data = keep_get(keep, KEEP_TEXT, handle->id, 0, &size);
-	if (handle->file->read == feed_read)
-		return restore_feed(handle, kept);
 	if (data && !(handle->text.data = copy(data, size)))
 		return -ENOMEM;
-	handle->text.size = data ? size : 0;
+	handle->text.size = data ? size : kept->text_size;
+	handle->dropped = kept->dropped && !data;
+	handle->digest = kept->digest;
+	if (data)
+		user_hold_text(handle, 0);
 	data = keep_get(keep, KEEP_CARRY, handle->id, 0, &size);
 	if (data && !(handle->carry.data = copy(data, size)))
 		return -ENOMEM;
 	if (data) {
-		handle->carry.size = size;
+		handle->carry.size = handle->carried = size;
+		handle->user->buffers += size;
 		*(handle->dir ? &handle->dir->carrier : &handle->server->carrier) = handle;
 	}
 	data = keep_get(keep, KEEP_CAST, handle->id, 0, &size);
@@ -132,14 +135,22 @@ static int restore_texts(struct handle *handle, const struct kept_handle *kept)
 	return 0;
 }
 
-static int restore_question_of(struct handle *handle, const struct kept_handle *kept)
+static int restore_question(struct handle *handle, const struct kept_handle *kept)
 {
 	size_t size;
+	struct mimobox_wait *wait;
 	const void *text = keep_get(handle->server->keep, KEEP_HANDLE, handle->id, 1, &size);
-	if (!text || !(handle->asked = copy(text, size)))
-		return -ENOMEM;
-	return mimobox_wait_restore(handle->dir->session, handle->asked, &kept->wait,
-				    &handle->wait);
+	int error =
+		text ? question_restore(handle->dir, kept->question, text, size, &handle->question)
+		     : -EPROTO;
+	if (error == 0)
+		error = mimobox_wait_restore(handle->dir->session, handle->question->text,
+					     &kept->wait, &wait);
+	if (error < 0)
+		return error;
+	question_wait(handle, wait);
+	handle->user->buffers += handle->wait_size;
+	return 0;
 }
 
 /* NULL: this program has none of that id. */
@@ -164,7 +175,7 @@ static int restore_handle(struct server *server, const struct keep_record *recor
 	int error = handle_make(server, dir, file, kept->opener, record->id, &handle);
 	if (error < 0)
 		return error;
-	error = file == &question_file ? restore_question_of(handle, kept)
+	error = file == &question_file ? restore_question(handle, kept)
 		: file->open           ? file->open(handle)
 				       : 0;
 	if (error == 0)
@@ -174,6 +185,7 @@ static int restore_handle(struct server *server, const struct keep_record *recor
 	handle->next = kept->next;
 	handle->base = kept->base;
 	handle->stale = kept->stale;
+	handle->owns = kept->owns;
 	if (handle->reader)
 		mimobox_reader_restore(handle->reader, &kept->reader);
 	if (kept->polled)
@@ -188,7 +200,7 @@ static int restore_each(struct server *server, enum keep_kind kind,
 	size_t count;
 	int error = keep_list(server->keep, kind, &records, &count);
 	for (size_t i = 0; error == 0 && i < count; i++)
-		if (records[i].part == 0 || kind == KEEP_QUESTION)
+		if (records[i].part == 0)
 			error = restore(server, &records[i]);
 	free(records);
 	return error;
@@ -198,6 +210,8 @@ static int restore_each(struct server *server, enum keep_kind kind,
 static int restore_waiting(struct server *server, const struct keep_record *record)
 {
 	const struct kept_waiting *kept = record->data;
+	if (record->size != sizeof(*kept) || kept->head_size > sizeof(kept->head))
+		return -EPROTO;
 	(void)keep_block_claim(server->keep, kept->place, kept->size);
 	return 0;
 }
@@ -207,8 +221,6 @@ int kept_restore(struct server *server)
 	int error = restore_server(server);
 	if (error == 0)
 		error = restore_each(server, KEEP_DIR, restore_dir);
-	if (error == 0)
-		error = restore_each(server, KEEP_QUESTION, restore_question);
 	if (error == 0)
 		error = restore_each(server, KEEP_HANDLE, restore_handle);
 	if (error == 0)

@@ -16,6 +16,7 @@
 #include "kept.h"
 #include "request.h"
 #include "server.h"
+#include "user.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -54,6 +55,8 @@ static void clear(struct handle *handle)
 {
 	free(handle->carry.data);
 	handle->carry = (struct text){ 0 };
+	(void)user_hold(handle->user, handle->carried, 0);
+	handle->carried = 0;
 	if (*carrier_of(handle) == handle)
 		*carrier_of(handle) = NULL;
 	kept_carry(handle);
@@ -104,16 +107,21 @@ ssize_t lines_carry(struct handle *handle, lines_take_fn take, const char *data,
 	if (taken == (ssize_t)whole && keep > CARRY_MAX)
 		taken = refuse_long(handle);
 	/* One at a time: what is kept for many, who never go on, would be kept for ever. */
-	if (taken == (ssize_t)whole && keep && *carrier && *carrier != handle)
-		taken = whole > before ? (ssize_t)whole : refuse_second(handle);
-	if (taken < 0 || (size_t)taken < whole || (keep && *carrier && *carrier != handle)) {
+	bool second = keep && *carrier && *carrier != handle;
+	int held = second || taken != (ssize_t)whole
+			   ? 0
+			   : user_hold(handle->user, handle->carried, keep);
+	bool refused = second || held < 0;
+	if (taken == (ssize_t)whole && refused)
+		taken = whole > before ? (ssize_t)whole : second ? refuse_second(handle) : held;
+	if (taken < 0 || (size_t)taken < whole || refused) {
 		clear(handle);
 		/* What was kept has no newline, so that a line taken reaches beyond it. */
 		assert(taken < 0 || (size_t)taken > before);
 		return taken < 0 ? taken : taken - (ssize_t)before;
 	}
 	memmove(text->data, text->data + whole, keep);
-	text->size = keep;
+	text->size = handle->carried = keep;
 	if (keep == 0)
 		clear(handle);
 	else

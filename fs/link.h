@@ -10,8 +10,13 @@ struct link {
 	struct link *next, *previous;
 };
 
+static inline void *link_before(void *link, size_t offset)
+{
+	return (char *)link - offset;
+}
+
 /* The struct of `type` whose member `member` is `link`. */
-#define link_owner(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
+#define link_owner(link, type, member) ((type *)link_before(link, offsetof(type, member)))
 
 static inline void link_init(struct link *link)
 {

@@ -154,7 +154,12 @@ static int take_over(struct server *server, struct mount *mount, const struct op
 	const char *path = keep_get(server->keep, KEEP_MOUNT, 0, 0, &size);
 	mount->path = path ? strndup(path, size) : NULL;
 	int error = mount->path ? unmounter_begin(&server->unmounter, mount->path) : -ENOMEM;
-	server->path = mount->path;
+	server->path = server->watch.path = mount->path;
+	const uint64_t *known = keep_get(server->keep, KEEP_MOUNT, 0, 1, &size);
+	if (known && size == 2 * sizeof(*known)) {
+		server->watch.id = known[0];
+		server->watch.device = known[1];
+	}
 	if (error == 0)
 		return make_box(server, mount, options);
 	report("cannot make the unmounter: %s", strerror(-error));
@@ -213,7 +218,10 @@ static int prepare(struct server *server, struct mount *mount, const struct opti
 		report("cannot make the unmounter: %s", strerror(-error));
 		return STATUS_AGAIN;
 	}
-	return mount_do(mount, server, options);
+	status = mount_do(mount, server, options);
+	if (status == 0)
+		watch_learn(&server->watch, mount->path);
+	return status;
 }
 
 /* From here on it reads what clients send. 0, or a reported status. */

@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <keep.h>
 #include <machine.h>
+#include <mountinfo.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,45 +173,24 @@ static char *absolute_path(const char *name)
 	return path;
 }
 
-/* Undoes the octal escapes of mountinfo, in place. */
-static void unescape(char *text)
+struct search {
+	const char *path;
+	bool ours;
+};
+
+static int look_at(const struct mountinfo *mount, void *data)
 {
-	char *to = text;
-	for (const char *from = text; *from; to++) {
-		unsigned byte;
-		if (from[0] == '\\' && sscanf(from + 1, "%3o", &byte) == 1) {
-			*to = (char)byte;
-			from += 4;
-		} else {
-			*to = *from++;
-		}
-	}
-	*to = '\0';
+	struct search *search = data;
+	if (!mount->place_cut && strcmp(mount->place, search->path) == 0)
+		search->ours = strcmp(mount->type, "fuse." TYPE) == 0;
+	return 0;
 }
 
 /* Whether the topmost mount at `path` is of our type. */
 static bool is_ours(const char *path)
 {
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	if (!file)
-		return false;
-	bool ours = false;
-	char *line = NULL;
-	size_t room = 0;
-	while (getline(&line, &room, file) > 0) {
-		char *fields = line, *field = NULL;
-		for (int i = 0; i < 5 && fields; i++)
-			field = strsep(&fields, " ");
-		const char *type = fields ? strstr(fields, " - ") : NULL;
-		if (!type)
-			continue;
-		unescape(field);
-		if (strcmp(field, path) == 0)
-			ours = strncmp(type + 3, "fuse." TYPE " ", sizeof("fuse." TYPE)) == 0;
-	}
-	free(line);
-	(void)fclose(file);
-	return ours;
+	struct search search = { path, false };
+	return mountinfo_read_own(look_at, &search) == 0 && search.ours;
 }
 
 bool mount_is_there(const char *mountpoint)
@@ -277,8 +257,12 @@ void mount_detach_cut(const char *path)
 {
 	struct statfs answer;
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	/* Who waits for an answer when the connection is cut gets the other of these. */
-	if (fd >= 0 && fstatfs(fd, &answer) < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
+	/*
+	 * ECONNABORTED: the connection was cut while this waited for an answer. ECONNREFUSED: it is
+	 * being cut, and the kernel did not get the answer to its first request.
+	 */
+	if (fd >= 0 && fstatfs(fd, &answer) < 0 &&
+	    (errno == ENOTCONN || errno == ECONNABORTED || errno == ECONNREFUSED))
 		detach_opened(fd, path);
 	if (fd >= 0)
 		close(fd);

@@ -5,7 +5,7 @@
  *
  * Ids are never used again, so neither are the numbers, and no table of what the kernel
  * remembers is needed: a number whose session is gone is simply not found. Questions have a
- * half of the numbers to themselves, by session and, in the low bits, in the order of asking.
+ * half of the numbers to themselves, in the order of asking.
  *
  * The kernel may keep for good what changes only by its own requests: names go by rmdir alone, a
  * directory's owner stays and its mode changes by chmod. So a path costs it no question. What
@@ -41,8 +41,7 @@ uint64_t node_number(const struct node *node)
 	if (!node->dir)
 		return node->file ? node->file->id : FUSE_ROOT_ID;
 	if (node->question)
-		return QUESTION | mimobox_session_id(node->dir->session) << QUESTION_BITS |
-		       node->question->index;
+		return QUESTION | node->question->number;
 	return mimobox_session_id(node->dir->session) << BITS | (node->file ? node->file->id : 0);
 }
 
@@ -54,19 +53,16 @@ static struct dir *find_dir(struct server *server, uint64_t id)
 
 static int find_question(struct server *server, uint64_t number, struct node *out)
 {
-	out->dir = find_dir(server, (number & ~QUESTION) >> QUESTION_BITS);
+	out->question = question_find(server, number & ~QUESTION);
 	out->file = &question_file;
-	if (out->dir)
-		out->question = question_find(out->dir, number & ((1u << QUESTION_BITS) - 1));
-	return out->question ? 0 : -ENOENT;
+	out->dir = out->question ? out->question->dir : NULL;
+	return out->question ? 0 : -ESTALE; /* the kernel looks the name up once more */
 }
 
 void node_forget(struct server *server, uint64_t number, uint64_t lookups)
 {
-	struct dir *dir =
-		number & QUESTION ? find_dir(server, (number & ~QUESTION) >> QUESTION_BITS) : NULL;
-	if (dir)
-		question_forget(dir, number & ((1u << QUESTION_BITS) - 1), lookups);
+	if (number & QUESTION)
+		question_forget(server, number & ~QUESTION, lookups);
 }
 
 int node_find(struct server *server, uint64_t number, struct node *out)

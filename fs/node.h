@@ -25,7 +25,10 @@ struct node {
 
 uint64_t node_number(const struct node *node);
 
-/* 0, or -ENOENT where the session is gone. `dir` is borrowed. */
+/*
+ * 0, -ENOENT where the session is gone, or -ESTALE for a question that was forgotten. `dir` is
+ * borrowed.
+ */
 int node_find(struct server *server, uint64_t number, struct node *out);
 
 /* By its name in a directory. 0, -ENOENT or -ENOTDIR. */

@@ -25,9 +25,10 @@
 #include <poll.h>
 #include <resume.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { PERMISSION_BITS = 0777, NAME_LENGTH_MAX = 64 };
+enum { PERMISSION_BITS = 0777, ALL_MODE_BITS = 07777, NAME_LENGTH_MAX = 64 };
 
 static struct server *server_of(fuse_req_t req)
 {
@@ -158,7 +159,7 @@ static int do_chmod(struct server *server, const struct node *node, mode_t mode)
 	return 0;
 }
 
-/* Truncation and times are accepted and change nothing. */
+/* Truncation, times, and what is so already are accepted and change nothing. */
 static int do_setattr(struct server *server, const struct node *node, const struct stat *to,
 		      int to_set)
 {
@@ -170,7 +171,9 @@ static int do_setattr(struct server *server, const struct node *node, const stru
 		return -EPERM;
 	if ((to_set & FUSE_SET_ATTR_SIZE) && !(node->file && file_writable(node->file)))
 		return -EACCES;
-	return to_set & FUSE_SET_ATTR_MODE ? do_chmod(server, node, to->st_mode) : 0;
+	if (!(to_set & FUSE_SET_ATTR_MODE) || ((to->st_mode ^ is.st_mode) & ALL_MODE_BITS) == 0)
+		return 0;
+	return do_chmod(server, node, to->st_mode);
 }
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *to, int to_set,
@@ -232,8 +235,8 @@ static int do_rmdir(struct server *server, fuse_ino_t parent, const char *name)
 	int error = do_lookup(server, parent, name, &node);
 	if (error < 0)
 		return error;
-	if (node.file)
-		return -ENOTDIR;
+	if (node.file) /* `wait`: like a session's other files it goes with the session alone */
+		return node.file->directory ? -EPERM : -ENOTDIR;
 	dir_remove(node.dir);
 	server_touch(server);
 	return 0;
@@ -344,6 +347,8 @@ void ops_release(struct server *server, struct handle *handle)
 {
 	if (handle->file->take)
 		lines_flush(handle, handle->file->take);
+	if (handle->owns)
+		mimobox_session_disown(handle->dir->session);
 	handle_close(handle);
 	kept_commit(server);
 }
@@ -435,14 +440,11 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	struct server *server = server_of(req);
 	unsigned sessions = mimobox_session_count(server->box);
 	unsigned most = server->max_sessions ? server->max_sessions : 1u << 30;
-	struct statvfs out = {
-		.f_bsize = 4096,
-		.f_frsize = 4096,
-		.f_files = most,
-		.f_ffree = most > sessions ? most - sessions : 0,
-		.f_favail = most > sessions ? most - sessions : 0,
-		.f_namemax = NAME_LENGTH_MAX,
-	};
+	struct statvfs out = { .f_bsize = 4096, .f_frsize = 4096 };
+	(void)mimobox_disk(server->box, &out); /* else it is one of no size, as /proc is */
+	out.f_files = most;
+	out.f_ffree = out.f_favail = most > sessions ? most - sessions : 0;
+	out.f_namemax = NAME_LENGTH_MAX;
 	(void)reply_sent(server, server->unique, fuse_reply_statfs(req, &out));
 }
 

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <identity.h>
 #include <limits.h>
 #include <mimobox.h>
 #include <stdio.h>
@@ -97,6 +98,11 @@ static int set_patience(struct options *options, const char *value)
 	return error == 0 && options->patience == 0 ? -EINVAL : error;
 }
 
+static int set_ids(struct options *options, const char *value)
+{
+	return identity_parse_range(value, &options->first_id, &options->last_id);
+}
+
 static int set_keeper(struct options *options, const char *value)
 {
 	options->keeper = strcmp(value, "yes") == 0;
@@ -114,6 +120,7 @@ static const struct valued valued[] = {
 	{ "pool", "N", "how many sandboxes are built ahead, up to 1000 (4)", set_pool },
 	{ "patience", "SECONDS", "how long a helper process may take for one task (60)",
 	  set_patience },
+	{ "ids", "FIRST-LAST", "ids of root's sessions (2013265920-2147352575)", set_ids },
 	{ "keeper", "yes|no", "whether sessions outlive a server that is killed (yes)",
 	  set_keeper },
 };
@@ -365,6 +372,8 @@ void options_for_box(const struct options *options, char workspaces[64],
 		.ceiling = options->ceiling_text,
 		.max_sessions = options->max_sessions,
 		.pool = options->pool,
+		.first_id = options->first_id,
+		.last_id = options->last_id,
 		.patience_ns = options->patience * UINT64_C(1000000000),
 	};
 }

@@ -24,6 +24,7 @@ struct options {
 	char *defaults_text, *ceiling_text; /* what was read there; NULL */
 	unsigned max_sessions;              /* 0: no limit */
 	unsigned pool;                      /* sandboxes built ahead */
+	unsigned first_id, last_id;         /* of root's sessions; 0: the library's choice */
 	unsigned patience;                  /* seconds, with a helper; 0: the library's choice */
 	bool keeper;                        /* a process that outlives the server */
 	bool foreground;

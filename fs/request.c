@@ -13,12 +13,15 @@
  */
 #include "request.h"
 
+#include "again.h"
 #include "dir.h"
 #include "files.h"
 #include "handle.h"
 #include "kept.h"
 #include "reply.h"
 #include "server.h"
+#include "turns.h"
+#include "user.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -47,6 +50,13 @@ ssize_t request_wait(struct request *request, unsigned event)
 {
 	request->event = event;
 	return REQUEST_WAITS;
+}
+
+void request_end_patience(struct request *request)
+{
+	loop_timer_disarm(&request->timer);
+	request->patience = 0;
+	request->expired = false;
 }
 
 static void forget(struct request *request)
@@ -93,16 +103,20 @@ static void patience_over(void *data)
 
 static void enlist(struct request *request)
 {
-	keep_request_end(request->handle->server->keep);
-	struct dir *dir = request->handle->dir;
+	struct handle *handle = request->handle;
+	keep_request_end(handle->server->keep);
 	if (request->event == REQUEST_AGAIN) {
-		link_append(&request->handle->server->ready, &request->link);
-		return;
+		turns_add_request(handle_user(handle), &request->link);
+	} else if (request->event == REQUEST_ANSWER) {
+		link_append(&handle->parked, &request->link);
+		if (link_empty(&handle->waiting))
+			link_append(&handle->dir->waiting, &handle->waiting);
+	} else {
+		assert(!handle->dir || request->event);
+		link_append(handle->dir ? &handle->dir->parked[dir_index(request->event)]
+					: &handle->user->ring.parked,
+			    &request->link);
 	}
-	assert(!dir || request->event);
-	link_append(dir ? &dir->parked[dir_index(request->event)]
-			: &request->handle->server->feed.parked,
-		    &request->link);
 }
 
 /* The copy that is kept; NULL without memory. */
@@ -149,6 +163,14 @@ static void park(const struct request *request)
 	fuse_req_interrupt_func(parked->req, interrupted, parked);
 }
 
+static ssize_t work(struct request *request)
+{
+	uint64_t begin = loop_now();
+	ssize_t result = request->work(request);
+	turns_spend(handle_user(request->handle), begin);
+	return result;
+}
+
 void request_serve(struct request *request)
 {
 	const struct keep_request *progress = kept_progress(request->handle->server);
@@ -160,7 +182,10 @@ void request_serve(struct request *request)
 		request->done = (size_t)progress->result;
 		request->starting = progress->starting;
 	}
-	ssize_t result = request->work(request);
+	/* One that is asked again cannot wait before it has begun: it may have been done in part.
+	 */
+	bool late = !request->handle->server->resent && turns_over(handle_user(request->handle));
+	ssize_t result = late ? request_wait(request, REQUEST_AGAIN) : work(request);
 	if (result == REQUEST_WAITS)
 		park(request);
 	else
@@ -169,8 +194,10 @@ void request_serve(struct request *request)
 
 void request_retry(struct request *request)
 {
+	struct server *server = request->handle->server;
 	link_remove(&request->link);
-	ssize_t result = request->work(request);
+	again_works_on(server, request->unique);
+	ssize_t result = work(request);
 	if (result == REQUEST_WAITS && request->patience && !request->expired &&
 	    !loop_timer_armed(&request->timer) &&
 	    loop_timer_arm(&request->timer, request->patience) < 0)
@@ -179,4 +206,5 @@ void request_retry(struct request *request)
 		enlist(request);
 	else
 		request_finish(request, result);
+	again_works_on(server, 0);
 }

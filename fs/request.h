@@ -19,6 +19,8 @@ struct handle;
 #define REQUEST_WAITS (-EINPROGRESS)
 /* An event for request_wait(): the next round. The work is long, and a piece of it was done. */
 #define REQUEST_AGAIN (1u << 31)
+/* The same of a question: what concerns its answer, which the session's output does as well. */
+#define REQUEST_ANSWER (1u << 30)
 
 /* A read or a write that is being answered. */
 struct request {
@@ -55,6 +57,9 @@ void request_serve(struct request *request);
 
 /* For workers: `return request_wait(...)`. `patience` is counted from the first wait. */
 ssize_t request_wait(struct request *request, unsigned event);
+
+/* For workers: what comes next may wait as long as it likes, or has a patience of its own. */
+void request_end_patience(struct request *request);
 
 /* Runs a parked request's worker again; it is freed if that gave the answer. */
 void request_retry(struct request *request);

@@ -3,12 +3,13 @@
  * The server: the box's loop, with the FUSE descriptor and the signals on it.
  *
  * Each round of the loop handles what is ready; the FUSE descriptor gives a bounded number of
- * requests a round, and of the parked requests that an event woke, a bounded number is tried again,
- * so that ten thousand readers of one session hold nobody else up. What is left keeps its turn.
+ * requests a round, and the parked requests that an event woke are tried again by turns of their
+ * users (turns.h).
  *
  * Told to end, it removes every session, and goes on serving until all have ended, so that
  * whoever reads their output and exit status gets them; then for a moment more, for as long as
- * any file is open; then it unmounts. Where it was unmounted, nobody can be served any more.
+ * any file is open; then it unmounts. It does the same when its mount has gone from its mount
+ * namespace. When the mount has gone from all of them, nobody can be served any more.
  */
 #include "server.h"
 
@@ -20,12 +21,14 @@
 #include "mount.h"
 #include "ops.h"
 #include "request.h"
+#include "turns.h"
 
 #include <box.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <keep.h>
 #include <linux/fuse.h>
+#include <malloc.h>
 #include <mimobox.h>
 #include <poll.h>
 #include <signal.h>
@@ -34,7 +37,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { REQUESTS_A_ROUND = 32, RETRIES_A_ROUND = 64 };
+enum { REQUESTS_A_ROUND = 32 };
+enum { TRIM_BYTES = 4 << 20 };
 enum { MISSES_MAX = 500, MISS_PAUSE_MS = 10 };
 
 #define SECOND UINT64_C(1000000000)
@@ -46,10 +50,11 @@ enum { MISSES_MAX = 500, MISS_PAUSE_MS = 10 };
 int server_init(struct server *server)
 {
 	*server = (struct server){ .signal_fd = -1, .notify.fd = -1, .unmounter.socket = -1 };
+	watch_init(&server->watch);
 	link_init(&server->dirs);
 	link_init(&server->handles);
-	link_init(&server->ready);
-	feed_init(&server->feed);
+	link_init(&server->turns);
+	questions_init(&server->questions);
 	server->uid = geteuid();
 	server->gid = getegid();
 	/* Root serves everybody, and as in /tmp each has what is their own; others serve
@@ -104,7 +109,9 @@ static void stop(struct server *server)
 {
 	server->stopping = true;
 	kept_server(server);
-	link_splice(&server->ready, &server->feed.parked);
+	for (int i = 0; i < USER_CHAINS; i++)
+		for (struct user *user = server->users[i]; user; user = user->next)
+			turns_add(user, &user->ring.parked, NULL);
 	loop_timer_init(&server->stop_timer, server->loop, stop_over, server);
 	if (loop_timer_arm(&server->stop_timer, STOP_PATIENCE) < 0)
 		server->ended = true;
@@ -154,11 +161,13 @@ void server_process(struct server *server)
 {
 	server->unique = ((const struct fuse_in_header *)server->buffer.mem)->unique;
 	uint64_t gone = again_lets_go(server);
+	again_works_on(server, server->unique);
 	fuse_session_process_buf(server->fuse, &server->buffer);
 	/* Without memory for it, libfuse has not asked us: the file is gone all the same. */
 	struct handle *left = gone ? handle_find(server, gone) : NULL;
 	if (left)
 		ops_release(server, left);
+	again_works_on(server, 0);
 }
 
 static void take_requests(struct server *server)
@@ -200,6 +209,14 @@ static int take_up(struct server *server)
 	return again_serve(server);
 }
 
+/* Those who have it still, in other mount namespaces, are served as at any other end. */
+static void mount_gone(void *data)
+{
+	struct server *server = data;
+	if (!server->stopping)
+		stop(server);
+}
+
 static int add_sources(struct server *server)
 {
 	int fuse_fd = fuse_session_fd(server->fuse);
@@ -213,16 +230,15 @@ static int add_sources(struct server *server)
 	return loop_add(server->loop, fuse_fd, EPOLLIN, on_fuse, server, &server->fuse_source);
 }
 
-static void retry_ready(struct server *server)
+/* What many handles held stays with the process, unless the heap is trimmed. */
+static void trim_heap(struct server *server)
 {
-	/* One that has more to do goes behind those that wait, for the next round. */
-	struct link now;
-	link_init(&now);
-	link_splice(&now, &server->ready);
-	for (int i = 0; i < RETRIES_A_ROUND && !link_empty(&now); i++)
-		request_retry(link_owner(now.next, struct request, link));
-	link_splice(&now, &server->ready);
-	link_splice(&server->ready, &now);
+	if (server->freed < TRIM_BYTES)
+		return;
+	server->freed = 0;
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
 }
 
 int server_run(struct server *server, struct daemon *daemon)
@@ -230,8 +246,10 @@ int server_run(struct server *server, struct daemon *daemon)
 	int error = add_sources(server);
 	if (error == 0 && keep_again(server->keep))
 		error = take_up(server);
+	if (error == 0)
+		watch_begin(&server->watch, server->loop, mount_gone, server);
 	while (error == 0 && !server->ended) {
-		error = mimobox_dispatch(server->box, link_empty(&server->ready) ? -1 : 0);
+		error = mimobox_dispatch(server->box, link_empty(&server->turns) ? -1 : 0);
 		if (server->usable && !server->ended) {
 			error = daemon_ready(daemon);
 			if (error == 0)
@@ -239,7 +257,8 @@ int server_run(struct server *server, struct daemon *daemon)
 			if (error == 0)
 				notify_ready(&server->notify);
 		}
-		retry_ready(server);
+		turns_take(server);
+		trim_heap(server);
 		kept_commit(server);
 		if (server->stopping && server->ending == 0 && link_empty(&server->handles))
 			server->ended = true;
@@ -255,11 +274,16 @@ static void answer_all(struct link *requests)
 
 static void free_files(struct server *server)
 {
-	answer_all(&server->ready);
-	answer_all(&server->feed.parked);
+	for (int i = 0; i < USER_CHAINS; i++)
+		for (struct user *user = server->users[i]; user; user = user->next) {
+			answer_all(&user->turn.requests);
+			answer_all(&user->ring.parked);
+		}
 	for (struct link *link = server->dirs.next; link != &server->dirs; link = link->next)
 		for (int i = 0; i < EVENTS; i++)
 			answer_all(&link_owner(link, struct dir, link)->parked[i]);
+	for (struct link *link = server->handles.next; link != &server->handles; link = link->next)
+		answer_all(&link_owner(link, struct handle, link)->parked);
 	while (!link_empty(&server->handles))
 		handle_close(link_owner(server->handles.next, struct handle, link));
 	while (!link_empty(&server->dirs)) {
@@ -272,6 +296,7 @@ static void free_files(struct server *server)
 void server_finish(struct server *server)
 {
 	free_files(server);
+	watch_finish(&server->watch);
 	loop_remove(server->fuse_source);
 	loop_remove(server->signal_source);
 	loop_timer_disarm(&server->stop_timer);

@@ -2,10 +2,12 @@
 #ifndef SERVER_H
 #define SERVER_H
 
-#include "feed.h"
 #include "link.h"
 #include "notify.h"
+#include "question.h"
 #include "unmounter.h"
+#include "user.h"
+#include "watch.h"
 
 #include <loop.h>
 #include <stdbool.h>
@@ -18,6 +20,7 @@
 
 struct daemon;
 struct dir;
+struct keep_work;
 struct mimobox;
 
 /*
@@ -34,19 +37,25 @@ struct server {
 	struct mimobox *box;
 	struct loop *loop; /* the box's */
 	struct fuse_session *fuse;
-	struct fuse_buf buffer; /* that requests are read into */
-	uint64_t unique;        /* the kernel's number of the request at hand */
-	bool resent;            /* another server had it before, and was killed */
+	struct fuse_buf buffer;          /* that requests are read into */
+	uint64_t unique;                 /* the kernel's number of the request at hand */
+	volatile struct keep_work *work; /* see again_works_on(); NULL: no keeper */
+	bool resent;                     /* another server had it before, and was killed */
 	struct loop_source *fuse_source, *signal_source;
 	struct unmounter unmounter;
+	struct watch watch;
 	int signal_fd;
 	char *answer;        /* SERVER_ANSWER_MAX bytes that answers are made in */
 	struct link dirs;    /* every struct dir */
 	struct link handles; /* every struct handle */
 	struct handle *handle_chains[HANDLE_CHAINS]; /* by their ids */
 	uint64_t last_handle;
-	struct feed feed;
-	struct link ready; /* parked requests that are to be tried again */
+	struct user *users[USER_CHAINS]; /* by their ids */
+	unsigned listeners;              /* of all users */
+	struct questions questions;
+	size_t freed;      /* bytes, about, since the heap was trimmed */
+	struct link turns; /* users whose turn comes */
+	uint64_t round;    /* of turns */
 
 	struct handle *carrier; /* of `defaults`: that has the beginning of a line; NULL: none */
 

@@ -66,6 +66,7 @@ struct mimobox_options {
 	const char *ceiling;      /* what others than root may ask for; NULL: anything */
 	unsigned max_sessions;    /* 0: no limit but the machine's */
 	unsigned pool;            /* sandboxes that are built ahead; 0: none */
+	uid_t first_id, last_id;  /* of sessions of root's, in a set made by root; 0: usual ones */
 	uint64_t patience_ns;     /* with a helper process that does not answer; 0: a minute */
 	struct keep *keep;        /* of this project's own daemon (core/keep.h); NULL */
 	mimobox_notify_fn notify; /* NULL: nobody is told */
@@ -76,18 +77,21 @@ struct mimobox_options {
  * The ceiling bounds the sessions of every uid but 0, in a set made by root; in one made by
  * anybody else it bounds nothing. It is config text; a key that it does not name is not bounded.
  *
- * memory, processes, cpu, open-files, file-size, tmp-size, retain, timeout, kill-grace: at most
- *   this, `none` being more than any number. network: none, then the ports named, then host.
- *   seccomp: essential, network, compat, as a session has it: a network brings `network` along.
+ * memory, processes, cpu, open-files, file-size, tmp-size, terminals, retain, timeout, kill-grace:
+ *   at most this, `none` being more than any number. network: none, then the ports named, then
+ * host. seccomp: essential, network, compat, as a session has it: a network brings `network` along.
  *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
  *   at least what the config needs.
  * ro, rw: once either is there, paths must be at or below one of those named, and for `rw` one
  *   that `rw` names; `none` names none. So `ro /` is to read anything, `ro none` to have no path.
  *   They hold for the name that is asked for, and at the start for the place it leads to.
- * user-sessions: how many a user may have (EDQUOT above it). user-memory, user-processes, user-cpu:
- *   the sum of these limits over the user's sessions that run. user-spool: the sum of `retain`
- *   (of both streams, where there are two) from a session's start until it has been removed and
- *   nobody holds it any more; the files are cut back to that in steps of 1M.
+ * user-sessions: how many a user may have (EDQUOT above it). user-memory, user-processes, user-cpu,
+ *   user-terminals: the sum of these limits over the user's sessions that run; where nothing is
+ * said user-terminals is three quarters of what the machine has for sandboxes. user-spool: the sum
+ * of `retain` (of both streams, where there are two) from a session's start until it has been
+ * removed and nobody holds it any more; the files are cut back to that in steps of 1M.
+ * user-handles, user-buffers: how many files of the filesystem a user may have open, and how much
+ *   memory these may hold. The filesystem keeps to them; they mean nothing here.
  *
  * Asking for more is EPERM: a line of config that could never be granted, and the start of a
  * session that is above the ceiling, by whatever its values come from, or beside others of the
@@ -159,6 +163,13 @@ void mimobox_defaults_print(const struct mimobox *box, FILE *to);
 void mimobox_print_stats(const struct mimobox *box, uid_t uid, FILE *to);
 
 /*
+ * The size of the disk that output is kept on, and what is free there: f_frsize, f_blocks, f_bfree
+ * and f_bavail of statvfs(3). 0 or -errno.
+ */
+struct statvfs;
+int mimobox_disk(const struct mimobox *box, struct statvfs *out);
+
+/*
  * Makes a session, not started. name: [A-Za-z0-9._-]{1,64}, not starting with a dot; EINVAL or
  * ENAMETOOLONG where it is not, EEXIST where it is taken, EAGAIN at max_sessions, EDQUOT at
  * the ceiling's user-sessions. `uid` and `gid` own the session and are the ids, outside, of what
@@ -211,9 +222,14 @@ ssize_t mimobox_session_configure(struct mimobox_session *session, const char *t
 /*
  * One verb, without its newline: start, kill, signal NAME, eof, hangup, stop, cont. Returns 0,
  * or -EINPROGRESS for a start that has begun (MIMOBOX_STARTED tells of its end), or an errno:
- * EINVAL unknown, EBUSY wrong state, EPERM above the ceiling, ESRCH nothing to signal.
+ * EINVAL unknown, EBUSY wrong state, EPERM above the ceiling, ESRCH nothing to signal. -ERESTART
+ * for a start: it would be above the ceiling beside sessions of the same owner that were removed
+ * and have not ended; MIMOBOX_STARTED tells when it is worth another try.
  */
 int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_t size);
+
+/* Ends a session that runs, as `kill` does: its owner has gone. */
+void mimobox_session_disown(struct mimobox_session *session);
 
 /* As the verb `start`. */
 int mimobox_session_start(struct mimobox_session *session);
@@ -256,6 +272,13 @@ void mimobox_session_log(struct mimobox_session *session, const char *format, ..
 void mimobox_session_print_config(const struct mimobox_session *session, FILE *to);
 void mimobox_session_print_status(struct mimobox_session *session, FILE *to);
 void mimobox_session_print_log(struct mimobox_session *session, FILE *to);
+/*
+ * The same piece by piece, as it grows: *start and *end of it, as offsets in all that it ever had;
+ * and up to `size` bytes from one of them on: the count, 0 at the end, -ESTALE: dropped.
+ */
+void mimobox_session_log_range(struct mimobox_session *session, uint64_t *start, uint64_t *end);
+ssize_t mimobox_session_log_read(struct mimobox_session *session, void *data, size_t size,
+				 uint64_t offset);
 void mimobox_session_print_size(const struct mimobox_session *session, FILE *to);
 
 /*
@@ -292,6 +315,8 @@ ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_strea
  * a piece of it was done, so call again; -ENOMEM.
  */
 int mimobox_session_print_screen(struct mimobox_session *session, FILE *to);
+/* ROW COL visible|hidden, from 1: where its cursor is. Likewise. */
+int mimobox_session_print_cursor(struct mimobox_session *session, FILE *to);
 
 /*
  * At which sizes that was printed: a line `OFFSET ROWS COLS` for the oldest byte of output kept,

@@ -8,6 +8,10 @@
 set -eu
 
 root=$1
+[ "$(dpkg --print-architecture)" != arm64 ] || {
+	echo 'this machine is arm64 itself: there is nothing to cross' >&2
+	exit 77
+}
 libraries='fuse3 cap seccomp vterm jansson criterion'
 image=$("$SOURCE/contrib/vm/root" bookworm arm64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross meson \
 	ninja-build pkg-config $(printf 'lib%s-dev:arm64 ' $libraries)) || exit

@@ -34,6 +34,7 @@
 #include "paths.h"
 #include "plan.h"
 #include "privileges.h"
+#include "quotas.h"
 #include "root.h"
 #include "sandbox.h"
 #include "sysfilter.h"
@@ -61,6 +62,7 @@ enum layer {
 
 static struct {
 	struct root_layout layout;
+	struct quotas quotas;
 	struct cgroups *cgroups;
 	struct sysfilter filter;
 	struct plan plan;
@@ -108,8 +110,11 @@ static void confine(unsigned layers)
 	if (layers & CGROUP_NS)
 		child_need(unshare(CLONE_NEWCGROUP) == 0);
 	if (layers & ROOT)
-		child_need((root = root_make(&bench.layout, "67108864", "65792", &what)) >= 0 &&
-			   root_enter(root, NULL, 0, &what) == 0 && close(root) == 0);
+		child_need(
+			(root = root_make(&bench.layout, &bench.quotas,
+					  &(struct root_options){ "67108864", "65792", "8", true },
+					  &what)) >= 0 &&
+			root_enter(root, NULL, 0, &what) == 0 && close(root) == 0);
 	if (layers & PRIVILEGES)
 		child_need(privileges_limit(1024, UINT64_MAX, &what) == 0 &&
 			   privileges_bound(&what) == 0 &&
@@ -362,10 +367,12 @@ static void prepare(void)
 
 	need(geteuid() == 0, "run as root");
 	need(root_layout_init(&bench.layout) == 0, "layout");
+	quotas_init(&bench.quotas);
 	need(cgroups_create(NULL, &bench.cgroups) == 0, "cgroups");
 	need(sysfilter_build(&options, &bench.filter, why, sizeof(why)) == 0, why);
 	need(config_init(&bench.config) == 0, "config");
 	need(plan_init(&bench.plan, &bench.config, &bench.layout, NULL, 0) == 0, "plan");
+	bench.plan.landlock.abi = landlock_abi();
 	bench.no_capabilities = cap_init();
 	need(mimobox_create(&(struct mimobox_options){ .notify = on_event }, &bench.box, why,
 			    sizeof(why)) == 0,

@@ -84,7 +84,6 @@ static struct text recording(size_t step, bool ended)
 		text.size += (size_t)count;
 	} while (count > 0);
 	text.data[text.size] = '\0';
-	cast_finish(&cast);
 	return text;
 }
 
@@ -223,7 +222,50 @@ Test(cast, what_is_dropped_under_a_reader_is_left_out)
 	cr_assert_gt(count, 0);
 	text[count] = '\0';
 	cr_expect_str_eq(text, "[3.000000, \"r\", \"6x5\"]\n[3.000000, \"o\", \"ccc\"]\n");
-	cast_finish(&cast);
+}
+
+/* However small the reads are, no text stays in memory between them. */
+Test(cast, nothing_is_held_between_reads)
+{
+	struct cast cast;
+	char text[4096];
+	size_t size = 0;
+
+	say(1000, "aaaaa\342\202");
+	resize(2500, 5, 6);
+	say(3000, "\254ccccc\342");
+	struct text whole = recording(65536, true);
+	cast_init(&cast, &info);
+	while (cast_read(&cast, text + size, 1, size, true) > 0) {
+		cr_assert_null(cast.text);
+		cr_assert_lt(++size, sizeof(text));
+	}
+	cr_expect_eq(size, whole.size);
+	cr_expect_arr_eq(text, whole.data, whole.size);
+	free(whole.data);
+}
+
+/* Its rest cannot be made any more. */
+Test(cast, an_event_that_is_dropped_in_the_middle)
+{
+	struct cast cast;
+	char text[4096];
+
+	cast_init(&cast, &info);
+	say(1000, "aaaaa");
+	say(2000, "bbbbb");
+	ssize_t whole = cast_read(&cast, text, sizeof(text), 0, true);
+	uint64_t half = (uint64_t)whole - 3;
+	cast_init(&cast, &info);
+	cr_assert_eq(cast_read(&cast, text, half, 0, true), (ssize_t)half);
+	say(3000, "ccccc");
+	spool_trim(&spool, 8);
+	timeline_trim(&timeline, 8);
+	cr_expect_eq(cast_read(&cast, text, sizeof(text), half, true), -ESTALE);
+	ssize_t count = cast_read(&cast, text, sizeof(text) - 1, half, true);
+	cr_assert_gt(count, 0);
+	text[count] = '\0';
+	cr_expect_str_eq(text, "[3.000000, \"o\", \"ccccc\"]\n");
 }
 
 Test(cast, a_far_offset_takes_several_calls)
@@ -245,7 +287,6 @@ Test(cast, a_far_offset_takes_several_calls)
 	while ((count = cast_read(&cast, text, 100, 1u << 30, true)) == -EINPROGRESS)
 		;
 	cr_expect_eq(count, 0, "past the end");
-	cast_finish(&cast);
 }
 
 /* Any output */
@@ -429,7 +470,6 @@ Test(cast, it_replays_to_the_same_screen_and_grows)
 		free(wanted);
 		free(whole.data);
 		free(followed.data);
-		cast_finish(&follower);
 		screen_destroy(direct);
 	}
 }

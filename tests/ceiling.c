@@ -6,6 +6,7 @@
 #include "ceiling.h"
 
 #include "landlock.h"
+#include "units.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -94,6 +95,8 @@ Test(ceiling, lines_that_are_no_ceiling)
 		{ "seccomp all", -EINVAL, "seccomp 'all': not essential, network or compat" },
 		{ "user-memory x", -EINVAL, "user-memory 'x': malformed" },
 		{ "user-sessions -1", -EINVAL, "user-sessions '-1': malformed" },
+		{ "user-handles 1K", -EINVAL, "user-handles '1K': malformed" },
+		{ "user-buffers x", -EINVAL, "user-buffers 'x': malformed" },
 		{ "user-sessions 99999999999999999999", -ERANGE,
 		  "user-sessions '99999999999999999999': out of bounds" },
 		{ "ro srv", -EINVAL,
@@ -117,9 +120,10 @@ Test(ceiling, lines_that_are_no_ceiling)
 Test(ceiling, every_key_has_a_bound)
 {
 	make("timeout 1h\nkill-grace 1s\nmemory 1G\nprocesses 10\ncpu 0.5\nopen-files 64\n"
-	     "file-size 1M\ntmp-size 1M\nretain 1M\nro /srv\nrw /tmp\nnetwork tcp 80,443\n"
+	     "file-size 1M\ntmp-size 1M\nterminals 2\nretain 1M\nro /srv\nrw /tmp\nnetwork tcp "
+	     "80,443\n"
 	     "seccomp network\nfork no\nlandlock 4\nuser-sessions 1\nuser-memory 1G\n"
-	     "user-processes 10\nuser-cpu 0.5\nuser-spool 1M\n");
+	     "user-processes 10\nuser-cpu 0.5\nuser-terminals 4\nuser-spool 1M\n");
 	drop();
 }
 
@@ -299,6 +303,26 @@ Test(ceiling, malformed_lines_are_what_they_always_are)
 	drop();
 }
 
+static uint64_t limit_of(uid_t uid, enum ceiling_limit limit)
+{
+	return ceiling_limit(ceiling, uid, limit, 7);
+}
+
+/* Those that the filesystem keeps: of other users than root, where they are named. */
+Test(ceiling, limits_of_open_files)
+{
+	make("user-handles 100\nuser-buffers none\n");
+	cr_expect_eq(limit_of(ANN, LIMIT_HANDLES), 100);
+	cr_expect_eq(limit_of(ANN, LIMIT_BUFFERS), UNITS_NONE);
+	cr_expect_eq(limit_of(ROOT, LIMIT_HANDLES), 7);
+	drop();
+	make("user-buffers 64K\nuser-buffers 1M\n");
+	cr_expect_eq(limit_of(BOB, LIMIT_HANDLES), 7);
+	cr_expect_eq(limit_of(BOB, LIMIT_BUFFERS), 1 << 20);
+	drop();
+	cr_expect_eq(limit_of(ANN, LIMIT_BUFFERS), 7, "there is no ceiling");
+}
+
 /* What is wrong with one key is no reason to refuse another; going back is no question at all. */
 Test(ceiling, only_what_is_asked_is_judged)
 {
@@ -322,6 +346,8 @@ Test(ceiling, starts_are_judged_whole)
 		{ "user-processes 127", "processes 127",
 		  "user-processes: 128 is above the ceiling of 127" },
 		{ "user-cpu 0.5", "cpu 0.5", "user-cpu: 1 is above the ceiling of 0.5" },
+		{ "user-terminals 4", "terminals 4",
+		  "user-terminals: 8 is above the ceiling of 4" },
 		{ "user-spool 1M", "retain 1M", "user-spool: 64M is above the ceiling of 1M" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -355,6 +381,27 @@ Test(ceiling, lines_that_no_total_could_take)
 	refused("processes 11", "user-processes: 11 is above the ceiling of 10");
 	refused("cpu 1.1", "user-cpu: 1.1 is above the ceiling of 1");
 	refused("retain 2M", "user-spool: 2M is above the ceiling of 1M");
+	drop();
+}
+
+/* What the text names goes before what the machine has. */
+Test(ceiling, what_is_assumed)
+{
+	struct ceiling_share more;
+	make("user-cpu 4\n");
+	ceiling_assume(ceiling, TOTAL_TERMINALS, 10, "ask for fewer");
+	ceiling_assume(ceiling, TOTAL_CPU, 1000, "ask for less");
+	cr_assert_eq(ceiling_enter(ceiling, ANN, &more), 0);
+	taken("cpu 3\n");
+	cr_assert_eq(ceiling_take(&more, &config, &reason), 0, "%s", reason.text);
+	taken("cpu 1\n");
+	start_refused("user-terminals: 8 beside the 8 of other sessions is above the ceiling of "
+		      "10; ask for fewer");
+	taken("terminals 2\n");
+	cr_expect_eq(ceiling_take(&share, &config, &reason), 0, "%s", reason.text);
+	refused("terminals 11", "user-terminals: 11 is above the ceiling of 10; ask for fewer");
+	refused("cpu 5", "user-cpu: 5 is above the ceiling of 4");
+	ceiling_leave(&more);
 	drop();
 }
 

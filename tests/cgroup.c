@@ -118,6 +118,7 @@ static const struct written v2[] = {
 static const struct written v1[] = {
 	{ "memory/mimobox-test/7/memory.limit_in_bytes", "67108864", "-1" },
 	{ "memory/mimobox-test/7/memory.memsw.limit_in_bytes", "67108864", "-1" },
+	{ "memory/mimobox-test/7/memory.kmem.tcp.limit_in_bytes", "16777216", "-1" },
 	{ "pids/mimobox-test/7/pids.max", "50", "max" },
 	{ "cpu,cpuacct/mimobox-test/7/cpu.cfs_quota_us", "30000", "-1" },
 };
@@ -148,19 +149,20 @@ static void expect_written(const struct written *files, size_t count)
 				 content(files[i].path));
 }
 
-/* A limit whose file is not there is refused, but that of a swap that nobody counts. */
+/* A limit whose file is not there is refused, but that of a swap, or of sockets, not counted. */
 static void expect_refused(const struct written *files, size_t count)
 {
 	put_files(files, count);
 	for (size_t i = 0; i < count; i++) {
 		const char *what = "";
-		bool swap = strstr(files[i].path, "swap") || strstr(files[i].path, "memsw");
+		bool spared = strstr(files[i].path, "swap") || strstr(files[i].path, "memsw") ||
+			      strstr(files[i].path, "kmem.tcp");
 		int error;
 
 		cr_assert_eq(unlink(in(files[i].path)), 0);
 		error = cgroup_limit(&cgroups, 7, &cgroup_unlimited, &narrow, &what);
 		put_file(files[i].path, "");
-		cr_expect_eq(error, swap ? 0 : -ENOENT, "without %s: %d", files[i].path, error);
+		cr_expect_eq(error, spared ? 0 : -ENOENT, "without %s: %d", files[i].path, error);
 		if (error < 0)
 			cr_expect(strstr(files[i].path, what) != NULL, "%s: %s", files[i].path,
 				  what);
@@ -189,6 +191,32 @@ Test(cgroup, a_limit_of_v1_that_is_not_there)
 {
 	make_v1();
 	expect_refused(v1, COUNT(v1));
+}
+
+/* Version 1 counts the memory of sockets apart. */
+Test(cgroup, use_of_v1_has_that_of_sockets)
+{
+	static const struct {
+		const char *path, *data;
+	} files[] = {
+		{ "memory/mimobox-test/7/memory.usage_in_bytes", "1000\n" },
+		{ "memory/mimobox-test/7/memory.max_usage_in_bytes", "5000\n" },
+		{ "memory/mimobox-test/7/memory.kmem.tcp.usage_in_bytes", "200\n" },
+		{ "memory/mimobox-test/7/memory.kmem.tcp.max_usage_in_bytes", "700\n" },
+	};
+	struct cgroup_usage usage;
+
+	make_v1();
+	cr_assert_eq(cgroup_create(&cgroups, 7), 0);
+	for (size_t i = 0; i < COUNT(files); i++) {
+		cgroup_usage(&cgroups, 7, &usage);
+		cr_expect_eq(usage.memory, i < 1 ? UINT64_MAX : i < 3 ? 1000 : 1200);
+		cr_expect_eq(usage.memory_peak, i < 2 ? UINT64_MAX : 5000);
+		put_file(files[i].path, files[i].data);
+	}
+	cgroup_usage(&cgroups, 7, &usage);
+	cr_expect_eq(usage.memory, 1200);
+	cr_expect_eq(usage.memory_peak, 5700);
 }
 
 /* The lowest number that is free: the same before and after, where nothing was left open. */

@@ -54,6 +54,7 @@ Test(config, defaults_are_those_of_the_contract)
 		"open-files 1024\n",
 		"file-size none\n",
 		"tmp-size 64M\n",
+		"terminals 8\n",
 		"retain 64M\n",
 		"overflow wait\n",
 		"env HOME=/tmp\n",
@@ -61,7 +62,7 @@ Test(config, defaults_are_those_of_the_contract)
 		"env USER=sandbox\n",
 		"env LOGNAME=sandbox\n",
 		"env SHELL=/bin/sh\n",
-		"env LANG=C\n",
+		"env LANG=C.UTF-8\n",
 		"env TMPDIR=/tmp\n",
 		"env PWD=/tmp\n",
 	};
@@ -108,6 +109,83 @@ Test(config, a_path_that_ends_in_a_blank_reads_back)
 	cr_assert_eq(error, 0);
 	cr_assert_str_eq(config.access.paths[0].outside, "/a ");
 	check_reads_back();
+}
+
+Test(config, names_with_colons_and_backslashes_are_escaped)
+{
+	static const struct {
+		const char *line, *outside, *inside, *printed;
+	} rows[] = {
+		{ "ro /a\\:b", "/a:b", "/a:b", "ro /a\\:b\n" },
+		{ "ro /a\\:b:/c", "/a:b", "/c", "ro /a\\:b:/c\n" },
+		{ "ro /a:/b\\:c", "/a", "/b:c", "ro /a:/b\\:c\n" },
+		{ "ro /a:/b:c", "/a", "/b:c", "ro /a:/b\\:c\n" },
+		{ "ro /a\\\\:/b", "/a\\", "/b", "ro /a\\\\:/b\n" },
+		{ "ro /a\\b", "/a\\b", "/a\\b", "ro /a\\\\b\n" },
+		{ "ro /a\\", "/a\\", "/a\\", "ro /a\\\\\n" },
+		{ "ro /a\\040b\\012", "/a b\n", "/a b\n", "ro /a b\\012\n" },
+		{ "ro /a\\000\\04\\777", "/a\\000\\04\\777", "/a\\000\\04\\777",
+		  "ro /a\\\\000\\\\04\\\\777\n" },
+		{ "ro /a \t", "/a", "/a", "ro /a\n" },
+		{ "ro /a\\040 ", "/a ", "/a ", "ro /a\\040\n" },
+		{ "ro /a /", "/a ", "/a ", "ro /a\\040\n" },
+		{ "ro /a b\r", "/a b", "/a b", "ro /a b\n" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_assert_gt(apply(rows[i].line), 0, "%s: %s", rows[i].line, reason.text);
+		cr_assert_eq(config.access.path_count, 1);
+		cr_expect_str_eq(config.access.paths[0].outside, rows[i].outside);
+		cr_expect_str_eq(config.access.paths[0].inside, rows[i].inside);
+		char *text = listing(&config);
+		cr_expect(strstr(text, rows[i].printed), "%s: %s", rows[i].line, text);
+		free(text);
+		check_reads_back();
+		apply("reset\n");
+	}
+}
+
+Test(config, a_line_may_end_in_cr_and_lf)
+{
+	const char *text = "env A=1\r\nenv B= x \r\nmemory 64M\r\n\r\n# no\r\ncwd /usr\r\n"
+			   "ends last-process\r\nargv [\"a\"]\r\ncommand echo x \r\n";
+	cr_assert_eq(apply(text), strlen(text), "line %u: %s", line, reason.text);
+	cr_expect_str_eq(config.command, "echo x ");
+	cr_expect_str_eq(config.environ.set[0], "A=1");
+	cr_expect_str_eq(config.environ.set[1], "B= x ");
+	cr_expect_str_eq(config.cwd, "/usr");
+	cr_expect_eq(apply("reset\r\n"), 7);
+	cr_expect_null(config.command);
+	check_reads_back();
+}
+
+Test(config, argv_takes_any_bytes)
+{
+	static const struct {
+		const char *text, *argument, *printed;
+	} rows[] = {
+		{ "\\udcff\\udcfe", "\xff\xfe", "\\udcff\\udcfe" },
+		{ "\xff|\xc3\xa9|\xed\xa0\x80", "\xff|\xc3\xa9|\xed\xa0\x80",
+		  "\\udcff|\xc3\xa9|\\udced\\udca0\\udc80" },
+		{ "\\udcc3\\udca9", "\xc3\xa9", "\xc3\xa9" },
+		{ "\\ud83d\\ude00\\u20ac", "\xf0\x9f\x98\x80\xe2\x82\xac",
+		  "\xf0\x9f\x98\x80\xe2\x82\xac" },
+		{ "\\\"\\\\\\/\\b\\f\\n\\r\\t\\u001b", "\"\\/\b\f\n\r\t\033",
+		  "\\\"\\\\/\\b\\f\\n\\r\\t\\u001b" },
+		{ "\xf4\x90\x80\x80\xc0\x80\xc3", "\xf4\x90\x80\x80\xc0\x80\xc3",
+		  "\\udcf4\\udc90\\udc80\\udc80\\udcc0\\udc80\\udcc3" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char row[256];
+		snprintf(row, sizeof(row), "argv [\"x\" , \"%s\"]", rows[i].text);
+		cr_assert_gt(apply(row), 0, "%s: %s", row, reason.text);
+		cr_expect_str_eq(config.argv[1], rows[i].argument);
+		cr_expect_null(config.argv[2]);
+		snprintf(row, sizeof(row), "argv [\"x\",\"%s\"]\n", rows[i].printed);
+		char *text = listing(&config);
+		cr_expect(strstr(text, row), "no %s in %s", row, text);
+		free(text);
+		check_reads_back();
+	}
 }
 
 Test(config, as_many_variables_as_there_may_be_read_back)
@@ -159,12 +237,21 @@ Test(config, refused_lines_change_nothing_and_say_why)
 		{ "processes 0", -ERANGE, "processes '0': out of bounds" },
 		{ "cpu 0", -ERANGE, "cpu '0': out of bounds" },
 		{ "command  ", -EINVAL, "has no value" },
-		{ "argv []", -EINVAL, "argv: not a JSON array of strings" },
-		{ "argv {}", -EINVAL, "argv: not a JSON array of strings" },
-		{ "argv [1]", -EINVAL, "argv: element 0 is not a string" },
+		{ "argv []", -EINVAL, "not a JSON array of strings" },
+		{ "argv {}", -EINVAL, "not a JSON array of strings" },
+		{ "argv [1]", -EINVAL, "argv: element 0: not a string" },
 		{ "argv [\"\"]", -EINVAL, "argv: empty command" },
 		{ "argv [\"a\"", -EINVAL, "argv:" },
-		{ "argv [\"a\\u0000b\"]", -EINVAL, "argv:" },
+		{ "argv [\"a\\u0000b\"]", -EINVAL, "argv: element 0: a NUL byte" },
+		{ "argv [\"a\",\"\\ud800\"]", -EINVAL, "argv: element 1: half a surrogate" },
+		{ "argv [\"\\udc7f\"]", -EINVAL, "half a surrogate" },
+		{ "argv [\"\\x41\"]", -EINVAL, "an unknown escape" },
+		{ "argv [\"a\tb\"]", -EINVAL, "a control character" },
+		{ "argv [\"a\",]", -EINVAL, "not a JSON array" },
+		{ "argv \"a\"", -EINVAL, "not a JSON array" },
+		{ "ro /a:b", -EINVAL, "(a ':' in a name is written \\:)" },
+		{ "ro /a\\:b:c", -EINVAL, "(a ':' in a name is written \\:)" },
+		{ "ro a\\:b", -EINVAL, "not an absolute path" },
 		{ "argv [\"a\"] x", -EINVAL, "argv:" },
 		{ "cwd tmp", -EINVAL, "cwd 'tmp': not an absolute path" },
 		{ "env A", -EINVAL, "env 'A'" },

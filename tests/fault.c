@@ -175,7 +175,8 @@ static void go_on(void)
 
 static void reach(void)
 {
-	go_on();
+	if (!plan->always)
+		go_on();
 	plan->hits++;
 	if (plan->death == FAULT_DIES_BEFORE)
 		die();
@@ -208,7 +209,8 @@ static bool fails(const char *call, int error)
 		record(&site);
 	if (plan->error)
 		error = plan->error;
-	if (site.key == plan->target && plan->death)
+	bool whichever = plan->target == FAULT_ANY && role == FAULT_SERVER;
+	if ((site.key == plan->target || whichever) && plan->death)
 		reach();
 	else if (any || site.key == plan->target)
 		now = plan->hits++ == 0 || plan->always;

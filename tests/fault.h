@@ -30,6 +30,9 @@ enum fault_role {
 /* What becomes of the server at the first call from a site. */
 enum fault_death { FAULT_LIVES, FAULT_DIES_BEFORE, FAULT_DIES_AFTER, FAULT_STOPS_AFTER };
 
+/* As a target, of a death: each site of that call in a server. */
+#define FAULT_ANY UINT64_MAX
+
 /* As an error: the call has no reason to fail. It is a place where the server may be killed. */
 enum { FAULT_NONE = 0 };
 
@@ -52,7 +55,7 @@ struct fault_plan {
 	_Atomic bool any;      /* each site of that call is the target */
 	_Atomic int32_t error; /* that it fails with, in the place of its own; 0: none */
 	_Atomic uint32_t hits;
-	/* Instead of that, the server is killed there. */
+	/* Instead of that, the server is killed there: one, or always each. */
 	uint32_t death;
 	/* The next target, of another server, say; 0: none. */
 	uint64_t then;

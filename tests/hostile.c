@@ -48,7 +48,7 @@
 #define USUAL_SECONDS 10
 
 static const struct probe *const tables[] = { call_probes, socket_probes, reach_probes,
-					      use_probes };
+					      quota_probes, use_probes };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 

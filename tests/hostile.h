@@ -42,6 +42,7 @@ struct probe {
 extern const struct probe call_probes[];   /* the kernel, by system calls */
 extern const struct probe socket_probes[]; /* sockets */
 extern const struct probe reach_probes[];  /* files and processes outside */
+extern const struct probe quota_probes[];  /* what the machine has once for all */
 extern const struct probe use_probes[];    /* more than one's share */
 
 struct outcome escaped(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What outlives a process that is killed: records, blocks, descriptors. */
-#include <keep.h>
+#include <keep_arena.h>
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -272,6 +273,87 @@ static void use_many_blocks(void)
 Test(keep, blocks_that_are_free_hold_little_memory)
 {
 	in_one_that_is_killed(use_many_blocks, false);
+	was_right();
+}
+
+/* Of the memory that all of it is in. */
+static size_t file_kib(void)
+{
+	struct stat status;
+
+	cr_assert_eq(fstat(kept->memory, &status), 0);
+	return (size_t)status.st_blocks / 2;
+}
+
+enum { LARGE = 64 << 10, LARGE_ONES = 512 };
+
+static void put_large_ones(void)
+{
+	char *data = calloc(1, LARGE);
+
+	for (uint64_t id = 1; data && id <= LARGE_ONES; id++)
+		keep_put(kept, KEEP_TEXT, id, 0, data, LARGE);
+	free(data);
+}
+
+static void commit_large_ones(void)
+{
+	put_large_ones();
+	keep_commit(kept);
+}
+
+static void drop_large_ones(void)
+{
+	for (uint64_t id = 1; id <= LARGE_ONES; id++)
+		keep_drop(kept, KEEP_TEXT, id, 0);
+	keep_commit(kept);
+}
+
+static void nothing(void)
+{
+}
+
+/* Neither that was not committed, nor that is no longer there. */
+Test(keep, one_that_is_killed_leaves_no_memory_behind)
+{
+	in_one_that_is_killed(put_large_ones, false);
+	cr_assert_geq(file_kib(), LARGE_ONES * LARGE / 1024);
+	in_one_that_is_killed(nothing, true);
+	cr_expect_leq(file_kib(), 2048);
+	in_one_that_is_killed(commit_large_ones, true);
+	in_one_that_is_killed(nothing, true);
+	cr_expect_geq(file_kib(), LARGE_ONES * LARGE / 1024);
+	in_one_that_is_killed(drop_large_ones, true);
+	cr_expect_leq(file_kib(), 2048);
+}
+
+enum { MANY_RECORDS = 50000 };
+
+static bool is_number(uint64_t id)
+{
+	const uint64_t *number = keep_get(kept, KEEP_DIR, id, 0, NULL);
+
+	return number && *number == id;
+}
+
+static void fill_and_empty(void)
+{
+	size_t most;
+
+	for (uint64_t id = 1; id <= MANY_RECORDS; id++)
+		keep_put(kept, KEEP_DIR, id, 0, &id, sizeof(id));
+	keep_commit(kept);
+	most = kept->slot_count;
+	for (uint64_t id = 2; id <= MANY_RECORDS; id++)
+		keep_drop(kept, KEEP_DIR, id, 0);
+	keep_commit(kept);
+	answer(most > MANY_RECORDS && kept->slot_count <= 1024 && is_number(1) && !is_number(2));
+}
+
+/* The index grows with the records, and shrinks with them. */
+Test(keep, few_records_have_a_small_index)
+{
+	in_one_that_is_killed(fill_and_empty, false);
 	was_right();
 }
 

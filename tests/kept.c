@@ -26,6 +26,7 @@ static const char *const names[] = {
 	[7] = "size",        [8] = "ctl",     [9] = "exit",   [10] = "config",    [11] = "status",
 	[12] = "log",        [13] = "screen", [14] = "sizes", [15] = "modes",     [16] = "cast",
 	[17] = "transcript", [18] = "stderr", [19] = "wait",  [20] = "workspace", [21] = "question",
+	[22] = "cursor",
 };
 enum { NAMES = sizeof(names) / sizeof(*names) };
 
@@ -125,7 +126,7 @@ Test(kept_records, handles_of_files_that_are_not_there)
 
 static void refused_of(enum keep_kind kind, size_t size)
 {
-	char data[sizeof(struct kept_handle) + 1] = { 0 };
+	char data[sizeof(struct kept_handle) + sizeof(struct kept_waiting) + 1] = { 0 };
 
 	keep_put(kept, kind, 0, 0, data, size);
 	keep_commit(kept);
@@ -146,13 +147,13 @@ Test(kept_records, of_another_size)
 		{ KEEP_SERVER, sizeof(struct kept_server) },
 		{ KEEP_DIR, sizeof(struct kept_dir) },
 		{ KEEP_HANDLE, sizeof(struct kept_handle) },
+		{ KEEP_WAITING, sizeof(struct kept_waiting) },
 	};
 
 	for (size_t i = 0; i < sizeof(records) / sizeof(*records); i++) {
 		refused_of(records[i].kind, records[i].size - 1);
 		refused_of(records[i].kind, records[i].size + 1);
 	}
-	refused_of(KEEP_QUESTION, sizeof(uint64_t) - 1);
 }
 
 static int restore_session(const struct kept_session *record, size_t size)

@@ -24,7 +24,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { VERSION_FLAG = 1, NET_PORT = 2 };
+enum { VERSION_FLAG = 1, NET_PORT = 2, CALL_STATMOUNT = 457, CALL_LISTMOUNT = 458 };
 
 struct attr {
 	uint64_t fs, net, scoped;
@@ -90,6 +90,10 @@ EXPORT long syscall(long number, ...)
 	va_end(list);
 	if (older_landlock < 0 && number == SYS_landlock_create_ruleset)
 		return fail(-older_landlock);
+	/* Its mounts cannot be asked for by number. */
+	if (older_landlock > 0 && older_landlock < 7 &&
+	    (number == CALL_STATMOUNT || number == CALL_LISTMOUNT))
+		return fail(ENOSYS);
 	if (older_landlock > 0 && number == SYS_landlock_create_ruleset)
 		return create_ruleset((const void *)more[0], more[1], (unsigned)more[2]);
 	if (older_landlock > 0 && older_landlock < 4 && number == SYS_landlock_add_rule &&

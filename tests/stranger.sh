@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # stranger.sh SUITE ROOT WAY...: the README's commands on a clean Debian, word for word. The ways, in turn:
 # run: contrib/run as root; user: as another user, after that; package: contrib/deb, and its package;
-# apparmor: the profile of the package; purge: all of it goes.
+# apparmor: the profile of the package; purge: all of it goes; packages: what contrib/packages names is there.
 #
 # Called by system_stranger.c, as root, as the first process of a PID namespace and in a mount
 # namespace, with SOURCE=the tree and GROUP=a name for cgroups. ROOT is an empty directory, for a root
@@ -157,6 +157,28 @@ way_purge() {
 	step 'purge' apt-get purge -q -y mimobox
 	left=$(find /etc /usr /var/lib -name '*mimobox*')
 	[ -z "$left" ] || fail "left by the package: $left"
+}
+
+# All that the scripts may install here, and would on a machine of the other architecture.
+way_packages() {
+	. contrib/common.sh
+	here=/root/mimobox
+	mkdir /tmp/bin
+	printf '#!/bin/sh\necho "$architecture"\n' >/tmp/bin/dpkg
+	printf '#!/bin/sh\n' >/tmp/bin/dpkg-query # nothing is installed
+	chmod 755 /tmp/bin/*
+	kinds=$(sed -n 's/^\([a-z]*\) .*/\1/p' contrib/packages | sort -u)
+	for architecture in amd64 arm64; do
+		export architecture
+		names=$(PATH=/tmp/bin:$PATH missing_packages $kinds | sort -u)
+		lists=/tmp/lists-$architecture
+		mkdir -p "$lists/partial"
+		apt="apt-get -q -o APT::Architecture=$architecture -o APT::Architectures=$architecture \
+			-o Dir::State::lists=$lists -o Dir::State::status=/dev/null"
+		step "lists of $architecture" $apt update
+		step "all packages, $architecture" $apt install --simulate --no-install-recommends $names
+		grep -q '^Inst gcc ' /tmp/out || fail "no compiler is installed: $(cat /tmp/out)"
+	done
 }
 
 for way; do

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -380,6 +383,94 @@ Test(sysfilter_live, sockets_of_essential_are_unix)
 {
 	cr_assert_eq(under(NULL, open_sockets), 0);
 	cr_assert_eq(under(&essential, open_sockets), 0);
+}
+
+/* Without a reservation the machine need not have any to spare. */
+static void ask_for_huge_pages(bool filtered)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	const size_t size = (size_t)2 << 20;
+	void *huge = mmap(NULL, size, PROT_NONE, flags | MAP_HUGETLB, -1, 0);
+	int error = errno;
+
+	CHECK(filtered ? huge == MAP_FAILED && error == ENOMEM : huge != MAP_FAILED);
+	CHECK(mmap(NULL, size, PROT_NONE, flags, -1, 0) != MAP_FAILED);
+	if (filtered)
+		CHECK_ERROR(memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB), EINVAL);
+	else
+		CHECK(memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB) >= 0);
+	CHECK(memfd_create("usual", MFD_CLOEXEC) >= 0);
+}
+
+Test(sysfilter_live, no_huge_pages)
+{
+	everywhere(ask_for_huge_pages);
+}
+
+/* What a program does with a filter of its own: it takes calls away, or lets all through. */
+static const struct sock_filter permissive[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+static const struct sock_fprog own_filter = { 1, (struct sock_filter *)permissive };
+
+static void attach_to_socket(bool filtered)
+{
+	static const int options[] = { SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	CHECK(fd >= 0);
+	CHECK_REFUSED(filtered,
+		      setsockopt(fd, SOL_SOCKET, options[0], &own_filter, sizeof(own_filter)),
+		      setsockopt(fd, SOL_SOCKET, options[0], &own_filter, sizeof(own_filter)) == 0);
+	/* Of AF_UNIX the kernel refuses it itself, by another errno. */
+	CHECK_REFUSED(filtered,
+		      setsockopt(fd, SOL_SOCKET, options[1], &own_filter, sizeof(own_filter)),
+		      setsockopt(fd, SOL_SOCKET, options[1], &own_filter, sizeof(own_filter)) < 0 &&
+			      errno != EPERM);
+	CHECK(setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)) == 0);
+}
+
+Test(sysfilter_live, sockets_have_no_filters)
+{
+	everywhere(attach_to_socket);
+}
+
+static long load_own(unsigned flags)
+{
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &own_filter);
+}
+
+static void filter_oneself(bool filtered)
+{
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	if (filtered) {
+		CHECK_ERROR(load_own(0), EINVAL);
+		CHECK_ERROR(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &own_filter, 0, 0), EINVAL);
+	} else {
+		CHECK(load_own(0) == 0);
+		CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &own_filter, 0, 0) == 0);
+		CHECK(load_own(SECCOMP_FILTER_FLAG_NEW_LISTENER) >= 0);
+	}
+}
+
+/* Browsers' own sandboxes do this. */
+static void filter_oneself_in_compat(bool filtered)
+{
+	CHECK(load_own(0) == 0);
+	CHECK(load_own(SECCOMP_FILTER_FLAG_TSYNC) == 0);
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &own_filter, 0, 0) == 0);
+	CHECK_ERROR(load_own(SECCOMP_FILTER_FLAG_NEW_LISTENER), EINVAL);
+	CHECK(filtered);
+}
+
+Test(sysfilter_live, filters_of_ones_own_take_compat)
+{
+	struct sysfilter_options options = essential;
+
+	cr_assert_eq(under(NULL, filter_oneself), 0);
+	cr_assert_eq(under(&options, filter_oneself), 0);
+	options.profile = SYSFILTER_NETWORK;
+	cr_assert_eq(under(&options, filter_oneself), 0);
+	options.profile = SYSFILTER_COMPAT;
+	cr_assert_eq(under(&options, filter_oneself_in_compat), 0);
 }
 
 static void run_shell(bool filtered)

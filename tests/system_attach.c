@@ -208,6 +208,152 @@ Test(attach, killed)
 	cr_assert_str_eq(get_value("a/status", "state"), "running");
 }
 
+/* What a program can do to an emulator, and what the client has to say in the end. */
+static const char altered[] =
+	"\\033[?1049h\\033(0\\033)0\\016\\033[4h\\033[20h\\033[?5h\\033[?6h\\033[?7l\\033[2;9r"
+	"\\033[?9h\\033[?1000;1002;1003;1004;1006;1015h\\033[?2004h\\033[?1h\\033=\\033[?25l"
+	"\\033[1;31m\\033[5 q\\033]4;1;#123456\\007\\033]10;red\\007\\033]11;blue\\007"
+	"\\033]12;green\\007\\033[>1u\\033[>4;2m\\033[?2026h";
+static const struct {
+	const char *mode;
+	char final;
+} modes[] = {
+	{ "?1049", 'l' }, { "?5", 'l' },    { "?6", 'l' },    { "?7", 'h' },    { "?9", 'l' },
+	{ "?1000", 'l' }, { "?1002", 'l' }, { "?1003", 'l' }, { "?1004", 'l' }, { "?1006", 'l' },
+	{ "?1015", 'l' }, { "?2004", 'l' }, { "?1", 'l' },    { "?25", 'h' },   { "?2026", 'l' },
+	{ "4", 'l' },     { "20", 'l' },
+};
+static const char *const others[] = {
+	"\033(B",    "\033)B",         "\017",           "\033>",          "\033[0m",
+	"\033[0 q",  "\033]104\033\\", "\033]110\033\\", "\033]111\033\\", "\033]112\033\\",
+	"\033[<99u", "\033[>4m",       "\033[r",         "\033[!p",
+};
+
+/* How that mode was set last: h, l, or 0. */
+static char mode_of(const char *all, const char *mode)
+{
+	bool private = mode[0] == '?';
+	char found = 0;
+
+	for (const char *at = all; (at = strstr(at, "\033["));) {
+		at += 2;
+		if ((*at == '?') != private)
+			continue;
+		at += private;
+		size_t size = strspn(at, "0123456789;");
+		const char *list = text(";%.*s;", (int)size, at);
+		if ((at[size] == 'h' || at[size] == 'l') && has(list, text(";%s;", mode + private)))
+			found = at[size];
+	}
+	return found;
+}
+
+/* All comes after what the program printed, the last of it `before`. */
+static void expect_back(const char *all, const char *before, bool alternate)
+{
+	const char *end = strstr(all, before);
+
+	cr_assert(end != NULL, "%s", all);
+	for (unsigned i = 0; i < sizeof(modes) / sizeof(*modes); i++)
+		if (alternate || (strcmp(modes[i].mode, "?6") && strcmp(modes[i].mode, "?1049")))
+			cr_expect_eq(mode_of(all, modes[i].mode), modes[i].final, "%s: %s",
+				     modes[i].mode, end);
+	for (unsigned i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (alternate || strcmp(others[i], "\033[r"))
+			cr_expect(has(end, others[i]), "no ESC%s", others[i] + 1);
+}
+
+static void alter(struct user *user)
+{
+	session_start("a", text("command stty -echo; echo here; read x; printf '%s'; echo altered; "
+				"read x\n",
+				altered));
+	sh("cat $M/a/wait/match@0:here");
+	user_start(user, ARGUMENTS("attach", "a"));
+	stream_until(&user->screen, "here");
+	type(user, "\r");
+	stream_until(&user->screen, "altered");
+	cr_assert_eq(mode_of(user->screen.data, "?1000"), 'h');
+}
+
+/* Detached, ended, stopped for a while, or killed: the emulator is as it was. */
+Test(attach, brings_the_terminal_back)
+{
+	static const int signals[] = { 0, SIGTERM, SIGKILL };
+	struct user user;
+
+	for (unsigned i = 0; i < 3; i++) {
+		alter(&user);
+		if (signals[i])
+			kill(user.pid, signals[i]);
+		else
+			type(&user, "\x1c");
+		cr_assert(ended(user.pid, SECONDS * 1000, NULL));
+		stream_until(&user.screen, "\033]R\033\\");
+		expect_back(user.screen.data, "altered", true);
+		cr_assert(await(modes_as_before, &user, 5000));
+		close(user.screen.fd);
+		sh("rmdir $M/a");
+	}
+	alter(&user);
+	kill(user.pid, SIGTSTP);
+	stream_until(&user.screen, "\033]R\033\\");
+	expect_back(user.screen.data, "altered", true);
+	cr_assert(await(process_stopped, &user.pid, 5000));
+	kill(user.pid, SIGCONT);
+	stream_until(&user.screen, "\033[?1049h");
+	stream_until(&user.screen, "\033[2J"); /* the screen again */
+	type(&user, "\x1c");
+	stream_until(&user.screen, "[a: detached]");
+	user_ended(&user, 0);
+}
+
+/* The reason is told on the user's own screen, where it stays. */
+Test(attach, says_why_when_the_terminal_is_back)
+{
+	struct user user;
+	pid_t daemon = fixture.daemon;
+
+	alter(&user);
+	kill(fixture_child(fixture.server, "mimobox-unmounter"), SIGKILL);
+	fixture.daemon = 0;
+	fixture.crashed = true;
+	kill(daemon, SIGKILL);
+	cr_assert(ended(daemon, 10000, NULL));
+	stream_until(&user.screen, "\033]R\033\\");
+	expect_back(user.screen.data, "altered", true);
+	stream_until(&user.screen, "mimobox: a: the mimoboxfs of this session has died");
+	user_ended(&user, 125);
+}
+
+/* A command that prints controls, which nothing of its own takes back; and one that prints none. */
+Test(attach, run_brings_the_terminal_back)
+{
+	struct user user;
+
+	user_start(&user, ARGUMENTS("run", "sh", "-c", text("printf '%s'; echo altered", altered)));
+	stream_until(&user.screen, "altered");
+	stream_until(&user.screen, "\033]R\033\\");
+	expect_back(user.screen.data, "altered", false);
+	cr_assert(!has(user.screen.data, "\033[?1049l") && has(user.screen.data, "\033[?1047l"));
+	user_ended(&user, 0);
+	user_start(&user, ARGUMENTS("run", "sh", "-c", "echo plain; read x; echo $x"));
+	stream_until(&user.screen, "plain");
+	type(&user, "end\r");
+	stream_until(&user.screen, "end\r\nend\r\n");
+	cr_assert(ended(user.pid, SECONDS * 1000, NULL));
+	cr_expect(!has(user.screen.data, "\033"), "%s", user.screen.data);
+	close(user.screen.fd);
+	user_start(&user, ARGUMENTS("run", "sh", "-c",
+				    text("printf '%s'; echo altered; exec sleep 60", altered)));
+	stream_until(&user.screen, "altered");
+	kill(user.pid, SIGKILL);
+	stream_until(&user.screen, "\033]R\033\\");
+	expect_back(user.screen.data, "altered", false);
+	user_ended(&user, -SIGKILL);
+	cr_assert(await(no_session, NULL, 10000));
+}
+
 Test(attach, takes_a_terminal)
 {
 	struct run done;

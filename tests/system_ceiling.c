@@ -91,10 +91,11 @@ static void kill_session(const char *name)
 
 /* Lines */
 
-static const char all[] = "# of each user\ntimeout 1h\nkill-grace 1s\nmemory 256M\nprocesses 10\n"
-			  "cpu 0.5\nopen-files 64\nfile-size 1M\ntmp-size 1M\nretain 1M\n"
-			  "network tcp 80,443\nseccomp network\nfork no\nlandlock 4\n"
-			  "ro /usr/share\nrw /srv\n";
+static const char all[] =
+	"# of each user\ntimeout 1h\nkill-grace 1s\nmemory 256M\nprocesses 10\n"
+	"cpu 0.5\nopen-files 64\nfile-size 1M\ntmp-size 1M\nterminals 2\nretain 1M\n"
+	"network tcp 80,443\nseccomp network\nfork no\nlandlock 4\n"
+	"ro /usr/share\nrw /srv\n";
 
 Test(ceiling, each_key_at_its_bound_and_above)
 {
@@ -120,6 +121,8 @@ Test(ceiling, each_key_at_its_bound_and_above)
 		  "file-size: none is above the ceiling of 1M" },
 		{ "tmp-size 64K", "tmp-size 1M", "tmp-size 2M",
 		  "tmp-size: 2M is above the ceiling of 1M" },
+		{ "terminals 1", "terminals 2", "terminals 3",
+		  "terminals: 3 is above the ceiling of 2" },
 		{ "retain 64K", "retain 1M", "retain 2M", "retain: 2M is above the ceiling of 1M" },
 		{ "network none", "network tcp 443,80", "network tcp 443,22",
 		  "network: port 22 is not one of the ceiling's" },
@@ -341,25 +344,26 @@ static bool can_start(const void *ctl)
 	return started;
 }
 
-static bool can_make(const void *name)
-{
-	return mkdir_as(ANN, name) == 0;
-}
-
-/* Removed while it runs, it counts until nothing of it does. */
+/* Removed while it runs, it has no place, and the next one starts when nothing of it runs. */
 Test(ceiling, a_removed_session_counts_until_its_end)
 {
 	struct stream output;
+	char *sleeper = text("%u", marker());
 
 	serve("user-sessions 1\n");
 	session_start_as(ANN, "a",
-			 "kill-grace 1s\ncommand trap '' TERM; echo READY; "
-			 "while :; do read x; done\n");
+			 text("kill-grace 1s\ncommand trap '' TERM; echo READY; "
+			      "sleep %s & while :; do read x; done\n",
+			      sleeper));
 	stream_open(&output, "a/output");
 	stream_until(&output, "READY");
 	session_remove("a");
-	cr_expect_eq(mkdir_as(ANN, "b"), -EDQUOT);
-	cr_expect(await(can_make, "b", SECONDS * 1000));
+	cr_expect_eq(mkdir_as(ANN, "b"), 0);
+	cr_expect_eq(mkdir_as(ANN, "c"), -EDQUOT);
+	line_taken(ANN, "b", "command exit 3\n");
+	again_started(ANN, "b");
+	cr_expect(none_with(sleeper));
+	cr_expect_eq(session_exit("b"), 3);
 	stream_close(&output);
 }
 
@@ -414,14 +418,18 @@ Test(ceiling, totals_of_several_sessions)
 		{ "user-cpu: 0.5 beside the 0.6 of other sessions is above the ceiling of 1",
 		  "cpu 1.5", "cpu 0.6", "cpu 0.5", "user-cpu: 1.5 is above the ceiling of 1",
 		  "cpu 0.4" },
+		{ "user-terminals: 5 beside the 6 of other sessions is above the ceiling of 10",
+		  "terminals 11", "terminals 6", "terminals 5",
+		  "user-terminals: 11 is above the ceiling of 10", "terminals 4" },
 		{ "user-spool: 65K beside the 192K of other sessions is above the ceiling of 256K",
 		  "retain 1M", "retain 192K", "retain 65K",
 		  "user-spool: 1M is above the ceiling of 256K", "retain 64K" },
 	};
 	static const char *const ceilings[] = { "user-memory 256M\n", "user-processes 10\n",
-						"user-cpu 1\n", "user-spool 256K\n" };
+						"user-cpu 1\n", "user-terminals 10\n",
+						"user-spool 256K\n" };
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		serve(ceilings[i]);
 		assert_sum(&parts[i]);
 		fixture_daemon_ended(SIGTERM);
@@ -443,6 +451,78 @@ Test(ceiling, the_end_gives_back)
 	line_taken(ANN, "b", "command exit 4\n");
 	again_started(ANN, "b");
 	cr_expect_eq(session_exit("b"), 4);
+}
+
+static void start_stubborn(const char *name)
+{
+	struct stream output;
+
+	session_start_as(ANN, name,
+			 "memory 100M\nkill-grace 1s\ncommand trap '' TERM; echo READY; "
+			 "while :; do sleep 1; done\n");
+	stream_open(&output, text("%s/output", name));
+	stream_until(&output, "READY");
+	stream_close(&output);
+}
+
+/* Their processes are there for a second more, which a start waits for. */
+static void remove_stubborn(void)
+{
+	for (unsigned i = 0; i < 3; i++)
+		start_stubborn(text("s%u", i));
+	for (unsigned i = 0; i < 3; i++)
+		session_remove(text("s%u", i));
+}
+
+Test(ceiling, a_start_waits_for_what_is_removed)
+{
+	serve("user-memory 300M\nuser-sessions 3\nuser-processes 1000\n");
+	remove_stubborn();
+	/* by its files, and by what is typed */
+	session_start_as(ANN, "a", "memory 300M\ncommand exit 4\n");
+	cr_expect_eq(session_exit("a"), 4);
+	session_remove("a");
+	remove_stubborn();
+	make_as(ANN, "a");
+	line_taken(ANN, "a", "memory 300M\n");
+	act_as(ANN);
+	put_all("a/input", "exit 5\n");
+	act_as(ROOT);
+	cr_expect_eq(session_exit("a"), 5);
+	session_remove("a");
+	/* what would not fit without them either is refused at once */
+	remove_stubborn();
+	session_start_as(ANN, "b", "memory 200M\ncommand read x\n");
+	make_as(ANN, "c");
+	line_taken(ANN, "c", "memory 101M\n");
+	again_refused(ANN, "c",
+		      "user-memory: 101M beside the 200M of other sessions is above the ceiling "
+		      "of 300M");
+	/* sessions that are there count for mkdir, those that are removed do not */
+	cr_expect_eq(mkdir_as(ANN, "d"), 0);
+	cr_expect_eq(mkdir_as(ANN, "e"), -EDQUOT);
+}
+
+/* The server dies meanwhile, and another has the request. */
+Test(ceiling, a_start_waits_over_a_servers_death)
+{
+	pid_t server, writer;
+	int status;
+
+	serve("user-memory 300M\n");
+	server = fixture_server();
+	if (!server || server == fixture.daemon)
+		cr_skip_test("there is no keeper");
+	fixture.crashed = true;
+	remove_stubborn();
+	make_as(ANN, "a");
+	line_taken(ANN, "a", "memory 300M\ncommand exit 4\n");
+	writer = spawn((const char *const[]){ "sh", "-c", "echo start > $M/a/ctl", NULL });
+	cr_assert(await(process_waits, &writer, SECONDS * 1000));
+	kill(server, SIGKILL);
+	cr_assert(ended(writer, SECONDS * 1000, &status));
+	cr_expect_eq(status, 0);
+	cr_expect_eq(session_exit("a"), 4);
 }
 
 Test(ceiling, a_failed_start_gives_back)

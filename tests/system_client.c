@@ -2,10 +2,12 @@
 /* mimobox run, ls and rm, where there is no terminal; those of a terminal are in system_attach.c.
  */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -55,7 +57,7 @@ static const char *const pipelines[] = {
 	"$R printf '%s|' 'two\nlines' '\t' '$HOME' '`x`' '#' '{\"a\":[1]}'",
 	"$R head -c 3000000 /dev/zero | md5sum",
 	"$R seq 200000 | md5sum",
-	"$R cat /etc/hostname",
+	"$R cat /etc/os-release",
 	"$R pwd",
 	"$R sh -c 'echo $0 $# \"$@\"' a b 'c d'",
 	/* errors apart */
@@ -172,7 +174,16 @@ Test(client, says_what_is_wrong)
 		{ "$C run --memory 3Z true", 2, "malformed" },
 		{ "$C run --open-files=1 true", 2, "out of bounds" },
 		{ "$C run --terminal maybe true", 2, "neither yes nor no" },
-		{ "$C run --env 'A=1\nmemory none' true", 2, "one line" },
+		{ "$C run --env 'A=1\nmemory none' true", 2, "one line of config" },
+		{ "$C run --'memory 16M\nnetwork' host true", 2, "one line of config" },
+		{ "$C run --cwd '/tmp\r' true", 2, "one line of config" },
+		{ "$C run --ro x/../y true", 2, "without '.' and '..'" },
+		{ "cd $(mktemp -d /tmp/a:b.XXXXXX) && rmdir $PWD && mkdir $PWD && cd $PWD &&"
+		  "$C run --rw . true; x=$?; rmdir $PWD; exit $x",
+		  125, "cannot name the directory" },
+		{ "printf 'x\\033[31m\\342\\200\\256 1\n' > $M/../bad; $C run --config $M/../bad "
+		  "true",
+		  2, "unknown key 'x?[31m?'" },
 		{ "$C run --name ../x true", 2, "no name of a session" },
 		{ "$C run --config /nonexistent true", 125, "/nonexistent: No such file" },
 		{ "$C run --ro /nonexistent true", 125, "/nonexistent" },
@@ -218,12 +229,13 @@ Test(client, every_key_is_an_option)
 	struct run done = with_client(
 		"mkdir $M/k; echo 'ro /usr/share' > $M/k/config; echo 'rw /var/cache' > "
 		"$M/k/config;"
-		"cut -d' ' -f1 $M/k/config | sort -u > $M/../keys; set --;"
-		"while read -r key value; do set -- \"$@\" --$key \"$value\"; done < $M/k/config;"
+		"cut -d' ' -f1 $M/k/config | grep -vx reset | sort -u > $M/../keys; set --;"
+		"while read -r key value; do [ $key = reset ] || set -- \"$@\" --$key \"$value\"; "
+		"done < $M/k/config;"
 		"rmdir $M/k; wc -l < $M/../keys; $C run \"$@\" --terminal no sh -c 'echo done'");
 
 	cr_assert_eq(done.status, 0, "%s", done.err);
-	cr_assert_str_eq(done.out, "21\ndone\n");
+	cr_assert_str_eq(done.out, "22\ndone\n");
 	done = with_client(
 		"printf 'env A=file\\nenv B=file\\nfile-size 1M\\n' > $M/../conf;"
 		"$C run --config $M/../conf --env B=option sh -c 'echo $A $B; ulimit -f'");
@@ -231,6 +243,56 @@ Test(client, every_key_is_an_option)
 	done = with_client("echo 'memroy 3' > $M/../conf; $C run --config $M/../conf true");
 	cr_assert(done.status == 2 && has(done.err, "config line 1: unknown key 'memroy'"), "%s",
 		  done.err);
+}
+
+/* From where the client is: a config takes no relative path. */
+Test(client, relative_paths)
+{
+	struct run done = with_client(
+		"mkdir -p $M/../d/e && chmod -R a+rwx $M/../d && cd $M/../d/e && echo text > f &&"
+		"$C run --ro . --cwd . -- sh -c 'cat f; pwd; ! touch g 2>/dev/null' &&"
+		"$C run --rw ../e --cwd ../e -- touch g && ls &&"
+		"$C run --ro ./f:/g cat /g && cd .. && $C run --ro e/f cat $PWD/e/f");
+
+	cr_assert_eq(done.status, 0, "%s", done.err);
+	cr_assert_str_eq(done.out, text("text\n%s/d/e\nf\ng\ntext\ntext\n", fixture.dir), "%s",
+			 done.out);
+}
+
+/* Without XDG_RUNTIME_DIR, as from cron; but not in a directory of another's. */
+Test(client, finds_the_users_own_mount)
+{
+	static const char script[] =
+		"exec unshare -m sh -c 'mount -t tmpfs none /run && mkdir -p /run/user/0/mimobox &&"
+		"mount --bind $M /run/user/0/mimobox; unset MIMOBOX; %s'";
+	struct run done = with_client(text(script, "exec $C run echo found"));
+
+	cr_assert_str_eq(done.out, "found\n", "%s", done.err);
+	done = with_client(text(script, "XDG_RUNTIME_DIR=/tmp exec $C run true"));
+	cr_assert(has(done.err, "nothing is mounted at /run/mimobox"), "%s", done.err);
+	done = with_client(text(script, "chown 1 /run/user/0; exec $C run true"));
+	cr_assert(has(done.err, "nothing is mounted at /run/mimobox"), "%s", done.err);
+}
+
+/* Which limit it was: the shell in a session knows no more than that something was killed. */
+Test(client, says_which_limit)
+{
+	static const char eat[] = "python3 -c 'x = [bytearray(1 << 20) for i in range(99)]'";
+	struct run done = with_client(text("$C run --memory 32M -- %s", eat));
+
+	cr_expect(has(done.err, "limit of memory, 32M"), "%d %s", done.status, done.err);
+	done = with_client(text("$C run --memory 32M -- sh -c \"%s; exit 5\"", eat));
+	cr_expect(done.status == 5 && has(done.err, "limit of memory, 32M"), "%s", done.err);
+	done = with_client("$C run --timeout 200ms sleep 60");
+	cr_expect(done.status == 143 && has(done.err, "timeout of 200ms"), "%s", done.err);
+	done = with_client("$C run --processes 2 -- sh -c 'sleep 1 & sleep 1 & wait'");
+	cr_expect(done.status != 0 && has(done.err, "limit of processes, 2"), "%s", done.err);
+	/* no limit had to do with it */
+	done = with_client("$C run --memory 32M --timeout 1h -- sh -c 'exit 3'");
+	cr_expect_str_eq(done.err, "");
+	done = with_client(
+		text("$C run --memory 32M -- sh -c \"%s; exit 0\" 2>&1 | grep limit", eat));
+	cr_expect_str_eq(done.out, "");
 }
 
 /* Typed into a terminal, though from a pipe. */
@@ -312,6 +374,68 @@ Test(client, sigkill_leaves_no_session)
 	cr_assert(await(none_with, sleeper, 10000));
 }
 
+static bool keeper_stopped(const void *data)
+{
+	char *keepers = sh("ps -o pid=,stat= --ppid \"$CLIENT_PID\" | grep -c ' T'; :");
+	(void)data;
+	return atoi(keepers) > 0;
+}
+
+static bool none_runs(const void *data)
+{
+	return !one_runs(data);
+}
+
+/* The keeper cannot remove it: the server ends it. */
+Test(client, sigkill_of_all_of_it_leaves_no_process)
+{
+	char *sleeper = text("%u", marker());
+	pid_t pid = start(text("setsid sleep %s & sleep %s", sleeper, sleeper));
+	int status;
+
+	setenv("CLIENT_PID", text("%d", pid), 1);
+	sh("pkill -STOP -P $CLIENT_PID");
+	cr_assert(await(keeper_stopped, NULL, 10000));
+	sh("pkill -KILL -P $CLIENT_PID");
+	kill(pid, SIGKILL);
+	cr_assert(ended(pid, 10000, &status) && status == -SIGKILL);
+	cr_assert(await(none_runs, NULL, 10000));
+	cr_assert(await(none_with, sleeper, 10000));
+	cr_expect(has(sh("cat $M/*/log"), "the file that owned it was closed"));
+	sh("rmdir $M/run-*");
+}
+
+/* As a connection of ssh(1) that breaks; where one end is there still, the command goes on. */
+Test(client, whose_user_has_gone)
+{
+	char *sleeper = text("%u", marker());
+	int ends[3][2], status;
+	pid_t pid;
+
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(i == 1 ? pipe2(ends[i], O_CLOEXEC)
+				    : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]),
+			     0);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 3; i++)
+			dup2(ends[i][1], i);
+		execlp(client(), client(), "run", "--", "sleep", sleeper, NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 3; i++)
+		close(ends[i][1]);
+	cr_assert(await(one_runs, NULL, 10000));
+	close(ends[0][0]);
+	close(ends[1][0]);
+	cr_expect(!ended(pid, 500, &status));
+	cr_expect(any_with(sleeper));
+	close(ends[2][0]);
+	cr_assert(ended(pid, 10000, &status));
+	cr_expect_eq(status, -SIGHUP, "%d", status);
+	cr_expect_str_eq(session_names(), "");
+}
+
 /* SIGTERM ends it though nobody reads what it prints. */
 Test(client, no_reader_holds_up_the_end)
 {
@@ -382,15 +506,16 @@ Test(client, ls_and_rm)
 	cr_assert_str_eq(with_client("$C ls").out, "NAME  STATE  AGE  CPU  MEMORY  COMMAND\n");
 	session_start("able", "argv [\"sh\",\"-c\",\"printf \\\"a b\\\"; read x\"]\n");
 	session_make("new");
-	session_start("over-and-out", "command exit 3 #\033[31m\n");
+	/* a control, and those that turn the direction of what follows */
+	session_start("over-and-out", "command exit 3 #\033[31m\u202ea\u2066b\u200fc \u00e4\n");
 	cr_assert_eq(session_exit("over-and-out"), 3);
-	done = with_client("$C ls | sed -E 's/ [0-9]+s / AGE /; s/ [0-9.]+s / CPU /;"
+	done = with_client("LC_ALL=C.UTF-8 $C ls | sed -E 's/ [0-9]+s / AGE /; s/ [0-9.]+s / CPU /;"
 			   "s/ [0-9.]+[BKM] / MEM /; s/  +/  /g'");
 	cr_assert_str_eq(done.out,
 			 "NAME  STATE  AGE  CPU  MEMORY  COMMAND\n"
 			 "able  running  AGE  CPU  MEM  sh -c printf \"a b\"; read x\n"
 			 "new  created  AGE  -  -  /bin/sh\n"
-			 "over-and-out  exited 3  AGE  CPU  MEM  exit 3 #?[31m\n",
+			 "over-and-out  exited 3  AGE  CPU  MEM  exit 3 #?[31m?a?b?c \u00e4\n",
 			 "%s", done.out);
 	done = with_client("$C ls | cut -c -12 | grep -c '  $'; $C ls -q");
 	cr_assert_str_eq(done.out, "3\nable\nnew\nover-and-out\n", "%s", done.out);

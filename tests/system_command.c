@@ -2,6 +2,7 @@
 /* The program itself: its options, its complaints, how it is mounted and how it ends. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,11 @@
 
 #include "client.h"
 #include "fixture.h"
+
+static bool file_there(const void *path)
+{
+	return access(path, F_OK) == 0;
+}
 
 /* Status, nothing on standard output, and exactly one line on standard error. */
 static void assert_complaint(struct run done, int status, const char *about)
@@ -54,6 +60,8 @@ Test(command, wrong_options_are_one_line_and_status_2)
 		{ "--max-sessions=-1" },
 		{ "-o", "max-sessions=x" },
 		{ "--patience", "0" },
+		{ "--ids", "0-65535" },
+		{ "--ids", "100000" },
 		{ "-o", "patience=5s" },
 		{ "--spool" },
 	};
@@ -104,6 +112,9 @@ Test(command, what_is_in_the_way_is_one_line_and_status_1)
 	assert_complaint(run((const char *const[]){ mimoboxfs(), "--defaults", "/nowhere",
 						    fixture.mount, NULL }),
 			 1, "no defaults file");
+	assert_complaint(run((const char *const[]){ mimoboxfs(), "--ceiling", "/nowhere",
+						    fixture.mount, NULL }),
+			 1, "no ceiling file");
 }
 
 Test(command, wrong_texts_are_one_line_and_status_2)
@@ -280,6 +291,70 @@ Test(command, ended_by_umount)
 	ended_by("umount $M");
 }
 
+/* A process that has the mount in a mount namespace of its own. */
+static pid_t hold_elsewhere(void)
+{
+	const char *ready = text("%s/held", fixture.dir);
+	pid_t holder = spawn(
+		(const char *const[]){ "unshare", "-m", "sh", "-c",
+				       text("cd $M && : > %s && exec sleep 600", ready), NULL });
+
+	cr_assert(await(file_there, ready, 20000));
+	unlink(ready);
+	return holder;
+}
+
+static void let_go(pid_t holder)
+{
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+}
+
+Test(command, ended_by_umount_though_another_namespace_has_it)
+{
+	char *sleeper = text("%u", marker());
+	pid_t holder;
+
+	fixture_daemon(NULL);
+	session_start("a", text("command sleep %s\n", sleeper));
+	holder = hold_elsewhere();
+	sh("umount $M");
+	fixture_daemon_ended(0);
+	cr_expect(await(none_with, sleeper, 5000));
+	let_go(holder);
+}
+
+/* The server that goes on in its place knows which mount it is. */
+Test(command, ended_by_umount_after_a_servers_death)
+{
+	pid_t holder, server;
+
+	fixture_daemon(NULL);
+	server = fixture_server();
+	if (!server || server == fixture.daemon)
+		cr_skip_test("there is no keeper");
+	fixture.crashed = true;
+	kill(server, SIGKILL);
+	session_make("a");
+	holder = hold_elsewhere();
+	sh("umount $M");
+	fixture_daemon_ended(0);
+	let_go(holder);
+}
+
+/* Nor by what is mounted elsewhere, or over it, or by a bind of it. */
+Test(command, not_ended_by_other_mounts)
+{
+	fixture_daemon(NULL);
+	session_start("a", "command read x; exit 4\n");
+	sh("mkdir $M/../o && mount -t tmpfs none $M/../o && mount --bind $M $M/../o && "
+	   "umount $M/../o && umount $M/../o && mount -t tmpfs none $M && : > $M/over && umount $M "
+	   "&& rmdir $M/../o");
+	put_all("a/input", "\n");
+	cr_expect_eq(session_exit("a"), 4);
+	fixture_daemon_ended(SIGTERM);
+}
+
 static int read_to_end(const void *path)
 {
 	size_t size;
@@ -314,8 +389,7 @@ Test(command, ended_by_sigterm_with_everything_in_flight)
 Test(command, killed_leaves_no_sandbox_and_no_mount)
 {
 	char *sleeper = text("%u", marker());
-	pid_t dead, pids[64];
-	unsigned count;
+	pid_t dead;
 	int status, fd;
 	char byte;
 
@@ -335,10 +409,8 @@ Test(command, killed_leaves_no_sandbox_and_no_mount)
 	cr_assert(errno == ENOTCONN || errno == ECONNABORTED, "%s", strerror(errno));
 	close(fd);
 	cr_assert(await(fixture_unmounted, NULL, 5000), "the dead mount is left");
-	count = children(pids, 64); /* the sandboxes' remains, ours to reap */
-	for (unsigned i = 0; i < count && i < 64; i++)
-		if (process_state(pids[i]) == 'Z')
-			waitpid(pids[i], NULL, 0);
+	/* The last one holds the lock of the cgroups, which the next daemon removes. */
+	cr_assert(await(fixture_alone, NULL, 5000), "a process of the killed daemon lives on");
 	fixture_daemon(NULL);
 	cr_assert_eq(access(at("a"), F_OK), -1);
 	cr_assert_eq(errno, ENOENT);

@@ -37,7 +37,7 @@ static const struct {
 	{ "mimobox run --network ", "none host tcp", true },
 	{ "mimobox run --keep --seccomp c", "compat", true },
 	{ "mimobox run --ov", "--overflow", true },
-	{ "mimobox run --memory none --te", "--terminal", true },
+	{ "mimobox run --memory none --fo", "--fork", true },
 	{ "mimobox run mkfi", "mkfifo", true },
 	{ "mimobox run --memory none -- mkfi", "mkfifo", true },
 	{ "mimobox run cat /etc/passw", "passwd", false },

@@ -383,6 +383,64 @@ Test(deaths, while_it_takes_up)
 	die_at_each(sites, count + known, &first);
 }
 
+/* A place that nothing came to but the request, in a daemon that records. */
+static struct fault_site place_of_request(void (*request)(void))
+{
+	struct fault_site *before = keep(calloc(FAULT_SITES_MAX, sizeof(*before)));
+
+	memcpy(before, plan->sites, sizeof(plan->sites));
+	request();
+	for (unsigned i = 0; i < FAULT_SITES_MAX; i++) {
+		const struct fault_site *site = &plan->sites[i];
+
+		if (is_one(site) && site->key != before[i].key && strcmp(site->call, "writev") != 0)
+			return *site;
+	}
+	cr_assert_fail("it makes no call of its own");
+	return (struct fault_site){ 0 };
+}
+
+static void look_at_status(void)
+{
+	get("a/status", NULL);
+}
+
+/* Others are not asked to pay for it, and there are servers left for them. */
+Test(deaths, of_one_request)
+{
+	enum { DEATHS = 4 };
+	struct fault_site site;
+
+	memset(plan->sites, 0, sizeof(plan->sites));
+	plan->record = true;
+	start();
+	session_start("a", "command read x; exit 3\n");
+	site = place_of_request(look_at_status);
+	plan->record = false;
+	plan->death = FAULT_DIES_BEFORE;
+	plan->always = true;
+	for (unsigned i = 1; i <= 3; i++) {
+		char data[16];
+		int fd = open(at("a/status"), O_RDONLY | O_CLOEXEC);
+
+		cr_assert_geq(fd, 0);
+		set_target(&site, NULL);
+		cr_expect_eq(read(fd, data, sizeof(data)), -1);
+		cr_expect_eq(errno, EIO, "%s", strerror(errno));
+		cr_expect_eq(plan->hits, DEATHS, "%u servers have died", plan->hits);
+		plan->target = 0;
+		close(fd);
+		cr_assert_eq(access(at("a/config"), R_OK), 0, "%s", strerror(errno));
+	}
+	plan->always = false;
+	plan->death = FAULT_LIVES;
+	look_at_status();
+	put_all("a/input", "\n");
+	cr_assert_eq(session_exit("a"), 3);
+	cr_assert_eq(rmdir(at("a")), 0);
+	fixture_daemon_ended(SIGTERM);
+}
+
 static bool has_bytes(const void *path)
 {
 	struct stat status;
@@ -453,16 +511,6 @@ Test(deaths, bytes_on_their_way_are_nobody_elses)
 	fixture_daemon_ended(SIGTERM);
 }
 
-/* A server that goes on asks the kernel whether it waits for an answer, before it gives any. */
-static bool has_asked(const void *unused)
-{
-	(void)unused;
-	for (unsigned i = 0; i < FAULT_SITES_MAX; i++)
-		if (is_one(&plan->sites[i]) && strcmp(plan->sites[i].call, "writev") == 0)
-			return true;
-	return false;
-}
-
 static bool has_no_reader(const void *unused)
 {
 	(void)unused;
@@ -477,7 +525,9 @@ Test(deaths, what_was_opened_for_nobody_is_closed)
 {
 	struct fault_site *known = keep(calloc(PLACES_MAX, sizeof(*known)));
 	struct fault_site *sites = keep(calloc(PLACES_MAX, sizeof(*sites)));
-	struct fault_site answers, asks;
+	/* A server that goes on asks the kernel whether it waits, before it gives an answer. */
+	const struct fault_site asks = { .key = FAULT_ANY, .call = "writev" };
+	struct fault_site answers;
 	struct stat status;
 	pid_t server, client;
 	unsigned count;
@@ -497,16 +547,6 @@ Test(deaths, what_was_opened_for_nobody_is_closed)
 	cr_assert(fd >= 0);
 	close(fd);
 	cr_assert(await(has_no_reader, NULL, 20000));
-	/* behind the last release: it will not be asked again */
-	cr_assert_eq(access(at("none"), F_OK), -1);
-	memset(plan->sites, 0, sizeof(plan->sites));
-	plan->record = true;
-	server = fixture_server();
-	kill(server, SIGKILL);
-	cr_assert(await(has_asked, NULL, 20000));
-	asks = *find_call(sites, take_places(sites), "writev");
-	plan->record = false;
-
 	server = fixture_server();
 	plan->death = FAULT_DIES_BEFORE;
 	cr_assert_eq(kill(fixture.daemon, SIGSTOP), 0);

@@ -131,6 +131,17 @@ Test(doctor, without_mimoboxfs)
 	     "mimoboxfs is not found");
 }
 
+Test(doctor, core_dumps)
+{
+	sh("echo '|/bin/cat' > $M/../pattern; echo @/run/cores > $M/../socket");
+	told("exec unshare -m sh -c 'mount --bind $M/../pattern /proc/sys/kernel/core_pattern; $C "
+	     "doctor'",
+	     0, "core dumps", "ok", "|/bin/cat");
+	told("exec unshare -m sh -c 'mount --bind $M/../socket /proc/sys/kernel/core_pattern; $C "
+	     "doctor'",
+	     0, "core dumps", "warn", "@/run/cores; crashes inside reach that socket");
+}
+
 /* What a container without CAP_SYS_ADMIN has. */
 Test(doctor, mounting)
 {

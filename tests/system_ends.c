@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -365,4 +366,56 @@ Test(ends, a_program_is_told_once)
 		stream_close(&output);
 		rmdir(at("a"));
 	}
+}
+
+/* An open file that owns the session */
+
+static int own(const char *name)
+{
+	int fd = open(at("%s/ctl", name), O_WRONLY | O_CLOEXEC);
+
+	cr_assert(fd >= 0 && write(fd, " own\n", 5) == 5, "%d", errno);
+	return fd;
+}
+
+/* It ends with that file, not with others, and with nobody's before it has started. */
+Test(ends, with_the_file_that_owns_it)
+{
+	char *sleeper = text("%u", marker());
+	int fd, other;
+
+	session_make("a");
+	close(own("a"));
+	session_start("b", text("command sleep %s\n", sleeper));
+	fd = own("b");
+	other = open(at("b/ctl"), O_WRONLY | O_CLOEXEC);
+	cr_assert_geq(other, 0);
+	close(other);
+	close(open(at("b/status"), O_RDONLY | O_CLOEXEC));
+	cr_expect_str_eq(get_value("b/status", "state"), "running");
+	cr_expect(any_with(sleeper));
+	close(fd);
+	cr_expect_eq(session_exit("b"), -SIGTERM);
+	cr_expect_str_eq(get_value("b/status", "reason"), "kill");
+	cr_expect(none_with(sleeper));
+	/* the one that had no process may still be started */
+	put_all("a/config", "command exit 3\n");
+	put_all("a/ctl", "start\n");
+	cr_expect_eq(session_exit("a"), 3);
+}
+
+Test(ends, with_the_file_that_owns_it_after_a_servers_death)
+{
+	pid_t server = fixture_server();
+	int fd;
+
+	if (!server || server == fixture.daemon)
+		cr_skip_test("there is no keeper");
+	session_start("a", "command sleep 1000\n");
+	fd = own("a");
+	fixture.crashed = true;
+	kill(server, SIGKILL);
+	cr_expect_str_eq(get_value("a/status", "state"), "running");
+	close(fd);
+	cr_expect_eq(session_exit("a"), -SIGTERM);
 }

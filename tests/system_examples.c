@@ -69,6 +69,28 @@ Test(examples, shell_queue)
 	cr_assert_lt(strstr(out, "quick\n"), strstr(out, "slow\n"), "%s", out);
 }
 
+/* Bytes as they are printed, more than is kept, a mount with blanks in its path, and no other line.
+ */
+Test(examples, shell_queue_of_anything)
+{
+	/* what follows is where no command can write */
+	prints("printf '%s\\n' 'printf a' '-n' | $E/queue 1 2> log; echo; grep -c '' log; sed -n "
+	       "'$p' log",
+	       "a/bin/sh: 1: -n: not found\n\n3\n-n: 127\n");
+	prints("printf '%s\\n' \"printf 'a\\0b'; echo exit 3: 0\" | $E/queue 1 2> log | od -An -c; "
+	       "sed "
+	       "'s/.*: //' log",
+	       "   a  \\0   b   e   x   i   t       3   :       0  \\r  \\n\n0\n");
+	prints("mkdir 'a b' && ln -s /run/mimobox 'a b/the mount' &&"
+	       "echo 'echo hi' | MIMOBOX=\"$PWD/a b/the mount\" $E/queue 1 2>&1; rm -r 'a b'",
+	       "hi\necho hi: 0\n");
+	/* all that it needs by itself is less than one of its outputs */
+	prints("(ulimit -v 60000; echo 'head -c 200M /dev/zero' | $E/queue 1 | wc -c)",
+	       "67108864\n");
+	prints("printf 'echo a\\rrw /srv\\n' | $E/queue 1 2>&1 || echo failed",
+	       "a control character in: echo a^Mrw /srv\nfailed\n");
+}
+
 Test(examples, python_session)
 {
 	char *out = ann("echo 'print(6 * 7); open(\"/etc/shadow\")' | $E/session.py");
@@ -80,6 +102,32 @@ Test(examples, python_session)
 	cr_assert(has(out, "exit -9 reason oom cpu 0."), "%s", out);
 	out = ann("echo 'while True: print(\"x\" * 99)' | $E/session.py | tail -c 50");
 	cr_assert(has(out, "exit -15 reason kill cpu 0."), "%s", out);
+	/* the last line is not the code's to begin */
+	out = ann("echo 'import sys; sys.stderr.write(\"exit 0 reason exit cpu 0 \"); exit(3)' |"
+		  "$E/session.py | tail -n 1");
+	cr_assert(!strncmp(out, "exit 3 reason exit cpu 0.", 25), "%s", out);
+}
+
+/* A value makes no second line of config. */
+Test(examples, a_value_is_one_line)
+{
+	char *out;
+
+	prints("$E/run.mjs \"$(printf 'test -d /h || echo none\\nrw /srv:/h')\" 2>/dev/null",
+	       "none\n");
+	prints("cp $E/session.py . && python3 -c \"\n"
+	       "from session import Session\n"
+	       "for config in {'cwd': '/tmp\\nrw /srv'}, {'memory 1G\\nrw': '/srv'}, {'env': "
+	       "'A=\\r'}:\n"
+	       "    with Session(['true'], **config) as session:\n"
+	       "        try: session.start()\n"
+	       "        except ValueError as error: print('refused')\n"
+	       "\"",
+	       "refused\nrefused\nrefused\n");
+	out = ann("! $E/nightly /srv \"$(printf 'true\\nrw /srv')\" 2>&1");
+	cr_assert(has(out, "a control character"), "%s", out);
+	out = ann("! $E/nightly \"$(printf '/tmp\\nrw /srv')\" true 2>&1");
+	cr_assert(has(out, "a control character"), "%s", out);
 }
 
 /* As a module; an error says why. */
@@ -102,10 +150,10 @@ Test(examples, node_streams)
 {
 	char *out;
 
-	prints("$E/run.mjs 'sleep 0.5; echo slow' 'echo quick; exit 3'",
+	prints("$E/run.mjs 'sleep 0.5; echo slow' 'echo quick; exit 3' 2>&1",
 	       "quick\necho quick; exit 3: 3 (exit)\nslow\nsleep 0.5; echo slow: 0 (exit)\n");
 	/* more than Node has threads, one of them ended by its timeout */
-	out = ann("$E/run.mjs 'sleep 99' $(seq -f 'sleep.%g' 8)");
+	out = ann("$E/run.mjs 'sleep 99' $(seq -f 'sleep.%g' 8) 2>&1");
 	cr_assert(has(out, "sleep 99: -15 (timeout)\n"), "%s", out);
 	for (int i = 1; i <= 8; i++)
 		cr_assert(has(out, text("sleep.%d: 127 (exit)\n", i)), "%s", out);

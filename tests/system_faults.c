@@ -59,6 +59,7 @@ static const struct {
 	{ "fcntl64", "add_sources", false },
 	{ "fopen64", "open_proc", false },
 	{ "landlock_create_ruleset", "init_box", false },
+	{ "fstat64", "find_base", false },
 	{ "lstat64", "root_layout_init", false },
 	{ "madvise", "keep_enter", false },
 	{ "malloc", "add_options", false },
@@ -87,6 +88,7 @@ static const struct {
 	{ "write", "pass_piece", false },
 	{ "writev", "handle_wake", false },
 	{ "writev", "is_awaited", false },
+	{ "writev", "server_process", false },
 };
 #define ONCE_FOUND (sizeof(once_found) / sizeof(*once_found))
 

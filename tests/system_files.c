@@ -63,6 +63,7 @@ Test(files, names_modes_and_owners)
 		{ "cast", S_IFREG | 0400, true },       { "sizes", S_IFREG | 0400, true },
 		{ "modes", S_IFREG | 0400, true },      { "wait", S_IFDIR | 0500, true },
 		{ "stderr", S_IFREG | 0400, false },    { "workspace", S_IFLNK | 0777, true },
+		{ "cursor", S_IFREG | 0400, true },
 	};
 	struct stat st;
 
@@ -333,6 +334,7 @@ Test(files, config_shows_what_is_in_force)
 		{ "timeout none", "timeout", "none" },
 		{ "kill-grace 2s", "kill-grace", "2s" },
 		{ "tmp-size 8M", "tmp-size", "8M" },
+		{ "terminals 2", "terminals", "2" },
 		{ "retain 1M", "retain", "1M" },
 		{ "overflow drop", "overflow", "drop" },
 		{ "cwd /usr", "cwd", "/usr" },
@@ -345,7 +347,7 @@ Test(files, config_shows_what_is_in_force)
 		{ "cpu", "1" },          { "open-files", "1024" },
 		{ "file-size", "none" }, { "tmp-size", "64M" },
 		{ "retain", "64M" },     { "overflow", "wait" },
-		{ "cwd", "/tmp" },
+		{ "cwd", "/tmp" },       { "terminals", "8" },
 	};
 	char *before, *shown;
 
@@ -439,7 +441,7 @@ Test(files, ctl_lists_its_verbs)
 		session_start(text("s%u", count), "command cat\n");
 		put_all(text("s%u/ctl", count++), text("%s\n", verb));
 	}
-	cr_assert_eq(count, 6);
+	cr_assert_eq(count, 7);
 }
 
 static ino_t inode(const char *path)

@@ -122,6 +122,61 @@ Test(identity, of_roots_sessions_is_their_own)
 	ids_between(getpid(), "Uid", 0, 0);
 }
 
+/* Starts another daemon beside the fixture's. */
+static struct run start_other(const char *ids)
+{
+	return run((const char *const[]){ mimoboxfs(), "--workspaces", outside("ow"), "--spool",
+					  fixture.spool, "--ids", ids, outside("om"), NULL });
+}
+
+/* Neither of two daemons, nor of those that come after, and none that somebody else has. */
+Test(identity, no_two_daemons_have_one)
+{
+	static const char one[] = "1879048192-1879113727", two[] = "1879048192-1879179263";
+	struct run other = start_other(one), refused;
+
+	cr_assert_eq(other.status, 0, "%s", other.err);
+	sh(text("cd %s && mkdir b && echo 'command sleep 1000' > b/config && echo start > b/ctl && "
+		"id=$(sed -n 's/^uid //p' b/status) && test $((id >> 16)) = %u",
+		outside("om"), 1879048192 >> 16));
+	start_waiting(ROOT, "a", "");
+	cr_expect_geq(strtoul(get_value("a/status", "uid"), NULL, 10), 0x78000000);
+	cr_expect_leq(strtoul(get_value("a/status", "uid"), NULL, 10), 0x7ffdffff);
+	sh(text("mkdir -p %s", outside("third")));
+	refused = run((const char *const[]){ mimoboxfs(), "--workspaces", outside("tw"), "--spool",
+					     fixture.spool, "--ids", one, outside("third"), NULL });
+	cr_expect_eq(refused.status, 1, "%d", refused.status);
+	cr_expect(has(refused.err, "--ids"), "%s", refused.err);
+	sh(text("fusermount3 -u %s", outside("om")));
+	/* A block that users of containers have is left out. */
+	sh("echo ann:1879048192:65536 >> /etc/subuid");
+	refused = start_other(one);
+	cr_expect_eq(refused.status, 1, "%d", refused.status);
+	other = start_other(two);
+	cr_assert_eq(other.status, 0, "%s", other.err);
+	sh(text("cd %s && mkdir b && echo 'command sleep 1000' > b/config && echo start > b/ctl && "
+		"id=$(sed -n 's/^uid //p' b/status) && test $((id >> 16)) = %u",
+		outside("om"), (1879048192 >> 16) + 1));
+	sh(text("fusermount3 -u %s", outside("om")));
+}
+
+/* A server that goes on in another's place has the same block, and gives none of its ids twice. */
+Test(identity, of_sessions_before_and_after_a_servers_death)
+{
+	pid_t server = fixture_server();
+
+	if (!server || server == fixture.daemon)
+		cr_skip_test("there is no keeper");
+	start_waiting(ROOT, "a", "");
+	fixture.crashed = true;
+	cr_assert_eq(kill(server, SIGKILL), 0);
+	start_waiting(ROOT, "b", "");
+	unsigned long before = strtoul(get_value("a/status", "uid"), NULL, 10);
+	unsigned long after = strtoul(get_value("b/status", "uid"), NULL, 10);
+	cr_expect_neq(before, after);
+	cr_expect_eq(before >> 16, after >> 16);
+}
+
 Test(identity, of_a_users_session_is_the_users)
 {
 	start_waiting(ANN, "a", "");
@@ -186,6 +241,28 @@ static const struct {
 };
 
 static const char *const kinds[] = { "user", "mnt", "pid", "ipc", "uts", "cgroup", "net" };
+
+static bool has_no_pid(const void *name)
+{
+	return get_value(text("%s/status", (const char *)name), "pid") == NULL;
+}
+
+/* Nothing is told of a process that has gone, whoever has its number by now. */
+Test(identity, status_of_a_command_that_has_ended)
+{
+	static const char *const left_out[] = { "pid", "uid", "seccomp", "caps-bounding",
+						"namespaces" };
+
+	session_start("a", "ends last-process\ncommand sleep 1000 & read x\n");
+	for (unsigned i = 0; i < 5; i++)
+		cr_expect_not_null(get_value("a/status", left_out[i]), "%s", left_out[i]);
+	put_all("a/input", "\n");
+	cr_assert(await(has_no_pid, "a", 20000));
+	for (unsigned i = 0; i < 5; i++)
+		cr_expect_null(get_value("a/status", left_out[i]), "%s", left_out[i]);
+	cr_expect_str_eq(get_value("a/status", "state"), "running");
+	cr_expect_str_eq(get_value("a/status", "processes"), "1");
+}
 
 static void assert_confined(pid_t pid, bool network)
 {

@@ -148,8 +148,13 @@ Test(isolation, files)
 		{ "ls /tmp | wc -l", "0\n" }, /* not the host's, and not another session's */
 		{ "(echo 1 > /proc/sys/kernel/sysrq) 2>/dev/null || echo denied", "denied\n" },
 		/* Each is the null device, where the kernel has it. */
-		{ "for f in kcore keys sysrq-trigger timer_list; do "
+		{ "for f in kcore keys sysrq-trigger timer_list locks softirqs interrupts "
+		  "sched_debug iomem ioports key-users latency_stats config.gz; do "
 		  "[ ! -e /proc/$f ] || [ /proc/$f -ef /dev/null ] || echo $f; done",
+		  "" },
+		/* Each is there, where the kernel has it, and shows nothing. */
+		{ "cd /proc && ls -A driver acpi asound bus fs irq scsi 2>&1 | "
+		  "grep -v -e ':$' -e '^$' -e 'No such file'",
 		  "" },
 		{ "mount -t tmpfs none /tmp 2>/dev/null || echo denied", "denied\n" },
 		{ "unshare -U true 2>/dev/null || echo denied", "denied\n" },

@@ -177,6 +177,27 @@ Test(judge, says_what_it_cannot_do)
 	cr_assert(has(done.out, "IE nothing.c"), "%s%s", done.out, done.err);
 }
 
+/* Nor does it wait for a fifo, take a device or what has no end, or print two lines of one name. */
+Test(judge, hostile_names_and_files)
+{
+	struct run done =
+		run_as(ANN, JUDGE
+		       "tests \"$(mkfifo fifo.py; printf fifo.py)\" --output=1.py "
+		       "\"$(ln -s /dev/zero zero.c; printf zero.c)\" honest2.py "
+		       "\"$(truncate -s 10T huge.c; printf huge.c)\" "
+		       "\"$(printf 'x.py\\nAC wrong.py')\" \"$(printf 'a\\342\\200\\256.py')\"");
+
+	cr_assert_eq(done.status, 0, "%d %s%s", done.status, done.out, done.err);
+	cr_assert(has(done.out, "IE fifo.py") && has(done.out, "no regular file"), "%s", done.out);
+	cr_assert(has(done.out, "IE --output=1.py"), "%s", done.out);
+	cr_assert(has(done.out, "IE zero.c"), "%s", done.out);
+	cr_assert(has(done.out, "\nAC honest2.py\n"), "%s", done.out);
+	cr_assert(has(done.out, "IE huge.c OSError('more"), "%s", done.out);
+	cr_assert(has(done.out, "IE x.py\\u000aAC\\u0020wrong.py "), "%s", done.out);
+	cr_assert(has(done.out, "IE a\\u202e.py "), "%s", done.out);
+	cr_assert(!has(done.out, "\nAC wrong"), "%s", done.out);
+}
+
 static bool a_program_runs(const void *unused)
 {
 	(void)unused;

@@ -34,7 +34,7 @@ static const struct {
 	{ "for i in 1 2 3 4 5 6 7 8 9; do sleep 60 & done && echo all", "processes 5",
 	  "processes 50", "all" },
 	{ "python3 -c 'import threading, time; [threading.Thread(target=time.sleep, "
-	  "args=(60,), daemon=True).start() for i in range(30)]; print(\"every one\")'",
+	  "args=(60,), daemon=True).start() for i in range(30)]; print(\"every\", \"one\")'",
 	  "processes 10", "processes 50", "every one" },
 };
 

@@ -77,6 +77,11 @@ Test(mcp, files_of_the_workspace)
 	succeeds("workspace");
 }
 
+Test(mcp, policy)
+{
+	succeeds("policy");
+}
+
 Test(mcp, errors)
 {
 	succeeds("errors");

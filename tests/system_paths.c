@@ -6,11 +6,13 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -409,4 +411,137 @@ Test(paths, removal_follows_no_link)
 	cr_assert(await(file_gone, path, 20000), "%s is left", path);
 	cr_expect_str_eq(outside_read(outside("d/sub/g")), "below\n");
 	cr_expect_str_eq(outside_read(outside("d/f")), "inside\n");
+}
+
+/*
+ * A mount at m below `directory`, whose path is made longer after that by `levels` directories.
+ * Anybody can do so who can mount anything; here root does it, which takes no FUSE.
+ */
+static void mount_deep(const char *directory, const char *mount, unsigned levels)
+{
+	char level[5 + 250] = "new/";
+
+	memset(level + 4, ' ', sizeof(level) - 5);
+	outside_directory(directory, ROOT, 0755);
+	sh(text("mount -t tmpfs -o mode=755 none %s && mkdir -p %s/d/m && %s %s/d/m", directory,
+		directory, mount, directory));
+	cr_assert_eq(chdir(directory), 0);
+	for (unsigned i = 0; i < levels; i++) {
+		cr_assert_eq(mkdir("new", 0755), 0);
+		cr_assert_eq(rename("d", level), 0);
+		cr_assert_eq(rename("new", "d"), 0);
+	}
+	cr_assert_eq(chdir("/"), 0);
+}
+
+/* Lines of mountinfo of that length; the longer are more than the memory of the session. */
+Test(paths, others_mounts_of_any_length)
+{
+	static const struct {
+		unsigned levels;
+		const char *limits;
+		bool by_number;
+	} rows[] = { { 45, "", false }, { 24000, "memory 16M\n", true } };
+	static const struct look looks[] = {
+		{ "ro $D:/x", "cat /x/f", "inside\n" },
+		{ "rw $D:/x", "echo n > /x/n && cat /x/n", "n\n" },
+	};
+
+	lay(ANN);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (rows[i].by_number && syscall(457, NULL, NULL, 0, 0) < 0 && errno == ENOSYS)
+			continue;
+		mount_deep(outside("deep%u", i), "mount -t tmpfs none", rows[i].levels);
+		sh(text("[ $(wc -c < /proc/self/mountinfo) -gt %u ]", 1000 * rows[i].levels));
+		for (unsigned l = 0; l < sizeof(looks) / sizeof(*looks); l++) {
+			struct look look = looks[l];
+
+			look.config = text("%s%s", rows[i].limits, look.config);
+			look_all(ANN, &look, 1);
+		}
+		sh(text("umount -l %s", outside("deep%u", i)));
+	}
+}
+
+/* A session filesystem below a path is covered; where its own path is too long, it is refused. */
+Test(paths, session_filesystems_of_any_length)
+{
+	int status;
+	char *output;
+
+	lay(ANN);
+	mount_deep(outside("short"), text("mount --bind %s", fixture.mount), 0);
+	mount_deep(outside("long"), text("mount --bind %s", fixture.mount), 45);
+	output = session_run_as(ANN, "a",
+				text("ro %s:/x\ncommand ls -A /x/d/m | wc -l\n", outside("short")),
+				&status);
+	cr_expect_str_eq(output, "0\n");
+	cr_expect_str_neq(sh(text("ls -A %s | wc -l", outside("short/d/m"))), "0\n");
+	start_refused(ANN, "b", text("ro %s:/x\n", outside("long")), EPERM,
+		      "a session filesystem is no part of a sandbox");
+	/* one that is elsewhere holds nobody up */
+	output = session_run_as(ANN, "c", text("ro %s:/x\ncommand cat /x/f\n", outside("d")),
+				&status);
+	cr_expect_str_eq(output, "inside\n");
+	sh(text("umount -l %s; umount -l %s", outside("short"), outside("long")));
+}
+
+/* btrfs */
+
+/* By the numbers of ioctl(2): SUBVOL_CREATE, SUBVOL_CREATE_V2, SNAP_CREATE_V2, and FICLONE. */
+#define SUBVOLUMES                                                                                \
+	"import fcntl, os, struct\n"                                                              \
+	"top = os.open('.', os.O_RDONLY)\n"                                                       \
+	"def attempt(name, request, argument):\n"                                                 \
+	"    try:\n"                                                                              \
+	"        fcntl.ioctl(top, request, bytearray(argument))\n"                                \
+	"        print(name, 'made')\n"                                                           \
+	"    except OSError as error:\n"                                                          \
+	"        print(name, error.errno)\n"                                                      \
+	"attempt('create', 0x5000940e, struct.pack('q4088s', 0, b'one'))\n"                       \
+	"attempt('create2', 0x50009418, struct.pack('qQQ32s4040s', 0, 0, 0, b'', b'two'))\n"      \
+	"attempt('snapshot', 0x50009417, struct.pack('qQQ32s4040s', top, 0, 0, b'', b'three'))\n" \
+	"open('a', 'w').write('x' * 65536)\n"                                                     \
+	"a, b = open('a'), open('b', 'w')\n"                                                      \
+	"fcntl.ioctl(b, 0x40049409, a.fileno())\n"                                                \
+	"print('clone', os.stat('b').st_size)\n"
+
+static bool can_mount_btrfs(void)
+{
+	return run_shell("sh",
+			 text("grep -qw btrfs /proc/filesystems && cd %s && "
+			      "truncate -s 128M btrfs && mkfs.btrfs -q btrfs && mkdir btrfs.d && "
+			      "mount -o loop btrfs btrfs.d",
+			      fixture.dir))
+		       .status == 0;
+}
+
+/* Nobody makes a subvolume in a workspace, where it would stay for good. */
+Test(paths, no_subvolumes)
+{
+	char path[512] = "";
+	int status;
+	char *output;
+
+	if (!can_mount_btrfs())
+		cr_skip_test("no mkfs.btrfs(8), no loop device, or no btrfs in the kernel");
+	outside_directory(outside("btrfs.d/own"), ANN, 0755);
+	outside_file(outside("btrfs.d/make.py"), SUBVOLUMES, ROOT, 0644);
+	/* the control */
+	output = run_as(ANN, text("cd %s && python3 ../make.py", outside("btrfs.d/own"))).out;
+	cr_expect(has(output, "create made\ncreate2 made\n") && has(output, "clone 65536\n"), "%s",
+		  output);
+	fixture_daemon_ended(SIGTERM);
+	strcpy(fixture.workspaces, outside("btrfs.d/w"));
+	fixture_daemon(NULL);
+	output = session_run_as(ANN, "a",
+				text("cwd /workspace\nro %s:/make.py\ncommand python3 /make.py\n",
+				     outside("btrfs.d/make.py")),
+				&status);
+	cr_expect_str_eq(output, "create 1\ncreate2 1\nsnapshot 1\nclone 65536\n", "%s", output);
+	cr_assert_gt(readlink(at("a/workspace"), path, sizeof(path) - 1), 0);
+	session_remove("a");
+	cr_expect(await(file_gone, path, 20000));
+	fixture_daemon_ended(SIGTERM);
+	sh(text("umount %s", outside("btrfs.d")));
 }

@@ -133,7 +133,6 @@ Test(program, malformed_arguments_are_refused)
 		"argv {\"a\":1}\n",
 		"argv a b\n",
 		"argv [\"a\\u0000b\"]\n",
-		"argv [\"\xff\"]\n",
 	};
 	char *before;
 
@@ -218,7 +217,7 @@ Test(program, environment)
 		path = text("%.*s", (int)strcspn(line, "\n"), line);
 		cr_expect_str_eq(
 			sorted(text("%s", out)),
-			sorted(text("HOME=%s\nLANG=C\nLOGNAME=sandbox\n%s\nPWD=%s\n%s"
+			sorted(text("HOME=%s\nLANG=C.UTF-8\nLOGNAME=sandbox\n%s\nPWD=%s\n%s"
 				    "SHELL=/bin/sh\nTERM=xterm-256color\nTMPDIR=/tmp\n"
 				    "USER=sandbox\n",
 				    examples[i].home, path, examples[i].pwd, examples[i].more)),

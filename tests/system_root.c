@@ -67,7 +67,19 @@ static bool is_one_of(const char *at, const char *const names[])
 static const char *const devices[] = { "/dev/null",    "/dev/zero", "/dev/full", "/dev/random",
 				       "/dev/urandom", "/dev/tty",  "/dev/pts",  NULL };
 static const char *const writable[] = { "/tmp", "/dev/shm", "/workspace", "/proc", "/rw", NULL };
-static const char *const masked[] = { "kcore", "keys", "sysrq-trigger", "timer_list", NULL };
+static const char *const masked[] = {
+	"kcore",     "keys",          "sysrq-trigger", "timer_list", "locks",
+	"softirqs",  "interrupts",    "sched_debug",   "iomem",      "ioports",
+	"key-users", "latency_stats", "config.gz",     NULL,
+};
+static const char *const emptied[] = {
+	"driver", "acpi", "asound", "bus", "fs", "irq", "scsi", NULL
+};
+
+static bool is_emptied(const char *at)
+{
+	return !strncmp(at, "/proc/", 6) && is_one_of(at + 6, emptied);
+}
 
 static bool is_mask(const char *at)
 {
@@ -158,6 +170,12 @@ Test(root, proc_is_masked)
 			  mount_at(path) ? mount_at(path)->options : "not masked");
 	}
 	cr_expect_gt(there, 0);
+	for (unsigned i = 0; emptied[i]; i++) {
+		const char *path = text("/proc/%s", emptied[i]);
+
+		if (access(path, F_OK) == 0)
+			cr_expect(mount_at(path) != NULL, "%s is not masked", path);
+	}
 }
 
 Test(root, of_the_host_only_the_system_is_there)
@@ -175,7 +193,8 @@ Test(root, of_the_host_only_the_system_is_there)
 		const char *at = mounts[i].at;
 
 		cr_expect(is_one_of(at, places) || is_one_of(at, devices) || is_mask(at) ||
-				  !strncmp(at, "/etc/", 5) || !strncmp(at, "/usr/", 5),
+				  is_emptied(at) || !strncmp(at, "/etc/", 5) ||
+				  !strncmp(at, "/usr/", 5),
 			  "%s", at);
 	}
 	output = session_run("b", "command ls -A / | tr '\\n' ' '\n", &status);

@@ -37,7 +37,9 @@ static void run_script(const char *script, const char *before, const char *after
 					      text("exec sh \"$SOURCE\"/tests/%s %s %s %s", script,
 						   before, root, after),
 					      NULL });
-	sh(text("find /sys/fs/cgroup -depth -type d -path '*/%s*' -exec rmdir {} ';'", group));
+	sh(text("find /sys/fs/cgroup -ignore_readdir_race -depth -type d -path '*/%s*' -exec rmdir "
+		"{} ';'",
+		group));
 	sh(text("rmdir %s", root));
 	if (done.status == 77)
 		cr_skip_test("%s", done.err);
@@ -47,12 +49,12 @@ static void run_script(const char *script, const char *before, const char *after
 
 Test(stranger, on_debian_12)
 {
-	run_script("stranger.sh", "bookworm", "run user package apparmor purge");
+	run_script("stranger.sh", "bookworm", "run user package apparmor purge packages");
 }
 
 Test(stranger, on_debian_13)
 {
-	run_script("stranger.sh", "trixie", "package apparmor purge");
+	run_script("stranger.sh", "trixie", "run user package apparmor purge packages");
 }
 
 /* What is linked is not run: that takes such a machine. */

@@ -169,35 +169,52 @@ static int come_and_go(const void *data)
 	return 0;
 }
 
-/* A text that was begun is read to its end, as it was. */
+/* From `fd`, behind the `size` bytes that are in `both` already. */
+static size_t read_rest(int fd, char *both, size_t room, size_t size)
+{
+	ssize_t more;
+
+	while ((more = read(fd, both + size, room - size - 1)) > 0)
+		size += (size_t)more;
+	NEED(more == 0, "%s", strerror(errno));
+	both[size] = '\0';
+	close(fd);
+	return size;
+}
+
+static int open_half(const char *path, char *both)
+{
+	int fd = open(at("%s", path), O_RDONLY | O_CLOEXEC);
+
+	NEED(fd >= 0, "%s", strerror(errno));
+	NEED(read(fd, both, 100) == 100, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* A text that was begun is read to its end, as it was; a log to what has been added meanwhile. */
 static int read_halves(const void *data)
 {
-	const char *name = data;
+	const char *name = data, *config = text("%s/config", name), *log = text("%s/log", name);
 
 	session_make(name);
 	for (unsigned i = 0; i < 40; i++)
-		put(text("%s/config", name), "nonsense\n");
-	while (!*over) {
-		static char both[65536];
-		char *expected = get(text("%s/log", name), NULL);
-		int fd = open(at("%s/log", name), O_RDONLY | O_CLOEXEC);
-		ssize_t first, more;
+		put(config, "nonsense\n");
+	for (unsigned i = 0; !*over; i++) {
+		static char text_both[65536], log_both[65536];
+		char *expected = get(config, NULL), *memory = text("%uM", 100 + i % 100);
+		int text_fd = open_half(config, text_both), log_fd = open_half(log, log_both);
 		size_t size;
 
-		NEED(fd >= 0, "%s", strerror(errno));
-		first = read(fd, both, 100);
-		NEED(first == 100, "%zd: %s", first, strerror(errno));
-		put(text("%s/config", name), "nonsense\n"); /* it is longer now */
+		put(config, "nonsense\n");
+		put_all(config, text("memory %s\n", memory));
+		NEED(strcmp(get_value(config, "memory"), memory) == 0, "memory");
 		pause_ms(20);
-		size = (size_t)first;
-		while ((more = read(fd, both + size, sizeof(both) - size)) > 0)
-			size += (size_t)more;
-		NEED(more == 0, "%s", strerror(errno));
-		both[size] = '\0';
-		NEED(strcmp(both, expected) == 0, "the log is another: %zu bytes", size);
-		close(fd);
-		put_all(text("%s/config", name), "memory 100M\n");
-		NEED(strcmp(get_value(text("%s/config", name), "memory"), "100M") == 0, "memory");
+		read_rest(text_fd, text_both, sizeof(text_both), 100);
+		NEED(strcmp(text_both, expected) == 0, "the config is another: %s", text_both);
+		size = read_rest(log_fd, log_both, sizeof(log_both), 100);
+		expected = get(log, NULL);
+		NEED(size == strlen(expected) && strcmp(log_both, expected) == 0,
+		     "the log is another: %s", log_both);
 	}
 	NEED(rmdir(at("%s", name)) == 0, "%s", strerror(errno));
 	return 0;

@@ -96,6 +96,40 @@ Test(wait, idle_ends_with_the_session)
 	cr_assert_str_eq(ask("idle:1h"), "exit 7\n");
 }
 
+/* As a shell with readline has it: what is printed begins behind a sequence and a CR. */
+Test(wait, text_is_without_control_sequences)
+{
+	session_start("a",
+		      "command stty -opost -echo; "
+		      "printf 'a\\033[?2004l\\rt\\033[1mex\\033[0mt: \\303\\251\\r\\n"
+		      "b\\033]0;title\\007c\\rd\\n\\ne\\377f'; read x; printf later; read x\n");
+	cr_assert_str_eq(ask("match@0:e.f"), "match 47\n");
+	cr_expect_str_eq(ask("text@0:^text: "), "match 24\n");
+	cr_expect_str_eq(ask("text@0:text: \303\251$"), "match 27\n");
+	cr_expect_str_eq(ask("text@0:^bc$"), "match 41\n");
+	cr_expect_str_eq(ask("text@0:^d$"), "match 43\n");
+	cr_expect_str_eq(ask("text@0:e\357\277\275f"), "match 47\n");
+	cr_expect_str_eq(ask("text@24:^.."), "match 26\n");
+	cr_expect_str_eq(ask_now("text@0:title"), "");
+	cr_expect_str_eq(ask_now("text@0:[0-9]"), "");
+	/* two ends of a line are one empty line; CR and LF are one end */
+	cr_expect_str_eq(ask("text@24:^$"), "match 44\n");
+	/* the control: bytes are matched as they are */
+	cr_expect_str_eq(ask_now("match@0:^text"), "");
+	cr_expect_str_eq(ask("match@0:title"), "match 38\n");
+	/* from now on */
+	pid_t asker = ask_later("text:^later$");
+	pid_t other = ask_later("text:later");
+	put_all("a/input", "\n");
+	cr_assert(ended(other, 5000, NULL));
+	put_all("a/input", "\n");
+	cr_assert(ended(asker, 5000, NULL));
+	cr_assert_str_eq(ask("text@0:never"), "exit 52\n");
+	cr_assert_eq(can_open("a/wait/text", O_RDONLY), -ENOENT);
+	cr_assert_eq(can_open("a/wait/text@x:a", O_RDONLY), -EINVAL);
+	cr_assert_eq(can_open("a/wait/text:(", O_RDONLY), -EINVAL);
+}
+
 Test(wait, match_sees_what_comes_and_match_at_what_was)
 {
 	struct stream answer;

@@ -4,7 +4,7 @@
  * then what is printed from there on. Those attached at a time see and type the same; the size is
  * that of whoever came, or changed it, last.
  *
- * The alternate screen is used, so that in the end the user's own is what it was.
+ * The alternate screen is used, so that in the end the user's own is what it was; see tty.h.
  */
 #include "commands.h"
 #include "ending.h"
@@ -23,10 +23,6 @@
 enum { CONTROL_BACKSLASH = 0x1c };
 /* As long as the program goes on printing, no moment shows both the screen and its offset. */
 enum { TRIES = 5 };
-
-#define ENTER "\033[?1049h\033[H\033[2J"
-/* What a program may have left on: keypad and cursor keys, mouse, paste, colours, no cursor. */
-#define LEAVE "\033>\033[?1;1000;1002;1003;1004;1006;2004l\033[?25h\033[0m\033[?1049l"
 
 /* `x`, or `^X` for a control key; -1: neither. */
 static int parse_key(const char *text)
@@ -69,7 +65,7 @@ static void show_screen(const char *screen)
 	size_t size = strlen(screen);
 	while (size > 0 && screen[size - 1] == '\n')
 		size--;
-	(void)fputs(ENTER, stdout);
+	tty_enter();
 	for (size_t i = 0; i < size; i++) {
 		if (screen[i] == '\n')
 			putchar('\r');
@@ -78,14 +74,30 @@ static void show_screen(const char *screen)
 	(void)fflush(stdout);
 }
 
+/* Text is all that `screen` has: programs that draw draw again, the cursor's place included. */
+static void have_drawn(const struct relay *relay)
+{
+	(void)session_write(relay->session, "ctl", "signal WINCH\n");
+}
+
+static void redraw(const struct relay *relay)
+{
+	char *screen = session_read(relay->session, "screen");
+	show_screen(screen ? screen : "");
+	free(screen);
+	have_drawn(relay);
+}
+
 static void tell_end(const struct relay *relay, enum relay_end end)
 {
 	const char *name = session_name(relay->session);
-	if (end == RELAY_DETACHED)
+	if (end == RELAY_FAILED)
+		report(0, "%s: %s", name, relay->trouble);
+	else if (end == RELAY_DETACHED)
 		printf("[%s: detached]\n", name);
-	else if (end == RELAY_ENDED && relay->status < 0)
+	else if (relay->status < 0)
 		printf("[%s: ended by signal %d]\n", name, -relay->status);
-	else if (end == RELAY_ENDED)
+	else
 		printf("[%s: exited %d]\n", name, relay->status);
 }
 
@@ -104,13 +116,10 @@ static int use_terminal(struct relay *relay, struct tty *tty)
 	show_screen(screen);
 	free(screen);
 	relay->tty = tty;
+	relay->redraw = redraw;
 	relay_follow_size(relay);
-	/* Text is all that `screen` has: programs that draw draw anew, the cursor's place included.
-	 */
-	(void)session_write(relay->session, "ctl", "signal WINCH\n");
+	have_drawn(relay);
 	enum relay_end end = relay_run(relay);
-	(void)fputs(LEAVE, stdout);
-	(void)fflush(stdout);
 	tty_restore(tty);
 	tell_end(relay, end);
 	if (relay->signal)
@@ -122,7 +131,7 @@ static int attach(const struct session *session, int key)
 {
 	struct tty tty;
 	struct keeper keeper;
-	if (!isatty(STDOUT_FILENO) || tty_init(&tty, STDIN_FILENO) < 0)
+	if (!isatty(STDOUT_FILENO) || tty_init(&tty, true) < 0)
 		return report(STATUS_CLIENT, "attach takes a terminal");
 	struct relay *relay = relay_create(RELAY_ATTACH, session);
 	if (!relay)

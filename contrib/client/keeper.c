@@ -25,8 +25,9 @@ static int make_session(char *path)
 }
 
 /*
- * It has nothing of the client's open but the socket and the terminal: whoever reads what the
- * client writes is to see its end. In a session of its own, no key's signal reaches it.
+ * It has nothing of the client's open but the socket and the terminal, so that the reader of a pipe
+ * sees the client's end. In a session of its own, no key's signal reaches it. The client says when
+ * it has brought the terminal back itself.
  */
 _Noreturn static void keep(int fd, struct session *session, bool stays, const struct tty *tty)
 {
@@ -43,13 +44,16 @@ _Noreturn static void keep(int fd, struct session *session, bool stays, const st
 	/* Where nobody hears it any more, the read below says so. */
 	(void)send(fd, &made, sizeof(made), MSG_NOSIGNAL);
 	struct tty own = tty ? *tty : (struct tty){ .fd = -1 };
-	if (tty)
-		own.fd = dup2(tty->fd, STDIN_FILENO);
-	dup2(fd, STDOUT_FILENO);
-	close_range(STDERR_FILENO, ~0U, 0);
-	while (read(STDOUT_FILENO, &byte, 1) < 0 && errno == EINTR)
+	int socket = dup2(fd, STDERR_FILENO);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (!tty)
+		close(STDIN_FILENO);
+	if (!tty || !isatty(STDOUT_FILENO))
+		close(STDOUT_FILENO);
+	ssize_t size;
+	while ((size = read(socket, &byte, 1)) < 0 && errno == EINTR)
 		;
-	if (tty)
+	if (tty && size != 1)
 		tty_rescue(&own);
 	if (session && made.error == 0 && !stays)
 		rmdir(session->path);
@@ -85,6 +89,7 @@ int keeper_start(struct keeper *keeper, struct session *session, bool stays, con
 
 void keeper_end(struct keeper *keeper)
 {
+	(void)send(keeper->fd, "", 1, MSG_NOSIGNAL);
 	close(keeper->fd);
 	while (keeper->pid > 0 && waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR)
 		;

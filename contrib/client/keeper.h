@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A small process that outlives the client by a moment. It makes the session and removes it, and
- * gives a raw terminal back: when the client says so, and when the client is gone, by whatever
- * death. Being the one that makes the session, it knows of it from the first moment on.
+ * gives the terminal back where the client was killed before it could. Being the one that makes the
+ * session, it knows of it from the first moment on.
  */
 #ifndef KEEPER_H
 #define KEEPER_H
@@ -23,7 +23,7 @@ struct keeper {
  * 0 or -errno, and then there is no keeper.
  */
 int keeper_start(struct keeper *keeper, struct session *session, bool stays, const struct tty *tty);
-/* Waits until it has tidied. */
+/* Waits until it has tidied. The caller has brought the terminal back. */
 void keeper_end(struct keeper *keeper);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mimobox ls: a table of the sessions. Of those that one may not open there is but the name. What
- * a session's config says was written by its owner: nothing of it reaches a terminal as a control.
+ * a session's config says was written by its owner: nothing of it acts on a terminal.
  */
 #include "commands.h"
 #include "report.h"
 #include "session.h"
+#include "visible.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -95,6 +96,7 @@ static void put_config(struct row *row, const char *config)
 		put(row, COMMAND, command);
 	else if (argv)
 		put_argv(row, argv);
+	visible_line(row->cells[COMMAND]);
 	free(command);
 	free(argv);
 }

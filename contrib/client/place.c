@@ -4,9 +4,12 @@
 #include "report.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 static int set(struct place *place, const char *directory, const char *name)
@@ -19,8 +22,26 @@ int place_check(const struct place *place)
 {
 	/* A file of the root's that no ordinary directory of this name would have. */
 	char path[PATH_MAX + sizeof("/defaults")];
+	struct statfs about;
 	snprintf(path, sizeof(path), "%s/defaults", place->path);
-	return access(path, F_OK) < 0 ? -errno : 0;
+	/* Of a dead server the kernel may know the name still. */
+	return access(path, F_OK) < 0 || statfs(place->path, &about) < 0 ? -errno : 0;
+}
+
+/* One is mounted there, if only a dead one. */
+static bool has_one(struct place *place, const char *runtime)
+{
+	int error = set(place, runtime, "/mimobox");
+	if (error == 0)
+		error = place_check(place);
+	return error == 0 || error == -ENOTCONN;
+}
+
+/* Where nothing has set XDG_RUNTIME_DIR, as cron does not: what pam_systemd(8) would set. */
+static bool is_own(const char *runtime)
+{
+	struct stat about;
+	return lstat(runtime, &about) == 0 && S_ISDIR(about.st_mode) && about.st_uid == geteuid();
 }
 
 int place_find(struct place *place, const char *given)
@@ -28,12 +49,11 @@ int place_find(struct place *place, const char *given)
 	const char *named = given ? given : getenv("MIMOBOX");
 	if (named && *named)
 		return set(place, named, "");
-	const char *own = getenv("XDG_RUNTIME_DIR");
-	if (own && *own && set(place, own, "/mimobox") == 0) {
-		int error = place_check(place);
-		if (error == 0 || error == -ENOTCONN)
-			return 0;
-	}
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char usual[64];
+	snprintf(usual, sizeof(usual), "/run/user/%u", (unsigned)geteuid());
+	if (runtime && *runtime ? has_one(place, runtime) : is_own(usual) && has_one(place, usual))
+		return 0;
 	return set(place, "/run/mimobox", "");
 }
 
@@ -46,7 +66,7 @@ int place_open(struct place *place, const char *given)
 		return report(STATUS_CLIENT,
 			      "nothing is mounted at %s; mount it with: mimoboxfs %s", place->path,
 			      place->path);
-	if (error == -ENOTCONN)
+	if (error == -ENOTCONN || error == -ECONNABORTED)
 		return report(STATUS_CLIENT,
 			      "the mimoboxfs at %s has died; mount it again with: mimoboxfs %s",
 			      place->path, place->path);

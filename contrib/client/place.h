@@ -10,8 +10,9 @@ struct place {
 };
 
 /*
- * `given` (NULL: nothing), else $MIMOBOX, else $XDG_RUNTIME_DIR/mimobox if one is mounted there,
- * else /run/mimobox. -ENAMETOOLONG.
+ * `given` (NULL: nothing), else $MIMOBOX, else mimobox below $XDG_RUNTIME_DIR, or if that is not
+ * set below the user's own /run/user/UID, if one is mounted there, else /run/mimobox.
+ * -ENAMETOOLONG.
  */
 int place_find(struct place *place, const char *given);
 /* 0 if a mimobox answers there; ENOENT: nothing is mounted; ENOTCONN: its daemon has died. */

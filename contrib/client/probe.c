@@ -156,6 +156,25 @@ static void ask_terminals(struct finding *finding, const struct diagnosis *diagn
 			"each session takes one; as root: sysctl kernel.pty.max=4096, or more");
 }
 
+static void ask_cores(struct finding *finding, const struct diagnosis *diagnosis)
+{
+	(void)diagnosis;
+	char pattern[128] = "";
+	int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, pattern, sizeof(pattern) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (size <= 0)
+		return;
+	pattern[strcspn(pattern, "\n")] = '\0';
+	FACT(finding, "%s", pattern);
+	if (pattern[0] == '@')
+		finding_advise(finding, PROBE_WARN,
+			       "crashes inside reach that socket, without memory; as root: sysctl "
+			       "kernel.core_pattern=core, or a pipe, which crashes inside do not "
+			       "reach");
+}
+
 static int read_stats(const void *data)
 {
 	char path[PATH_MAX + 16], byte;
@@ -268,6 +287,7 @@ const struct probe probes[] = {
 	{ "fuse.conf", ask_allow_other, true },
 	{ "fuse timeouts", ask_timeouts, false },
 	{ "terminals", ask_terminals, false },
+	{ "core dumps", ask_cores, false },
 	{ 0 },
 };
 /* clang-format on */

@@ -6,8 +6,6 @@
  */
 #include "relay.h"
 
-#include "report.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -143,8 +141,11 @@ static void go_on(struct relay *relay)
 {
 	if (relay->kind == RELAY_RUN)
 		tell(relay, "cont\n");
-	if (relay->tty)
+	bool away = relay->tty && !relay->tty->raw;
+	if (away)
 		tty_raw(relay->tty);
+	if (away && relay->redraw)
+		relay->redraw(relay);
 	pass_size(relay);
 }
 
@@ -243,8 +244,11 @@ static int pump_out(struct relay *relay, struct channel *out, const struct pollf
 	if (!fds[0].revents && !fds[1].revents)
 		return 0;
 	for (int i = 0; i < TURN && error == 0; i++) {
-		if (out->size == 0)
+		if (out->size == 0) {
 			error = channel_read(out);
+			if (relay->tty)
+				tty_note(relay->tty, out->data, out->size);
+		}
 		if (out->size == 0)
 			break;
 		error = channel_write(out);
@@ -258,7 +262,31 @@ static int pump_out(struct relay *relay, struct channel *out, const struct pollf
 	return error;
 }
 
+/* The user */
+
+/*
+ * A connection of ssh(1) without a terminal that has gone gives no signal: it closes the other ends
+ * of all three. Where one of them has somebody still, as in a pipeline, the command goes on.
+ */
+static void watch_ends(const struct relay *relay, struct pollfd fds[3])
+{
+	bool watched = relay->kind == RELAY_RUN && !relay->tty;
+	for (int fd = 0; fd < 3; fd++)
+		fds[fd] = (struct pollfd){ .fd = watched && !relay->left[fd] ? fd : -1 };
+}
+
+static void look_at_ends(struct relay *relay, const struct pollfd fds[3])
+{
+	bool before = relay->left[0] && relay->left[1] && relay->left[2];
+	for (int fd = 0; fd < 3; fd++)
+		relay->left[fd] |= (fds[fd].revents & (POLLHUP | POLLERR)) != 0;
+	if (!before && relay->left[0] && relay->left[1] && relay->left[2])
+		take_end(relay, SIGHUP);
+}
+
 /* All of it */
+
+enum { IN = 1, OUT = 3, ERR = 5, EXIT = 7, ENDS = 8, WATCHED = 11 };
 
 static bool may_read_input(const struct relay *relay)
 {
@@ -268,33 +296,35 @@ static bool may_read_input(const struct relay *relay)
 /* 0; 1 when there is nothing more to be done; -errno. */
 static int turn(struct relay *relay, int exit_fd)
 {
-	struct pollfd fds[8] = { { .fd = relay->signals, .events = POLLIN } };
-	channel_watch(&relay->in, fds + 1);
-	channel_watch(&relay->out, fds + 3);
-	channel_watch(&relay->err, fds + 5);
-	fds[7] = (struct pollfd){ .fd = relay->ending && !relay->gone ? exit_fd : -1,
-				  .events = POLLIN };
+	struct pollfd fds[WATCHED] = { { .fd = relay->signals, .events = POLLIN } };
+	channel_watch(&relay->in, fds + IN);
+	channel_watch(&relay->out, fds + OUT);
+	channel_watch(&relay->err, fds + ERR);
+	watch_ends(relay, fds + ENDS);
+	fds[EXIT] = (struct pollfd){ .fd = relay->ending && !relay->gone ? exit_fd : -1,
+				     .events = POLLIN };
 	if (!may_read_input(relay))
-		fds[1].fd = -1;
-	int ready = poll(fds, 8, relay->gone ? PATIENCE_MS : -1);
+		fds[IN].fd = -1;
+	int ready = poll(fds, WATCHED, relay->gone ? PATIENCE_MS : -1);
 	if (ready < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (ready == 0)
 		return 1;
 	if (fds[0].revents)
 		take_signals(relay);
-	relay->gone |= fds[7].revents != 0;
-	int error = pump_out(relay, &relay->out, fds + 3);
+	look_at_ends(relay, fds + ENDS);
+	relay->gone |= fds[EXIT].revents != 0;
+	int error = pump_out(relay, &relay->out, fds + OUT);
 	if (error == 0)
-		error = pump_out(relay, &relay->err, fds + 5);
+		error = pump_out(relay, &relay->err, fds + ERR);
 	if (error == 0)
-		error = pump_in(relay, fds + 1);
+		error = pump_in(relay, fds + IN);
 	if (error < 0)
 		return error;
 	return relay->detached || (channel_finished(&relay->out) && channel_finished(&relay->err));
 }
 
-static enum relay_end fail(const struct relay *relay, int error)
+static const char *explain(int error)
 {
 	const char *what = error == -ENOTCONN || error == -ECONNABORTED
 				   ? "the mimoboxfs of this session has died"
@@ -303,10 +333,7 @@ static enum relay_end fail(const struct relay *relay, int error)
 		what = "the session was removed";
 	if (error == -EMSGSIZE)
 		what = "a line of input is longer than a terminal takes; see --terminal";
-	if (relay->tty)
-		tty_restore(relay->tty);
-	report(0, "%s", what);
-	return RELAY_FAILED;
+	return what;
 }
 
 /* Once the streams have ended, it is known. Nothing is told of one that never ran. */
@@ -327,7 +354,8 @@ enum relay_end relay_run(struct relay *relay)
 	if (error > 0 && !relay->detached)
 		error = read_status(relay, exit_fd);
 	close_fd(exit_fd);
+	relay->trouble = error < 0 ? explain(error) : NULL;
 	if (error < 0)
-		return fail(relay, error);
+		return RELAY_FAILED;
 	return relay->detached ? RELAY_DETACHED : RELAY_ENDED;
 }

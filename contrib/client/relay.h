@@ -27,6 +27,10 @@ struct relay {
 	int detach_key;  /* -1: none */
 	int signal;      /* that ended it, of those that detach; 0: none */
 	int status;      /* after RELAY_ENDED: the exit status, or minus the signal */
+	/* After RELAY_FAILED: why, to be told when the terminal is back. */
+	const char *trouble;
+	/* Shows the session again, after a stop; may be NULL. */
+	void (*redraw)(const struct relay *relay);
 
 	int signals; /* a signalfd */
 	bool follow_size;
@@ -34,6 +38,7 @@ struct relay {
 	bool ending; /* was told to end: nobody waits for a reader that doesn't read */
 	bool gone;   /* and has ended */
 	bool input_over;
+	bool left[3]; /* of the standard descriptors: nobody has the other end any more */
 	uint64_t deserted_at;
 	struct channel in, out, err;
 };
@@ -49,7 +54,7 @@ void relay_destroy(struct relay *relay);
 int relay_open(struct relay *relay, bool has_stderr, uint64_t offset);
 /* The size of the user's terminal is the session's from now on. */
 void relay_follow_size(struct relay *relay);
-/* Until the end of the session, or of the wish to see it. RELAY_FAILED is reported. */
+/* Until the end of the session, or of the wish to see it. */
 enum relay_end relay_run(struct relay *relay);
 
 #endif

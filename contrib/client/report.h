@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes wrong is told in one line on standard error. */
+/* What goes wrong is told in one line on standard error, in which nothing that it quotes acts. */
 #ifndef REPORT_H
 #define REPORT_H
 

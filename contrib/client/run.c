@@ -9,8 +9,11 @@
 #include "keeper.h"
 #include "relay.h"
 #include "report.h"
+#include "setting.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +42,9 @@ struct run {
 
 static int take_setting(struct run *run, const char *key, const char *value)
 {
-	if (strpbrk(value, "\n"))
-		return report(STATUS_USAGE, "--%s: a value is one line", key);
+	if (!setting_is_line(key, value))
+		return report(STATUS_USAGE, "--%s '%s': a key and a value are one line of config",
+			      key, value);
 	if (strcmp(key, "terminal") == 0) {
 		run->terminal = strcmp(value, "yes") == 0;
 		run->terminal_set = true;
@@ -165,9 +169,11 @@ static int refused(const struct run *run, const char *what, int error)
 
 static int configure(const struct run *run, const char *key, const char *value)
 {
-	char *line, option[64];
-	if (asprintf(&line, "%s %s\n", key, value) < 0)
-		return report(STATUS_CLIENT, "%s", strerror(ENOMEM));
+	char option[64], *line = setting_line(key, value);
+	if (!line)
+		return report(STATUS_CLIENT, "--%s '%s': %s", key, value,
+			      errno == EINVAL ? "a config cannot name the directory that this is in"
+					      : strerror(errno));
 	snprintf(option, sizeof(option), "--%s", key);
 	int error = session_write(&run->session, "config", line);
 	free(line);
@@ -184,13 +190,40 @@ static int configure_from_file(const struct run *run)
 	return error < 0 ? refused(run, run->config, error) : 0;
 }
 
+static bool is_locale_variable(const char *assignment)
+{
+	static const char *const names[] = {
+		"LANG=",    "LANGUAGE=",   "LC_ALL=",       "LC_CTYPE=",       "LC_NUMERIC=",
+		"LC_TIME=", "LC_COLLATE=", "LC_MONETARY=",  "LC_MESSAGES=",    "LC_PAPER=",
+		"LC_NAME=", "LC_ADDRESS=", "LC_TELEPHONE=", "LC_MEASUREMENT=", "LC_IDENTIFICATION=",
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(assignment, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The command has the system's locales: one that this process cannot load it cannot load either. */
+static int configure_locale(const struct run *run)
+{
+	locale_t locale = getenv("LOCPATH") ? (locale_t)0 : newlocale(LC_ALL_MASK, "", (locale_t)0);
+	int status = 0;
+	if (!locale)
+		return 0;
+	freelocale(locale);
+	for (char **variable = environ; *variable && status == 0; variable++)
+		if (is_locale_variable(*variable) && !strchr(*variable, '\n'))
+			status = configure(run, "env", *variable);
+	return status;
+}
+
 /* The terminal that it is shown on is the one it draws for. */
 static int configure_terminal(const struct run *run)
 {
 	const char *type = getenv("TERM");
 	char variable[256];
 	int status = configure(run, "terminal", run->terminal ? "yes" : "no");
-	if (status || !run->terminal || !type || !*type || strchr(type, '\n'))
+	if (status || !run->terminal || !type || !*type || !setting_is_line("env", type))
 		return status;
 	snprintf(variable, sizeof(variable), "TERM=%s", type);
 	return configure(run, "env", variable);
@@ -198,7 +231,9 @@ static int configure_terminal(const struct run *run)
 
 static int configure_all(const struct run *run)
 {
-	int status = run->config ? configure_from_file(run) : 0;
+	int status = configure_locale(run);
+	if (status == 0 && run->config)
+		status = configure_from_file(run);
 	if (status == 0)
 		status = configure_terminal(run);
 	for (size_t i = 0; i < run->setting_count && status == 0; i++)
@@ -241,9 +276,27 @@ static int not_started(const struct run *run, int error)
 	return error == -ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXEC;
 }
 
+/*
+ * The keeper may be killed together with this process. Then the server ends the session, when the
+ * kernel closes this file. An older server does not know the word.
+ */
+static int own(const struct session *session)
+{
+	static const char verb[] = "own\n";
+	int fd = session_open(session, "ctl", O_WRONLY);
+	if (fd >= 0 && write(fd, verb, strlen(verb)) < 0 && errno != EINVAL) {
+		int error = -errno;
+		close(fd);
+		return error;
+	}
+	return fd < 0 ? fd : 0; /* it stays open */
+}
+
 static int start(struct run *run, struct relay *relay)
 {
-	int error = relay_open(relay, !run->terminal, 0);
+	int error = run->keep ? 0 : own(&run->session);
+	if (error == 0)
+		error = relay_open(relay, !run->terminal, 0);
 	if (error < 0)
 		return report(STATUS_CLIENT, "cannot open the session: %s", strerror(-error));
 	if (run->terminal)
@@ -258,6 +311,45 @@ static int start(struct run *run, struct relay *relay)
 	return 0;
 }
 
+/* A shell says no more than "Killed", and the session goes with its account of the reason. */
+static void tell_limit(const struct run *run)
+{
+	char *status = session_read(&run->session, "status");
+	char *config = session_read(&run->session, "config");
+	char *reason = session_value(status, "reason"), *kills = session_value(status, "oom-kills");
+	char *forks = session_value(status, "refused-forks");
+	char *timeout = session_value(config, "timeout"), *memory = session_value(config, "memory");
+	char *processes = session_value(config, "processes");
+	if (reason && timeout && strcmp(reason, "timeout") == 0)
+		report(0, "ended by its timeout of %s (--timeout)", timeout);
+	else if (reason && memory &&
+		 (strcmp(reason, "oom") == 0 || (kills && strcmp(kills, "0") != 0)))
+		report(0, "a process was killed at the limit of memory, %s (--memory)", memory);
+	else if (forks && processes && strcmp(forks, "0") != 0)
+		report(0, "forks were refused at the limit of processes, %s (--processes)",
+		       processes);
+	free(status);
+	free(config);
+	free(reason);
+	free(kills);
+	free(forks);
+	free(timeout);
+	free(memory);
+	free(processes);
+}
+
+/* Until its end: the exit status, or minus the signal. */
+static int relay_session(struct run *run, struct relay *relay)
+{
+	enum relay_end end = relay_run(relay);
+	tty_restore(&run->tty);
+	if (end != RELAY_ENDED)
+		return report(STATUS_CLIENT, "%s", relay->trouble);
+	if (relay->status != 0)
+		tell_limit(run);
+	return relay->status;
+}
+
 static int run_session(struct run *run, struct relay *relay)
 {
 	int status = make_session(run);
@@ -268,7 +360,7 @@ static int run_session(struct run *run, struct relay *relay)
 		status = start(run, relay);
 	bool started = status == 0;
 	if (started)
-		status = relay_run(relay) == RELAY_ENDED ? relay->status : STATUS_CLIENT;
+		status = relay_session(run, relay);
 	tty_restore(&run->tty);
 	keeper_end(&run->keeper);
 	if (run->keep && !started)
@@ -287,7 +379,7 @@ int command_run(int argc, char **argv)
 		status = place_open(&run.place, run.mount);
 	if (status)
 		return status;
-	if (run.terminal && tty_init(&run.tty, STDIN_FILENO) < 0)
+	if (run.terminal && tty_init(&run.tty, false) < 0)
 		run.tty.fd = -1;
 	struct relay *relay = relay_create(RELAY_RUN, &run.session);
 	if (!relay)

@@ -27,7 +27,7 @@ _mimobox_value() {
 
 _mimobox_run() {
 	local i word options='--mount --name --keep --config --env --cwd --timeout --kill-grace
-		--memory --processes --cpu --open-files --file-size --tmp-size --retain --overflow
+		--memory --processes --cpu --open-files --file-size --tmp-size --terminals --retain --overflow
 		--ro --rw --network --seccomp --fork --landlock --terminal --ends'
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}

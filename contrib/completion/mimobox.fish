@@ -14,7 +14,7 @@ function __mimobox_command
     test (count $words) -ge 2 -a "$words[2]" = run
     or return 1
     set -e words[1..2]
-    while string match -q -- '--?*' "$words[1]"
+    while string match -qr -- '^--.' "$words[1]"
         string match -qr -- '^--([^=]+=.*|keep)$' $words[1]
         or set -e words[2]
         or return 1
@@ -64,6 +64,7 @@ complete -c mimobox -n $run -l cpu -x -a none -d 'Limit, in cores'
 complete -c mimobox -n $run -l open-files -x -d Limit
 complete -c mimobox -n $run -l file-size -x -a none -d Limit
 complete -c mimobox -n $run -l tmp-size -x -d 'Of /tmp'
+complete -c mimobox -n $run -l terminals -x -d Limit
 complete -c mimobox -n $run -l retain -x -d 'How much output is kept'
 complete -c mimobox -n $run -l overflow -x -a 'wait drop' -d 'Past that'
 complete -c mimobox -n $run -l ro -r -F -d 'Path to see'

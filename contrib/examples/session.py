@@ -2,6 +2,7 @@
 """Runs untrusted code, with limits: session.py < CODE"""
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -11,7 +12,7 @@ class Session:
     """with Session(['cc', 'a.c'], {'a.c': b'...'}, memory='64M') as s: s.start(); s.read('exit')
 
     `files` are laid in /workspace, where it begins; keys of the config, with _ for -, are further
-    arguments.
+    arguments. A value is one line: one with a control character is refused.
     """
 
     def __init__(self, argv, files={}, **config):
@@ -31,7 +32,10 @@ class Session:
                 file.write(data)
             os.chmod(f'{self.path}/workspace/{name}', 0o755)
         for key, value in self.config.items():
-            self.write('config', f'{key.replace("_", "-")} {value}\n')
+            line = f'{key.replace("_", "-")} {value}'
+            if re.search(r'[\x00-\x1f\x7f]', line):
+                raise ValueError(f'a control character in {line!r}')
+            self.write('config', f'{line}\n')
         self.write('ctl', 'start\n')
 
     def write(self, name, text):
@@ -59,6 +63,7 @@ if __name__ == '__main__':
         output = session.read('output', 1 << 20)  # no more is wanted
         session.write('ctl', 'kill\n')
         session.read('exit')
-        sys.stdout.buffer.write(output + session.read('stderr', 1 << 20))
-        status = session.status()
+        errors = session.read('stderr', 1 << 20)
+        sys.stdout.buffer.write(output + errors + b'\n')
+        status = session.status()  # on the last line, which the code cannot begin
         print('exit', status['exit'], 'reason', status['reason'], 'cpu', status['cpu'])

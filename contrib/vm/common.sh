@@ -39,6 +39,10 @@ need_machine() {
 	*) kinds='uml vm' ;;
 	esac
 	[ "$(id -u)" -eq 0 ] || fail "run as root: it makes file systems, and builds in a root of another release"
+	[ "$(dpkg --print-architecture)" = amd64 ] || {
+		echo "contrib/vm: all machines are amd64, and this one is not" >&2
+		exit 77
+	}
 	# shellcheck disable=SC2086
 	need_packages $kinds >&2 || exit 77
 }

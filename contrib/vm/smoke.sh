@@ -57,11 +57,12 @@ server_of() {
 	ps -o pid=,pgid=,comm= --ppid "$1" | awk '$1 == $2 && $3 == "mimoboxfs" { print $1 }'
 }
 
-# The ten lines of the README, at mount $1, on a terminal; those that match $2 left out.
+# The ten lines of the README, at mount $1, on a terminal; those that match $2 left out, and the
+# daemon started by $3...
 ten_lines() {
 	zcat -f /usr/share/doc/mimobox/README.md* |
 		awk '/^## Ten lines/ { ten = 1 } ten && /^```$/ { exit } shown { print } ten && /^```sh/ { shown = 1 }' |
-		sed "s,^mimoboxfs ,&$(options) ,; s,/run/mimobox,$1,g; s, *#.*,," | grep -v "${2:-^$}" >"$scratch/ten"
+		sed "s,^mimoboxfs ,${*:3} &$(options) ,; s,/run/mimobox,$1,g; s, *#.*,," | grep -v "${2:-^$}" >"$scratch/ten"
 	[ "$(wc -l <"$scratch/ten")" -ge 8 ]
 	by_hand=$1
 	script -qec "stty rows 24 cols 80; sh -eux $scratch/ten" /dev/null >"$scratch/said" </dev/null ||
@@ -200,6 +201,7 @@ keeper_killed() {
 	main=$("$@" show -P MainPID mimobox)
 	start "$mount/ends" <<<'command exec sleep 4711'
 	grep -q '^state running' "$mount/ends/status"
+	await pgrep -f '^sleep 4711'
 	kill -9 "$main"
 	await serves_again "$mount" "$main" "$@"
 	not pgrep -f '^sleep 4711'
@@ -210,17 +212,21 @@ keeper_killed() {
 	rm -rf /var/lib/mimobox/workspaces/* "/var/tmp/mimobox-$(id -u)"/*
 }
 
-# Stopped while a session runs: no mount, group or process of it is left.
+# Stopped while a session runs: no mount, group, process or file of it is left.
 stop_leaves_nothing() {
-	local mount=$1 group
+	local mount=$1 group workspaces
 	shift
 	group=$("$@" show -P ControlGroup mimobox)
 	start "$mount/running" <<<'command exec sleep 4712'
+	await pgrep -f '^sleep 4712'
+	workspaces=$(dirname "$(readlink "$mount/running/workspace")")
+	[ -n "$(ls -A "$workspaces")" ]
 	[ -n "$group" ] && [ -d "/sys/fs/cgroup$group" ]
 	"$@" stop mimobox
 	not mountpoint -q "$mount"
 	[ ! -d "/sys/fs/cgroup$group" ]
 	not pgrep -f '^sleep 4712'
+	[ -z "$(ls -A "$workspaces" 2>/dev/null)" ]
 	await not_running
 }
 
@@ -285,6 +291,7 @@ delegated_scope() {
 	limits_hold "$mount"
 	fusermount3 -u "$mount"
 	await not_running
+	ten_lines "$mount" '^$' systemd-run --user --scope -q -p Delegate=yes
 }
 
 service_starts() {
@@ -361,6 +368,7 @@ purge_leaves_nothing() {
 	[ ! -s "$here/defaults" ] || printf 'MIMOBOX_OPTIONS="--defaults %s"\n' "$here/defaults" >/etc/default/mimobox
 	systemctl start mimobox
 	start /run/mimobox/running <<<'command exec sleep 4713'
+	await pgrep -f '^sleep 4713'
 	dpkg -L mimobox | while read -r file; do [ -d "$file" ] || echo "$file"; done >"$scratch/files"
 	DEBIAN_FRONTEND=noninteractive apt-get purge -y mimobox
 	rm -rf /etc/default/mimobox ~alice/.config/mimobox

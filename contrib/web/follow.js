@@ -8,6 +8,8 @@
 import { spawn } from 'node:child_process';
 
 const PIECE = '128K';
+// More than a child, its pipe and its stream hold at a time of what is not yet taken.
+export const HELD = 512 * 1024;
 
 // Takes over an open file, and reads from the byte at `offset`. Ended by destroy().
 export async function follow(file, offset = 0) {

@@ -3,6 +3,7 @@
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { visible } from './text.js';
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 const COMMAND_MAX = 4096;
@@ -26,7 +27,7 @@ export class Mount {
 
 	// The one way from a name to a path.
 	file(name, file = '') {
-		if (!NAME.test(name))
+		if (typeof name !== 'string' || !NAME.test(name))
 			throw new Refused(400, 'not a name of a session');
 		return join(this.path, name, file);
 	}
@@ -48,7 +49,7 @@ export class Mount {
 			const { state, created, started, ended, exit, reason } = status;
 			const { command, argv } = flat(config);
 			return { name, state, created, started, ended, exit, reason,
-				 command: command || argv || '/bin/sh' };
+				 command: visible(command || argv || '/bin/sh') };
 		} catch {
 			return null;
 		}
@@ -82,7 +83,7 @@ export class Mount {
 	async explained(name, error) {
 		const status = { ENOENT: 404, EEXIST: 409, EBUSY: 409, EACCES: 403, EPERM: 403 };
 		const log = await readFile(this.file(name, 'log'), 'utf8').catch(() => '');
-		const line = log.trim().split('\n').at(-1).replace(/^\S+ /, '');
+		const line = visible(log.trim().split('\n').at(-1).replace(/^\S+ /, ''));
 		const told = line && !['ENOENT', 'EEXIST'].includes(error.code);
 		return new Refused(status[error.code] ?? 400, told ? line : error.code);
 	}
@@ -90,7 +91,7 @@ export class Mount {
 	// A command is one line of `config`: it must not become two.
 	async create(name, command) {
 		if (typeof command !== 'string' || command.length > COMMAND_MAX ||
-		    /[\0-\x1f]/.test(command))
+		    /[\0-\x1f\x7f]/.test(command))
 			throw new Refused(400, 'a command is one line of text');
 		const directory = this.file(name);
 		await mkdir(directory).catch(error => {

@@ -3,7 +3,7 @@
 //
 //   GET    /?pass=PASS                   the way in: sets the cookie
 //   GET    /, /page.js ...               the page's files, by the cookie
-//   POST   /sessions                     { name, command }: makes a session
+//   POST   /sessions                     { name, command }, both optional: makes a session
 //   POST   /sessions/NAME/ctl            { verb }: start, kill
 //   DELETE /sessions/NAME                ends and removes it
 //   GET    /sessions/NAME/cast           its recording
@@ -16,10 +16,11 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { Refused } from './mount.js';
+import { Places } from './places.js';
 
 const BODY_MAX = 16 * 1024;
 const MESSAGE_MAX = 64 * 1024;
-const CONNECTIONS_MAX = 256;
+const REQUEST_MS = 10000;
 const VERBS = ['start', 'kill'];
 
 const local = path => readFileSync(fileURLToPath(new URL(path, import.meta.url)));
@@ -66,11 +67,17 @@ async function bodyOf(request) {
 		if (text.length > BODY_MAX)
 			throw new Refused(413, 'too large');
 	}
+	let body;
 	try {
-		return Object(JSON.parse(text));
+		body = JSON.parse(text);
 	} catch {
 		throw new Refused(400, 'not JSON');
 	}
+	// All that a body may have is text.
+	if (body === null || typeof body !== 'object' ||
+	    !Object.values(body).every(value => typeof value === 'string'))
+		throw new Refused(400, 'not an object of strings');
+	return body;
 }
 
 // As it was asked for: nothing is made tidy, so nothing leads anywhere else.
@@ -86,8 +93,10 @@ function pathOf(request) {
 export class Server {
 	constructor(mount, list, viewers) {
 		Object.assign(this, { mount, list, viewers });
-		this.http = createServer({ maxHeaderSize: 16 * 1024, requestTimeout: 10000 });
-		this.http.maxConnections = CONNECTIONS_MAX;
+		this.http = createServer({ maxHeaderSize: 16 * 1024, requestTimeout: REQUEST_MS,
+			headersTimeout: REQUEST_MS, connectionsCheckingInterval: 1000 });
+		this.places = new Places();
+		this.http.on('connection', socket => this.places.enter(socket));
 		this.sockets = new WebSocketServer({
 			noServer: true, maxPayload: MESSAGE_MAX, perMessageDeflate: false,
 			handleProtocols: () => 'mimobox',
@@ -122,8 +131,8 @@ export class Server {
 			await this.route(request, response);
 		} catch (error) {
 			const status = error instanceof Refused ? error.status : 500;
-			if (!(error instanceof Refused))
-				console.error(error);
+			if (status === 500)
+				console.error(`mimobox-web: ${request.method}: ${error.message}`);
 			if (response.headersSent)
 				response.destroy();
 			else
@@ -143,7 +152,10 @@ export class Server {
 			throw new Refused(403, 'not a name of this server');
 		if (request.headers.origin && !guard.originIsOurs(request))
 			throw new Refused(403, 'not from another page');
-		if (guard.mayHaveSessions(request)) {
+		const known = guard.mayHaveSessions(request);
+		if ((known || guard.mayHavePage(request)) && !this.places.know(request.socket))
+			throw new Refused(503, 'too many connections');
+		if (known) {
 			await this.sessions(request, response);
 		} else if (guard.mayHavePage(request)) {
 			this.page(request, response);
@@ -201,7 +213,7 @@ export class Server {
 
 	async create({ name, command = '' }, response) {
 		name ||= `web-${randomBytes(4).toString('hex')}`;
-		await this.mount.create(String(name), command);
+		await this.mount.create(name, command);
 		this.reply(response, 201, { name });
 	}
 
@@ -258,7 +270,7 @@ export class Server {
 				return 404;
 			if (kind === 'view')
 				this.mount.file(name);
-			return this.viewers.full ? 503 : 0;
+			return this.viewers.full || !this.places.know(request.socket) ? 503 : 0;
 		} catch (error) {
 			return error.status ?? 400;
 		}

@@ -13,13 +13,19 @@
 // last of the output, and a program that draws the whole screen is told to do so (SIGWINCH). So is
 // one that comes when there is much output, or when the oldest is gone, whose modes `modes` has.
 //
+// A flood with `overflow drop` goes faster than it is read: bytes may be gone before they come here.
+// Then the viewer goes on at the oldest that is kept, in the modes there, and is told of the gap.
+//
 // Messages to the page: bytes, to be drawn; and JSON: { size: [rows, cols] } from here on,
 // { live: true } all that there was has been sent, { lead } whether to answer what programs ask the
-// terminal, { skipped: bytes }, { over: reason } and { trouble: text }.
-// From the page: bytes, as typed; and JSON: { ack: bytes } in all, { size: [rows, cols] }.
+// terminal, { skipped: bytes }, { taken: bytes } of what was typed, in all, { over: reason } and
+// { trouble: text }.
+// From the page: bytes, as typed, of which no more than 256 KiB are not yet taken; and JSON:
+// { ack: bytes } in all, { size: [rows, cols] }.
 import { constants } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { follow } from './follow.js';
+import { coalesced } from './coalesced.js';
+import { follow, HELD } from './follow.js';
 import { Modes } from './modes.js';
 
 const WINDOW = 512 * 1024;
@@ -33,8 +39,12 @@ const LINE = 4096;
 const OVERLAP = 64;             // a sequence may be cut where a skip begins
 const TYPED_MAX = 1024 * 1024;
 const PATIENCE_MS = 5000;       // for a program that reads nothing of what is typed
-const SIZE_MAX = 65535;
+const PENDING = 4 * 1024 * 1024; // of messages that a page does not take
+const ROWS_MAX = 500, COLS_MAX = 1000; // what emulators bear, and more than a screen has
 const RESET = Buffer.from('\x18\x1bc'); // CAN, RIS: as new, whatever it was in the midst of
+const CANCEL = Buffer.from('\x18');
+
+const bounded = ([rows, cols]) => [Math.min(rows, ROWS_MAX), Math.min(cols, COLS_MAX)];
 
 export class Viewer {
 	constructor(mount, name, socket) {
@@ -48,7 +58,10 @@ export class Viewer {
 		this.wake = () => {};
 		this.typed = [];
 		this.typedBytes = 0;
+		this.taken = 0;
 		this.passing = false;
+		this.claim = coalesced(() => this.applySize());
+		this.resized = coalesced(() => this.tellSize());
 		socket.on('message', (data, binary) => this.hear(data, binary));
 		socket.on('close', () => this.close());
 		socket.on('error', () => this.close());
@@ -61,7 +74,10 @@ export class Viewer {
 	}
 
 	tell(message) {
-		this.socket.send(JSON.stringify(message));
+		if (this.socket.bufferedAmount > PENDING)
+			this.socket.terminate();
+		else
+			this.socket.send(JSON.stringify(message));
 	}
 
 	give(bytes) {
@@ -72,14 +88,23 @@ export class Viewer {
 	// From the page
 
 	hear(data, binary) {
+		if (this.closed)
+			return;
 		try {
 			if (binary)
 				this.type(data);
 			else
 				this.obey(JSON.parse(data));
 		} catch {
-			this.socket.close(1008, 'not understood');
+			this.refuse(1008, 'not understood');
 		}
+	}
+
+	// Nothing more of it is heard, and its close is not waited for.
+	refuse(code, reason) {
+		this.close();
+		this.socket.close(code, reason);
+		setTimeout(() => this.socket.terminate(), 1000).unref();
 	}
 
 	obey(message) {
@@ -88,14 +113,17 @@ export class Viewer {
 			this.acked = message.ack;
 			this.wake();
 		} else if (Array.isArray(message.size) && message.size.length === 2 &&
-			   message.size.every(n => Number.isInteger(n) && n > 0 && n <= SIZE_MAX)) {
-			this.claim(message.size);
+			   message.size.every(n => Number.isSafeInteger(n) && n > 0)) {
+			this.wanted = bounded(message.size);
+			this.claim();
 		} else {
 			throw new Error('no such message');
 		}
 	}
 
-	async claim([rows, cols]) {
+	// The last one that was asked for.
+	async applySize() {
+		const [rows, cols] = this.wanted;
 		try {
 			await this.mount.write(this.name, 'size', `${rows} ${cols}\n`);
 			await this.onResize();
@@ -113,7 +141,7 @@ export class Viewer {
 		this.typedBytes += bytes.length;
 		this.typed.push(bytes);
 		if (this.typedBytes > TYPED_MAX)
-			this.socket.close(1009, 'too much was typed');
+			this.refuse(1009, 'too much was typed');
 		else if (!this.passing)
 			this.passOn();
 	}
@@ -127,17 +155,25 @@ export class Viewer {
 			while (this.typed.length && !this.closed) {
 				const bytes = this.typed.shift();
 				await this.passBytes(file, bytes);
-				this.typedBytes -= bytes.length;
+				this.take(bytes.length);
 			}
 		} catch (error) {
 			this.typed = [];
-			this.typedBytes = 0;
+			this.take(this.typedBytes);
 			this.trouble(await this.mount.explained(this.name, error));
 		}
 		await file?.close().catch(() => {});
 		this.passing = false;
 		if (this.typed.length && !this.closed)
 			this.passOn();
+	}
+
+	// Passed on, or given up.
+	take(size) {
+		this.typedBytes -= size;
+		this.taken += size;
+		if (!this.closed)
+			this.tell({ taken: this.taken });
 	}
 
 	async passBytes(file, bytes) {
@@ -197,13 +233,15 @@ export class Viewer {
 		return status === 0 && !early && !this.closed ? 'ended' : null;
 	}
 
-	// While `output` is open, nothing from its oldest byte on is dropped.
+	// While `output` is open, nothing from its oldest byte on is dropped, but with `overflow drop`.
 	async begin() {
 		const file = await this.mount.openStream(this.name, 'output');
 		try {
 			const { start, end } = await this.mount.range(this.name);
-			if (this.position === null || this.position < start)
+			if (this.position === null)
 				await this.startAnew(start, end);
+			else if (this.position < start)
+				await this.leap(start, end);
 			else if (end - this.position > BEHIND)
 				await this.skip(new Modes(), Math.max(start, this.position - OVERLAP),
 						end - TAIL);
@@ -213,12 +251,26 @@ export class Viewer {
 			throw error;
 		}
 		this.stream = await follow(file, this.position);
+		this.fresh = true;
 		if (this.closed)
 			this.stream.destroy();
 		await this.resized();
 	}
 
-	// A new viewer, or one whose next bytes are gone: from the oldest byte and the modes there.
+	// Its next bytes are gone. What it shows stays, and the modes are those at the oldest byte.
+	async leap(start, end) {
+		const modes = new Modes();
+		const bytes = await this.mount.modes(this.name);
+		modes.feed(bytes);
+		this.give(Buffer.concat([CANCEL, bytes]));
+		this.missed(start);
+		if (end - start > BEHIND)
+			await this.skip(modes, start, end - TAIL);
+		else if (modes.alternate)
+			await this.drawAnew();
+	}
+
+	// A new viewer: from the oldest byte and the modes there.
 	async startAnew(start, end) {
 		const modes = new Modes();
 		const bytes = await this.mount.modes(this.name);
@@ -241,7 +293,9 @@ export class Viewer {
 			       (!modes.betweenLines && this.position < target + LINE))
 				await this.skipPiece(file, target, modes);
 		} catch (error) {
-			if (error.code !== 'EAGAIN')
+			if (error.code === 'ESTALE')
+				this.position = Math.max(this.position, (await this.mount.range(this.name)).start);
+			else if (error.code !== 'EAGAIN')
 				throw error;
 		} finally {
 			await file.close();
@@ -273,6 +327,11 @@ export class Viewer {
 
 	async deliver(chunk) {
 		const sizes = await this.mount.sizes(this.name);
+		// The oldest byte may have moved on before the first was read. Then the place of what was
+		// read is not known. It is taken for as low as it can be, so that nothing is missed later.
+		if (this.fresh && sizes[0][0] - HELD > this.position)
+			this.missed(sizes[0][0] - HELD);
+		this.fresh = false;
 		while (chunk.length && !this.closed) {
 			this.showSize(sizes);
 			const next = sizes.find(([offset]) => offset > this.position);
@@ -285,6 +344,11 @@ export class Viewer {
 		this.showSize(sizes);
 	}
 
+	missed(start) {
+		this.tell({ skipped: start - this.position });
+		this.position = start;
+	}
+
 	becomeLive() {
 		if (this.live || this.position < this.liveFrom)
 			return;
@@ -294,15 +358,15 @@ export class Viewer {
 
 	// The size in force at the position.
 	showSize(sizes) {
-		const [, rows, cols] = sizes.findLast(([offset]) => offset <= this.position) ?? sizes[0];
-		const size = `${rows} ${cols}`;
-		if (size !== this.size)
-			this.tell({ size: [rows, cols] });
-		this.size = size;
+		const [, ...all] = sizes.findLast(([offset]) => offset <= this.position) ?? sizes[0];
+		const shown = bounded(all);
+		if (shown.join() !== this.size)
+			this.tell({ size: shown });
+		this.size = shown.join();
 	}
 
 	// A size that nothing was printed at as yet.
-	async resized() {
+	async tellSize() {
 		if (this.position === null || this.closed)
 			return;
 		this.showSize(await this.mount.sizes(this.name));

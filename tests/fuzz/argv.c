@@ -13,6 +13,44 @@
 #include <jansson.h>
 #include <strings.h>
 
+/* What JSON has no way to write, and `argv` has. */
+static bool has_bytes(const char *text)
+{
+	for (const char *at = text; *at; at++)
+		if (*at & 0x80)
+			return true;
+	return strcasestr(text, "\\udc") != NULL;
+}
+
+static void check_reads_back(const struct config *config)
+{
+	struct config again;
+	struct reason reason;
+	unsigned line;
+	int error;
+	char *text;
+	size_t size, i = 0;
+	FILE *to = open_memstream(&text, &size);
+	CHECK(to);
+	config_print(config, to);
+	CHECK(fclose(to) == 0);
+	CHECK(config_init(&again) == 0);
+	CHECK(config_apply(&again, NULL, text, size, &error, &line, &reason) == size);
+	for (; config->argv[i]; i++)
+		CHECK(again.argv[i] && strcmp(again.argv[i], config->argv[i]) == 0);
+	CHECK(!again.argv[i]);
+	config_finish(&again);
+	free(text);
+}
+
+static bool is_array_of_strings(const json_t *array)
+{
+	bool is = json_is_array(array) && json_array_size(array) > 0;
+	for (size_t i = 0; is && i < json_array_size(array); i++)
+		is = json_is_string(json_array_get(array, i));
+	return is && json_string_length(json_array_get(array, 0)) > 0;
+}
+
 static void check_argv(const char *text)
 {
 	struct config config;
@@ -22,9 +60,10 @@ static void check_argv(const char *text)
 	int error = config_set(&config, NULL, "argv", text, &reason);
 	CHECK(error == 0 || error == -EINVAL);
 	if (error < 0) {
+		CHECK(!is_array_of_strings(array));
 		CHECK(strcmp(config.argv[0], "/bin/sh") == 0 && !config.argv[1]);
 		CHECK(memchr(reason.text, '\0', sizeof(reason.text)));
-	} else {
+	} else if (array) {
 		size_t count = 0;
 		while (config.argv[count]) {
 			CHECK(strcmp(config.argv[count],
@@ -32,7 +71,11 @@ static void check_argv(const char *text)
 			count++;
 		}
 		CHECK(count == json_array_size(array) && count > 0 && *config.argv[0]);
+	} else {
+		CHECK(has_bytes(text));
 	}
+	if (error == 0)
+		check_reads_back(&config);
 	json_decref(array);
 	config_finish(&config);
 }

@@ -10,6 +10,7 @@
 #include "utf8_check.h"
 
 #include <cast.h>
+#include <errno.h>
 #include <jansson.h>
 #include <screen.h>
 
@@ -61,6 +62,8 @@ static void read_on(struct recording *recording, size_t size, bool ended)
 	CHECK(recording->read_size + size <= SIZE);
 	count = cast_read(&recording->live, texts[0] + recording->read_size, size,
 			  recording->read_size, ended);
+	if (count == -ESTALE && recording->trimmed) /* of an event that it had a part of */
+		return;
 	CHECK(count >= 0 && (size_t)count <= size);
 	recording->read_size += (size_t)count;
 }
@@ -126,7 +129,6 @@ static void read_whole(struct recording *recording, size_t piece, char *text, si
 		CHECK(count >= 0 && (size_t)count <= piece);
 		*size += (size_t)count;
 	} while (count > 0);
-	cast_finish(&cast);
 }
 
 static struct screen *play_header(json_t *header)
@@ -240,7 +242,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < OPERATIONS && input.size; i++)
 		step(&recording, &input);
 	check(&recording, piece);
-	cast_finish(&recording.live);
 	screen_destroy(recording.seen);
 	timeline_finish(&recording.timeline);
 	spool_close(&recording.spool);

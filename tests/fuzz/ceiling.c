@@ -14,6 +14,11 @@
 
 enum { SESSIONS = 6, USER = 1000 };
 
+static int parse_terminals(const char *text, uint64_t *value)
+{
+	return units_parse_count(text, 0, UNITS_NONE - 1, value);
+}
+
 static const struct number {
 	const char *name;
 	size_t offset;
@@ -22,6 +27,7 @@ static const struct number {
 	{ "memory", offsetof(struct config, memory), units_parse_size },
 	{ "file-size", offsetof(struct config, file_size), units_parse_size },
 	{ "tmp-size", offsetof(struct config, tmp_size), units_parse_size },
+	{ "terminals", offsetof(struct config, terminals), parse_terminals },
 	{ "retain", offsetof(struct config, retain), units_parse_size },
 	{ "timeout", offsetof(struct config, timeout_ns), units_parse_duration },
 	{ "kill-grace", offsetof(struct config, kill_grace_ns), units_parse_duration },
@@ -30,6 +36,7 @@ static const struct number {
 
 static const struct number sums[] = {
 	{ "user-memory", offsetof(struct config, memory), units_parse_size },
+	{ "user-terminals", offsetof(struct config, terminals), parse_terminals },
 	{ "user-cpu", offsetof(struct config, cpu_milli), units_parse_milli },
 };
 

@@ -145,7 +145,7 @@ static void on_idle(void)
 
 static bool on_busy(void)
 {
-	return !link_empty(&server.ready);
+	return !link_empty(&server.turns);
 }
 
 static void on_answered(struct call *call)
@@ -200,7 +200,7 @@ static void check_questions(void)
 		unsigned kept = 0, known = 0;
 		for (struct link *one = dir->questions.next; one != &dir->questions;
 		     one = one->next)
-			kept++;
+			kept += link_owner(one, struct question, link)->lookups > 0;
 		for (int i = 0; i < NODES; i++)
 			known += nodes[i].lookups && nodes[i].file == FILE_QUESTION &&
 				 nodes[i].session->session == dir->session;

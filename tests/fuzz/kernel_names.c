@@ -81,7 +81,7 @@ static void check_attributes(const struct model_node *node, const struct fuse_at
 		CHECK((attributes->nlink == 0) == node->session->removed);
 	if (node->file == FILE_TRANSCRIPT)
 		CHECK(attributes->size == node->session->printed_size[0]);
-	else
+	else if (node->file != FILE_LOG)
 		CHECK(attributes->size == 0);
 	if (node->file == FILE_DIRECTORY && !node->session)
 		CHECK(attributes->nlink == 2 + model_count());

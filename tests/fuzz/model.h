@@ -43,6 +43,7 @@ enum model_file {
 	FILE_STDERR,
 	FILE_WAIT,
 	FILE_WORKSPACE,
+	FILE_CURSOR,
 	FILES,
 	FIRST_OF_SESSION = FILE_INPUT,
 	FILE_DIRECTORY = FILES + 1, /* the root, or a session's */

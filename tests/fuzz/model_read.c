@@ -211,7 +211,7 @@ static void check_events(const struct call *call)
 
 static char *expected_text(const struct model_handle *handle)
 {
-	static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\n";
+	static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\n";
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
@@ -221,9 +221,9 @@ static char *expected_text(const struct model_handle *handle)
 	else if (handle->file == FILE_CTL)
 		fputs(verbs, to);
 	else if (handle->file == FILE_CONFIG)
-		config_print(&handle->session->config, to);
+		config_print_whole(&handle->session->config, to);
 	else if (handle->file == FILE_DEFAULTS)
-		config_print(&model_defaults, to);
+		config_print_whole(&model_defaults, to);
 	fclose(to);
 	return text;
 }
@@ -283,8 +283,12 @@ static void check_whole(const struct model_handle *handle, const char *text, siz
 		CHECK(size > strlen(line) && text[0] == '0');
 		CHECK(strcmp(text + size - strlen(line), line) == 0);
 	}
-	if (handle->file == FILE_LOG)
-		CHECK(size > 24 && text[size - 1] == '\n');
+	if (handle->file == FILE_CURSOR) {
+		int row = 0, col = 0;
+		CHECK(sscanf(text, "%d %d ", &row, &col) == 2 && row > 0 && col > 0);
+		CHECK(row <= handle->session->rows && col <= handle->session->cols);
+		CHECK(strchr(text, '\n') == text + size - 1);
+	}
 	if (handle->file != FILE_SIZE && handle->file != FILE_CTL && handle->file != FILE_CONFIG &&
 	    handle->file != FILE_DEFAULTS)
 		return;
@@ -314,6 +318,28 @@ static void check_shown(const struct call *call)
 	handle->text[call->payload_size] = '\0';
 	handle->text_size = call->payload_size;
 	check_whole(handle, handle->text, handle->text_size);
+}
+
+/* It only grows, and what a handle has read of it stays. */
+static void check_log(const struct call *call)
+{
+	struct model_handle *handle = call->handle;
+	const char *payload = (const char *)call->payload;
+	size_t known = 0;
+	if (handle->text && call->offset < handle->text_size)
+		known = handle->text_size - (size_t)call->offset;
+	CHECK(call->payload_size == call->size || call->payload_size >= known);
+	if (known > call->payload_size)
+		known = call->payload_size;
+	CHECK(known == 0 || memcmp(handle->text + call->offset, payload, known) == 0);
+	if (call->offset || call->payload_size == call->size)
+		return;
+	CHECK(call->payload_size > 24 && payload[call->payload_size - 1] == '\n');
+	free(handle->text);
+	handle->text = malloc(call->payload_size);
+	CHECK(handle->text);
+	memcpy(handle->text, payload, call->payload_size);
+	handle->text_size = call->payload_size;
 }
 
 static void check_cast(const struct call *call)
@@ -355,6 +381,9 @@ void model_check_read(struct call *call)
 		break;
 	case FILE_CAST:
 		check_cast(call);
+		break;
+	case FILE_LOG:
+		check_log(call);
 		break;
 	default:
 		check_shown(call);

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { make, MOUNT, read, start, until, Watcher, Web } from './server.mjs';
+import { make, MOUNT, put, read, start, until, Watcher, Web } from './server.mjs';
 
 const ENTRIES = [['GET', '/'], ['GET', '/page.js'], ['GET', '/nothing'], ['GET', '/sessions/a/cast'],
 	['POST', '/sessions'], ['POST', '/sessions/a/ctl'], ['DELETE', '/sessions/a']];
@@ -130,6 +130,14 @@ export const requests = {
 		assert.equal((await web.ask('POST', '/sessions/a/ctl', { body: '{"verb":"stop"}' })).status, 400);
 		assert.equal((await web.ask('PUT', '/sessions/a')).status, 404);
 		assert.deepEqual(readdirSync(MOUNT).sort(), ['a', 'defaults', 'events', 'stats']);
+		for (const name of [{ toString: 1 }, ['x'], 5, true, null, { length: 1 }])
+			assert.equal((await post({ name })).status, 400, JSON.stringify(name));
+		for (const body of ['null', '5', '[1]', '"x"', '{"command":{"length":1}}', '[]x'])
+			assert.equal((await web.ask('POST', '/sessions', { body })).status, 400, body);
+		for (const verb of [['start'], { toString: 1 }, null])
+			assert.equal((await web.ask('POST', '/sessions/a/ctl',
+				{ body: JSON.stringify({ verb }) })).status, 400);
+		assert.deepEqual(readdirSync(MOUNT).sort(), ['a', 'defaults', 'events', 'stats']);
 		const messages = [[Buffer.alloc(70000), 1009], ['{', 1008], ['{}', 1008], ['null', 1008],
 			['{"ack":1e9}', 1008], ['{"ack":-1}', 1008], ['{"size":[0,1]}', 1008],
 			['{"size":[1,"1\\n2"]}', 1008], ['{"size":[1,2,3]}', 1008]];
@@ -156,6 +164,81 @@ export const requests = {
 		await until(() => after().every((count, i) => count <= before[i]), 'what was before');
 		assert.match(read('a/status'), /^readers 1$/m);
 		await first.close();
+	},
+
+	// Bytes are gone before they are read, again and again: that is a gap, and not the end.
+	async a_flood_that_drops(web) {
+		start('a', 'retain 64K\noverflow drop\ncommand read x; yes | head -c 60000000; echo "the end"; cat\n');
+		const all = await Promise.all(Array.from({ length: 30 }, () => Watcher.open(web, 'a')));
+		await until(() => all.every(each => each.told.live), 'all that see it');
+		all[0].socket.send(Buffer.from('\r'));
+		await until(() => all.every(each => each.text.includes('the end')), 'the end');
+		assert.ok(all.every(each => each.socket.readyState === 1 && !each.told.over));
+		assert.ok(all.some(each => each.told.skipped > 0), 'no gap was told');
+		all[0].socket.send(Buffer.from('still\r'));
+		await until(() => all.every(each => each.text.includes('still')), 'what comes later');
+	},
+
+	// The last of many sizes counts; none is larger than an emulator bears.
+	async sizes_that_are_too_many(web) {
+		start('a', 'command cat\n');
+		const watcher = await Watcher.open(web, 'a');
+		await until(() => watcher.told.live);
+		for (let i = 0; i < 10000; i++)
+			watcher.socket.send(`{"size":[${20 + i % 50},${80 + i % 7}]}`);
+		watcher.socket.send('{"size":[33,99]}');
+		watcher.socket.send(Buffer.from('typed\r'));
+		await until(() => watcher.text.includes('typed'), 'what was typed behind them');
+		await until(() => read('a/size') === '33 99\n', 'the last one');
+		assert.ok(watcher.sizes < 2000, `${watcher.sizes}`);
+		put('a/size', '65535 65535\n');
+		watcher.socket.send(Buffer.from('more\r'));
+		await until(() => String(watcher.told.size) === '500,1000', `bounds: ${watcher.told.size}`);
+		watcher.socket.send('{"size":[40000,70000]}');
+		await until(() => read('a/size') === '500 1000\n', 'a bounded one');
+	},
+
+	// Silent connections do not keep out the owner of the key, and are closed after a time.
+	async idle_connections(web) {
+		start('a', 'command cat\n');
+		const watcher = await Watcher.open(web, 'a');
+		const idle = Array.from({ length: 300 }, () => connect({ host: '127.0.0.1', port: web.port }));
+		let gone = 0;
+		for (const socket of idle)
+			socket.on('error', () => {}).resume().once('close', () => gone++);
+		await until(() => gone >= 200, 'room for others');
+		const Cookie = `mimobox-${web.port}=${web.pass}`;
+		assert.equal((await web.ask('GET', '/page.js', { Authorization: null, Cookie })).status, 200);
+		assert.equal((await web.ask('POST', '/sessions/a/ctl', { body: '{"verb":"x"}' })).status, 400);
+		assert.ok((await Watcher.open(web, 'a')).socket.readyState === 1);
+		assert.ok(gone < 300, 'they were not idle long enough to go');
+		await until(() => gone === 300, 'the end of all that are idle');
+		assert.equal(watcher.socket.readyState, 1);
+	},
+
+	// As much as a page must not send: nothing is kept of it.
+	async a_paste_without_end(web) {
+		start('a', 'command sleep 1000\n');
+		const watcher = await Watcher.open(web, 'a');
+		await until(() => watcher.told.live);
+		const before = web.peak();
+		const closed = once(watcher.socket, 'close');
+		for (let i = 0; i < 3200; i++)
+			watcher.socket.send(Buffer.alloc(32 * 1024));
+		assert.ok([1006, 1009].includes((await closed)[0]));
+		assert.ok(web.peak() - before < 150e6, `${web.peak() - before}`);
+		assert.ok((await Watcher.open(web, 'a')).socket.readyState === 1);
+	},
+
+	// What another has written as a command turns nothing round in the list.
+	async commands_as_text(web) {
+		make('a', 'command echo \u202etxt.exe\u2066 \x1b[1m\n');
+		const socket = await web.socket('/list');
+		const told = [];
+		socket.on('message', (data) => told.push(JSON.parse(data)));
+		const found = () => told.flatMap((message) => message.sessions ?? message.session).find((one) => one?.name === 'a');
+		await until(found, 'the session in the list');
+		assert.equal(found().command, 'echo ?txt.exe? ?[1m');
 	},
 
 	// Who answers nothing holds up no program, and sees the end of it later.

@@ -66,6 +66,11 @@ export class Web {
 		return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
 	}
 
+	// The most memory that it has had, in bytes.
+	peak() {
+		return 1024 * /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${this.child.pid}/status`, 'utf8'))[1];
+	}
+
 	descriptors() {
 		return readdirSync(`/proc/${this.child.pid}/fd`).length;
 	}
@@ -109,7 +114,7 @@ export class Web {
 export class Watcher {
 	static async open(web, name, sleeps = false) {
 		const watcher = new Watcher();
-		Object.assign(watcher, { all: '', text: '', bytes: 0, told: {}, sleeps });
+		Object.assign(watcher, { all: '', text: '', bytes: 0, told: {}, sizes: 0, sleeps });
 		watcher.socket = await web.socket(`/view/${name}`);
 		watcher.socket.on('message', (data, binary) => watcher.hear(data, binary));
 		return watcher;
@@ -117,7 +122,9 @@ export class Watcher {
 
 	hear(data, binary) {
 		if (!binary) {
-			Object.assign(this.told, JSON.parse(data));
+			const message = JSON.parse(data);
+			Object.assign(this.told, message);
+			this.sizes += message.size !== undefined;
 			return;
 		}
 		this.all = (this.all + data).slice(0, 1000);

@@ -3,11 +3,12 @@
 
 import { z } from 'zod';
 import { Failure } from './failure.js';
+import type { Policy } from './policy.js';
 import type { Values } from './tool.js';
 
 const value = z.union([z.string().max(4096), z.number(), z.boolean()]);
 
-export const configArguments = {
+export const configArguments = (policy: Policy) => ({
 	command: z
 		.string()
 		.min(1)
@@ -39,40 +40,43 @@ export const configArguments = {
 		.describe(
 			'More keys, each with a value, or an array of them for keys that add up. ' +
 				'timeout (30s, 2h; default none), memory (512M), processes (128), cpu ' +
-				'(cores, 1), tmp-size (64M), ' +
+				'(cores, 1), tmp-size (64M), terminals (8), ' +
 				'file-size, open-files, ro and rw (host paths to see or to change, HOST or ' +
 				'HOST:INSIDE), ' +
 				"network ('none' default, 'host', or 'tcp 53,443'), seccomp ('essential' " +
 				"default, 'network', 'compat'), " +
 				"retain (output kept, 64M), overflow ('wait' default, 'drop'), ends " +
-				"('command', 'last-process')",
+				"('command', 'last-process'). " +
+				policy.describe(),
 		),
-};
+});
 
-type Arguments = Partial<Values<typeof configArguments>>;
+type Arguments = Partial<Values<ReturnType<typeof configArguments>>>;
 
 function line(key: string, text: string): string {
 	if (!/^[a-z][a-z-]*$/.test(key))
 		throw new Failure(`'${key}' is no key of the config: they are lower-case with dashes`);
-	if (/[\n\0]/.test(text))
-		throw new Failure(`config ${key}: a value cannot hold a line break or a NUL byte`);
+	if (/[\0-\x08\n-\x1f\x7f]/.test(text))
+		throw new Failure(`config ${key}: a value cannot hold a line break or another control`);
 	return `${key} ${text}`;
 }
 
 /** JSON has a way to write what a line of `config` cannot hold. */
 function commandLine({ command, argv }: Arguments): string[] {
 	if (command !== undefined && argv) throw new Failure('give either command or argv, not both');
-	const exact = argv ?? (command !== undefined ? ['/bin/sh', '-c', command] : undefined);
+	const exact = argv ?? (command !== undefined ? ['/bin/sh', '-c', '--', command] : undefined);
 	return exact ? [`argv ${JSON.stringify(exact)}`] : [];
 }
 
-export function configLines(given: Arguments): string[] {
+/** `defaults` are what the mount's file of that name has. */
+export function configLines(given: Arguments, policy: Policy, defaults: Map<string, string>): string[] {
 	const lines: string[] = [];
 	for (const [key, values] of Object.entries(given.config ?? {}))
-		for (const each of Array.isArray(values) ? values : [values])
-			lines.push(
-				line(key, typeof each === 'boolean' ? (each ? 'yes' : 'no') : String(each)),
-			);
+		for (const each of Array.isArray(values) ? values : [values]) {
+			const text = typeof each === 'boolean' ? (each ? 'yes' : 'no') : String(each);
+			lines.push(line(key, text));
+			policy.check(key, text, defaults);
+		}
 	if (given.cwd !== undefined) lines.push(line('cwd', given.cwd));
 	for (const [name, text] of Object.entries(given.env ?? {}))
 		lines.push(line('env', `${name}=${text}`));

@@ -12,5 +12,5 @@ export function errno(error: unknown): string | undefined {
 /** One line, of a bounded length, whatever it was. */
 export function describe(error: unknown): string {
 	const text = error instanceof Error ? error.message : String(error);
-	return text.replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, 1000);
+	return text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').slice(0, 1000);
 }

@@ -4,21 +4,31 @@
 // output. The sessions that it makes are removed with it, however it ends.
 
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { describe } from './failure.js';
 import { Keeper } from './keeper.js';
 import { findMount } from './mount.js';
+import { Policy } from './policy.js';
 import { giveUpAll } from './question.js';
 import type { Context } from './tool.js';
 import { addSessionTools } from './tools_session.js';
 import { addTerminalTools } from './tools_terminal.js';
 import { addWorkspaceTools } from './tools_workspace.js';
 
-const USAGE = `usage: mimobox-mcp [MOUNTPOINT]
+const SESSIONS_MAX = 32;
+
+const USAGE = `usage: mimobox-mcp [--allow 'KEY VALUE']... [--sessions N] [--others] [MOUNTPOINT]
 
 An MCP server on standard input and output that runs programs in sandboxed terminal sessions of a
-mimobox mount: MOUNTPOINT, or $MIMOBOX, or $XDG_RUNTIME_DIR/mimobox, or /run/mimobox.`;
+mimobox mount: MOUNTPOINT, or $MIMOBOX, or $XDG_RUNTIME_DIR/mimobox, or /run/mimobox.
+
+A model may ask for what the mount's defaults have, and for nothing of the host beyond that:
+  --allow 'KEY VALUE'  and for up to this: 'memory 4G', 'network tcp 443', 'rw /srv/project'
+                       (that very path), in the words of a session's config
+  --sessions N         so many sessions at a time (${SESSIONS_MAX})
+  --others             use, by their full names, sessions that others have made`;
 
 const INSTRUCTIONS = `Runs programs in sandboxes, each on a terminal of its own: a session.
 A command: start_session with command, wait (for its end), read_output, remove_session.
@@ -27,7 +37,7 @@ A dialogue: start_session, then send_input (text, keys ["enter"]), wait with pat
 A program that draws (vim, less, top): wait with idle_ms, then read_screen.
 Files: put_file and get_file work on /workspace of the session; start_session with cwd "/workspace" runs there.
 For output without echo and escape sequences use terminal false.
-Sessions have no network unless config says so. They, their output and
+Sessions have no network and nothing of the host's unless the operator allows it. They, their output and
   their workspaces are gone when this server ends.`;
 
 function version(): string {
@@ -51,14 +61,34 @@ function endWith(context: Context, keeper: Keeper): void {
 }
 
 async function main(): Promise<void> {
-	const [given, ...rest] = process.argv.slice(2);
-	if (given === '--help' || given === '-h') return console.log(USAGE);
-	if (given === '--version') return console.log(`mimobox-mcp ${version()}`);
-	if (rest.length || given?.startsWith('-'))
+	const { values, positionals } = parseArgs({
+		allowPositionals: true,
+		options: {
+			allow: { type: 'string', multiple: true, default: [] },
+			sessions: { type: 'string', default: String(SESSIONS_MAX) },
+			others: { type: 'boolean', default: false },
+			help: { type: 'boolean', short: 'h' },
+			version: { type: 'boolean' },
+		},
+	});
+	if (values.help) return console.log(USAGE);
+	if (values.version) return console.log(`mimobox-mcp ${version()}`);
+	const most = Number(values.sessions);
+	if (positionals.length > 1)
 		throw new Error(`one argument at most, the mount point; see mimobox-mcp --help`);
-	const mount = await findMount(given);
+	if (!Number.isSafeInteger(most) || most < 1) throw new Error(`--sessions: no number of sessions`);
+	const policy = new Policy(values.allow ?? []);
+	const mount = await findMount(positionals[0], values.others ?? false);
 	const server = new McpServer({ name: 'mimobox', version: version() }, { instructions: INSTRUCTIONS });
-	const context: Context = { server, mount, typed: new Map(), making: new Set(), closing: false };
+	const context: Context = {
+		server,
+		mount,
+		policy,
+		most,
+		typed: new Map(),
+		making: new Set(),
+		closing: false,
+	};
 	addSessionTools(context);
 	addTerminalTools(context);
 	addWorkspaceTools(context);

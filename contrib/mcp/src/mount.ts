@@ -3,28 +3,35 @@
 // its prefix. A tool takes the short name of one of these, or the full name of any session.
 
 import { randomBytes } from 'node:crypto';
-import { access, readdir, stat } from 'node:fs/promises';
+import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { errno, Failure } from './failure.js';
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 const NAME_LENGTH = 64;
 
+/** Where no XDG_RUNTIME_DIR is set: what pam_systemd(8) would set, if it is the user's. */
+async function usualRuntime(): Promise<string | undefined> {
+	const place = `/run/user/${process.geteuid?.()}`;
+	const owner = await stat(place).catch(() => undefined);
+	return owner?.uid === process.geteuid?.() ? place : undefined;
+}
+
 /** As the other clients look for it: what was said, the user's own, the machine's. */
-export async function findMount(given: string | undefined): Promise<Mount> {
+export async function findMount(given: string | undefined, others: boolean): Promise<Mount> {
 	const named = given ?? process.env['MIMOBOX'];
-	const own = process.env['XDG_RUNTIME_DIR'];
+	const own = process.env['XDG_RUNTIME_DIR'] || (await usualRuntime());
 	const places = named ? [named] : [...(own ? [`${own}/mimobox`] : []), '/run/mimobox'];
 	for (const place of places.slice(0, -1)) {
 		if (
-			await new Mount(place).check().then(
+			await new Mount(place, others).check().then(
 				() => true,
 				() => false,
 			)
 		)
-			return new Mount(place);
+			return new Mount(place, others);
 	}
-	const mount = new Mount(places[places.length - 1] as string);
+	const mount = new Mount(places[places.length - 1] as string, others);
 	await mount.check();
 	return mount;
 }
@@ -34,7 +41,11 @@ export class Mount {
 
 	readonly path: string;
 
-	constructor(path: string) {
+	/** Whether `others` can be used, too: a program in one of them may have more than ours may. */
+	constructor(
+		path: string,
+		readonly others: boolean,
+	) {
 		this.path = resolve(path);
 	}
 
@@ -70,11 +81,25 @@ export class Mount {
 		return name;
 	}
 
-	/** Every session that there is. */
+	/** What each key has in `defaults`, the last value where there are several. */
+	async defaults(): Promise<Map<string, string>> {
+		const text = await readFile(`${this.path}/defaults`, 'utf8');
+		return new Map(
+			text.split('\n').map((line) => {
+				const space = line.indexOf(' ');
+				return [line.slice(0, space), line.slice(space + 1)];
+			}),
+		);
+	}
+
+	/** Every session that may be used here. */
 	async names(): Promise<string[]> {
 		try {
 			const entries = await readdir(this.path, { withFileTypes: true });
-			return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+			return entries
+				.filter((entry) => entry.isDirectory())
+				.map((entry) => entry.name)
+				.filter((name) => this.others || this.owns(name));
 		} catch (error) {
 			throw this.gone(errno(error));
 		}
@@ -91,7 +116,8 @@ export class Mount {
 	/** The full name of the session that a tool was given the name of. */
 	async find(name: string): Promise<string> {
 		for (const full of [this.prefix + name, name]) {
-			if (NAME.test(full) && (await this.has(full))) return full;
+			if (!NAME.test(full) || !(await this.has(full))) continue;
+			if (this.others || this.owns(full)) return full;
 		}
 		throw new Failure(`no session '${name}': list_sessions tells which there are`);
 	}

@@ -8,7 +8,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { errno, Failure } from './failure.js';
 import type { Session } from './session.js';
-import { cutAtCharacter } from './text.js';
+import { cutAtCharacter, fitBase64, fitBytes } from './text.js';
 
 const TRIES = 8;
 
@@ -27,8 +27,8 @@ export async function readOutput(
 	session: Session,
 	stream: Stream,
 	from: number,
-	most: number,
-	whole: boolean,
+	most: number, // bytes of the result, as text or as base64
+	whole: boolean, // as base64
 ): Promise<Piece> {
 	let handle: FileHandle;
 	try {
@@ -65,10 +65,10 @@ async function readPiece(
 	for (let tries = 0; tries < TRIES; tries++) {
 		// A flood takes the oldest bytes away faster than they are read: then further on.
 		const offset = Math.max(from, start + (tries && Math.floor(((end - start) * tries) / TRIES)));
-		const { bytes, ended } = await readBytes(handle, offset, most);
+		const { bytes, ended } = await readBytes(handle, offset, whole ? fitBase64(most) : most);
 		({ start, end } = await bounds(session, stream));
 		if (start > offset) continue;
-		const cut = whole || ended ? bytes : cutAtCharacter(bytes);
+		const cut = whole ? bytes : fitBytes(ended ? bytes : cutAtCharacter(bytes), most);
 		const next = offset + cut.length;
 		return {
 			bytes: cut,

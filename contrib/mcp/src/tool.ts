@@ -7,11 +7,15 @@ import type { ToolAnnotations } from '@modelcontextprotocol/sdk/types.js';
 import { z, type ZodRawShape } from 'zod';
 import { describe } from './failure.js';
 import type { Mount } from './mount.js';
+import type { Policy } from './policy.js';
 import { Session } from './session.js';
 
 export interface Context {
 	server: McpServer;
 	mount: Mount;
+	policy: Policy;
+	/** How many sessions there may be of this server at a time. */
+	most: number;
 	/** Where the output of a session ended when this server typed into it last. */
 	typed: Map<string, number>;
 	/** What makes a session now, or removes one. */
@@ -85,22 +89,26 @@ export function addTool<Input extends ZodRawShape, Output extends ZodRawShape>(
 	tool: Definition<Input, Output>,
 ): void {
 	const input = z.strictObject(tool.input);
+	const output = z.object(tool.output);
+	// Once, as text: as structure beside it, everything would be sent twice.
+	const result = Object.entries(tool.output)
+		.map(([key, field]) => {
+			const { description } = field as z.ZodType;
+			return key + (description ? ` (${description})` : '');
+		})
+		.join('; ');
 	context.server.registerTool(
 		name,
 		{
 			title: tool.title,
-			description: tool.description,
+			description: `${tool.description} Gives a JSON object of: ${result}.`,
 			inputSchema: input,
-			outputSchema: z.object(tool.output),
 			annotations: { title: tool.title, ...tool.annotations },
 		},
 		async (values: unknown, extra: { signal: AbortSignal }) => {
 			try {
-				const result = await tool.run(values as Values<Input>, extra.signal);
-				return {
-					content: [{ type: 'text' as const, text: JSON.stringify(result) }],
-					structuredContent: result as Record<string, unknown>,
-				};
+				const given = output.parse(await tool.run(values as Values<Input>, extra.signal));
+				return { content: [{ type: 'text' as const, text: JSON.stringify(given) }] };
 			} catch (error) {
 				return {
 					isError: true,

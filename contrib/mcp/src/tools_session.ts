@@ -6,6 +6,7 @@ import { configArguments, configLines } from './config.js';
 import { Failure } from './failure.js';
 import { ask } from './question.js';
 import { Session } from './session.js';
+import { fitText } from './text.js';
 import {
 	ADDS,
 	addTool,
@@ -20,6 +21,8 @@ import {
 
 const LISTED_MAX = 200;
 const KILL_MS = 5000;
+const CONFIG_MAX = 16384;
+const LINE_MAX = 1024;
 
 export const sizeArguments = {
 	rows: z.number().int().min(1).max(65535).describe('Rows of the terminal'),
@@ -38,8 +41,9 @@ async function making<T>(context: Context, work: () => Promise<T>): Promise<T> {
 }
 
 export function addSessionTools(context: Context): void {
-	const { mount } = context;
+	const { mount, policy } = context;
 	let count = 0;
+	const going = new Set<string>();
 
 	/** The next of s1, s2, ... that is not taken. */
 	const defaultName = async (): Promise<string> => {
@@ -47,6 +51,17 @@ export function addSessionTools(context: Context): void {
 			const name = `s${++count}`;
 			if (!(await mount.has(mount.newName(name)))) return name;
 		}
+	};
+
+	/** Calls `work`, which makes the session, unless there are as many as there may be. */
+	const oneMore = async <T>(full: string, work: () => Promise<T>): Promise<T> => {
+		const own = (await mount.names()).filter((name) => mount.owns(name));
+		if (new Set([...own, ...going]).size >= context.most)
+			throw new Failure(
+				`there are ${context.most} sessions, as many as this server may have: remove one`,
+			);
+		going.add(full);
+		return work().finally(() => going.delete(full));
 	};
 
 	addTool(context, 'start_session', {
@@ -69,7 +84,7 @@ export function addSessionTools(context: Context): void {
 					"Short name, unique among this server's sessions: letters, digits, " +
 						"'.', '_', '-'. Default: s1, s2, ...",
 				),
-			...configArguments,
+			...configArguments(policy),
 			rows: sizeArguments.rows.optional().describe('Rows of the terminal. Default: 24'),
 			columns: sizeArguments.columns
 				.optional()
@@ -78,11 +93,13 @@ export function addSessionTools(context: Context): void {
 		output: stateResult,
 		annotations: ADDS,
 		run: async ({ name, rows, columns, ...config }) => {
-			const lines = configLines(config);
+			const lines = configLines(config, policy, await mount.defaults());
 			const size =
 				rows || columns ? { rows: rows ?? 24, columns: columns ?? 80 } : undefined;
 			const short = name ?? (await defaultName());
-			const session = await making(context, () => Session.start(mount, short, lines, size));
+			const session = await making(context, () =>
+				oneMore(mount.newName(short), () => Session.start(mount, short, lines, size)),
+			);
 			context.typed.set(session.name, 0);
 			return stateOf(session);
 		},
@@ -155,8 +172,8 @@ export function addSessionTools(context: Context): void {
 			return {
 				session: session.name,
 				status: await session.status(),
-				log: await session.log(),
-				...(config && { config: (await session.read('config')).slice(0, 16384) }),
+				log: (await session.log()).map((line) => fitText(line, LINE_MAX)),
+				...(config && { config: fitText(await session.read('config'), CONFIG_MAX) }),
 			};
 		},
 	});

@@ -7,7 +7,7 @@ import { keyBytes, KEY_NAMES } from './keys.js';
 import { readOutput } from './output.js';
 import { ask, questionMatch } from './question.js';
 import { Session } from './session.js';
-import { decodeLossy } from './text.js';
+import { decodeLossy, fitText } from './text.js';
 import {
 	ADDS,
 	addTool,
@@ -108,7 +108,10 @@ export function addTerminalTools(context: Context): void {
 				.min(16)
 				.max(PIECE_MAX)
 				.optional()
-				.describe(`At most so many bytes. Default: ${PIECE_DEFAULT}`),
+				.describe(
+					`At most so many bytes of text here, in which a control takes up to 7. ` +
+						`Default: ${PIECE_DEFAULT}`,
+				),
 			stream: z
 				.enum(['output', 'stderr'])
 				.optional()
@@ -268,19 +271,20 @@ export function addTerminalTools(context: Context): void {
 			screen: z.string(),
 			rows: z.number(),
 			columns: z.number(),
-			truncated: z.boolean().describe(`It was cut at ${SCREEN_MAX} characters`),
+			truncated: z.boolean().describe(`It was cut at ${SCREEN_MAX} bytes`),
 		},
 		annotations: READS,
 		run: async ({ session: name }) => {
 			const session = await Session.find(mount, name);
 			const [rows = 0, columns = 0] = (await session.read('size')).split(' ').map(Number);
 			const screen = (await session.read('screen')).trimEnd();
+			const shown = fitText(screen, SCREEN_MAX);
 			return {
 				session: session.name,
-				screen: screen.slice(0, SCREEN_MAX),
+				screen: shown,
 				rows,
 				columns,
-				truncated: screen.length > SCREEN_MAX,
+				truncated: shown.length < screen.length,
 			};
 		},
 	});

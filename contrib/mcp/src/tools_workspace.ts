@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { Failure } from './failure.js';
 import { Session } from './session.js';
-import { cutAtCharacter, decode } from './text.js';
+import { cutAtCharacter, decode, fitBase64, fitBytes } from './text.js';
 import { ADDS, addTool, type Context, nameResult, READS, sessionArgument } from './tool.js';
 import { getFile, putFile } from './workspace.js';
 
@@ -16,7 +16,10 @@ const pathArgument = z
 	.string()
 	.min(1)
 	.max(4096)
-	.describe('Path relative to /workspace. Symbolic links are not followed');
+	.describe(
+		'Path relative to /workspace. Symbolic links are not followed. \\xNN is the byte NN: ' +
+			'so get_file lists names that are not plain text, and backslashes',
+	);
 
 function bytesOf(content: string, encoding: 'utf-8' | 'base64'): Buffer {
 	if (encoding === 'base64' && !/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(content))
@@ -86,7 +89,10 @@ export function addWorkspaceTools(context: Context): void {
 				.min(16)
 				.max(PIECE_MAX)
 				.optional()
-				.describe(`Default: ${PIECE_DEFAULT}`),
+				.describe(
+					`At most so many bytes of content, or of names, in which a control takes ` +
+						`up to 7. Default: ${PIECE_DEFAULT}`,
+				),
 		},
 		output: {
 			session: nameResult,
@@ -114,11 +120,14 @@ export function addWorkspaceTools(context: Context): void {
 			const last = offset + found.bytes.length >= found.size;
 			const whole = last ? found.bytes : cutAtCharacter(found.bytes);
 			const text = decode(whole);
-			const bytes = text === undefined ? found.bytes : whole;
+			const bytes =
+				text === undefined
+					? found.bytes.subarray(0, fitBase64(max_bytes))
+					: fitBytes(whole, max_bytes);
 			return {
 				session: session.name,
 				path,
-				content: text ?? bytes.toString('base64'),
+				content: text === undefined ? bytes.toString('base64') : bytes.toString(),
 				encoding: text === undefined ? ('base64' as const) : ('utf-8' as const),
 				size: found.size,
 				next_offset: offset + bytes.length,

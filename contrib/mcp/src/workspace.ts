@@ -12,6 +12,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, opendir, rename, unlink } from 'node:fs/promises';
 import { errno, Failure } from './failure.js';
+import { encodedSize, nameBytes, nameText } from './text.js';
 import type { Session } from './session.js';
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
@@ -23,29 +24,30 @@ export interface Contents {
 }
 
 export interface Entries {
-	entries: string[]; // a directory's ends with a slash
+	entries: string[]; // as nameText() writes them; a directory's ends with a slash
 	more: boolean;
 }
 
 /** Names below the workspace; the empty list is the workspace itself. */
-function split(path: string): string[] {
-	const parts = path
-		.replace(/^\/workspace(\/|$)/, '')
+function split(path: string): Buffer[] {
+	// As Latin-1 each byte is a character, whatever it is a part of.
+	const parts = nameBytes(path.replace(/^\/workspace(\/|$)/, ''))
+		.toString('latin1')
 		.split('/')
 		.filter((part) => part !== '' && part !== '.');
 	if (
-		path.includes('\0') ||
+		parts.some((part) => part.includes('\0')) ||
 		parts.includes('..') ||
 		(path.startsWith('/') && !/^\/workspace(\/|$)/.test(path))
 	)
 		throw new Failure(
 			`'${path}' is not below /workspace: give a path relative to it, without '..'`,
 		);
-	return parts;
+	return parts.map((part) => Buffer.from(part, 'latin1'));
 }
 
-function at(directory: FileHandle, name: string): string {
-	return `/proc/self/fd/${directory.fd}/${name}`;
+function at(directory: FileHandle, name: Buffer | string): Buffer {
+	return Buffer.concat([Buffer.from(`/proc/self/fd/${directory.fd}/`), Buffer.from(name)]);
 }
 
 function failure(error: unknown, path: string): Failure {
@@ -71,7 +73,7 @@ function failure(error: unknown, path: string): Failure {
 /** Calls `use` with the directory that `parts` lead to, made where they are missing and `make`. */
 async function inDirectory<T>(
 	session: Session,
-	parts: string[],
+	parts: Buffer[],
 	make: boolean,
 	use: (directory: FileHandle, owner: Stats) => Promise<T>,
 ): Promise<T> {
@@ -94,7 +96,7 @@ async function inDirectory<T>(
 	}
 }
 
-async function makeDirectory(directory: FileHandle, name: string): Promise<boolean> {
+async function makeDirectory(directory: FileHandle, name: Buffer): Promise<boolean> {
 	try {
 		await mkdir(at(directory, name), 0o755);
 		return true;
@@ -112,7 +114,7 @@ async function give(file: FileHandle, owner: Stats): Promise<void> {
 async function writeFile(
 	directory: FileHandle,
 	owner: Stats,
-	name: string,
+	name: Buffer,
 	bytes: Buffer,
 	mode: number,
 ): Promise<void> {
@@ -134,7 +136,7 @@ async function writeFile(
 async function appendFile(
 	directory: FileHandle,
 	owner: Stats,
-	name: string,
+	name: Buffer,
 	bytes: Buffer,
 	mode: number,
 ): Promise<void> {
@@ -146,7 +148,7 @@ async function appendFile(
 		return made;
 	});
 	try {
-		if (!(await file.stat()).isFile()) throw new Failure(`'${name}' is no regular file`);
+		if (!(await file.stat()).isFile()) throw new Failure(`'${nameText(name)}' is no regular file`);
 		await file.writeFile(bytes);
 	} finally {
 		await file.close();
@@ -183,11 +185,15 @@ async function readRange(file: FileHandle, offset: number, most: number): Promis
 	return { bytes: bytes.subarray(0, size), size: (await file.stat()).size };
 }
 
-async function list(directory: FileHandle): Promise<Entries> {
+async function list(directory: FileHandle, most: number): Promise<Entries> {
 	const entries: string[] = [];
-	for await (const entry of await opendir(at(directory, ''))) {
-		if (entries.length === ENTRIES_MAX) return { entries: entries.sort(), more: true };
-		entries.push(entry.name + (entry.isDirectory() ? '/' : ''));
+	let size = 0;
+	// Every name comes as bytes, one a character.
+	for await (const entry of await opendir(at(directory, '').toString(), { encoding: 'latin1' })) {
+		const name = nameText(Buffer.from(entry.name, 'latin1')) + (entry.isDirectory() ? '/' : '');
+		size += encodedSize(name) + ',""'.length * 2 - 1;
+		if (entries.length === ENTRIES_MAX || size > most) return { entries: entries.sort(), more: true };
+		entries.push(name);
 	}
 	return { entries: entries.sort(), more: false };
 }
@@ -203,11 +209,11 @@ export async function getFile(
 	const name = parts.pop();
 	try {
 		return await inDirectory(session, parts, false, async (directory) => {
-			if (!name) return list(directory);
+			if (!name) return list(directory, most);
 			const file = await open(at(directory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 			try {
 				const stat = await file.stat();
-				if (stat.isDirectory()) return await list(file);
+				if (stat.isDirectory()) return await list(file, most);
 				if (!stat.isFile()) throw new Failure(`'${path}' is no regular file`);
 				return await readRange(file, offset, most);
 			} finally {

@@ -14,7 +14,7 @@ export const factor = Number(process.env.MIMOBOX_TEST_FACTOR ?? 1);
 export const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 export class Agent {
-	static async create(place = { args: [main, mount] }) {
+	static async create(place = { args: [main, '--others', mount] }) {
 		const agent = new Agent();
 		agent.transport = new StdioClientTransport({ command: process.execPath, ...place });
 		agent.client = new Client({ name: 'test', version: '1' });
@@ -31,18 +31,18 @@ export class Agent {
 		return this.client.callTool({ name, arguments: values }, undefined, patient);
 	}
 
-	/** What a tool gives, which the client has checked against its schema. */
+	/** What a tool gives, once. */
 	async call(name, values, options) {
 		const result = await this.request(name, values, options);
 		assert.ok(!result.isError, `${name}: ${result.content[0]?.text}`);
-		assert.deepEqual(JSON.parse(result.content[0].text), result.structuredContent);
-		return result.structuredContent;
+		assert.deepEqual([result.content.length, result.structuredContent], [1, undefined]);
+		return JSON.parse(result.content[0].text);
 	}
 
 	/** The one line that a tool fails with. */
 	async fails(name, values) {
 		const result = await this.request(name, values);
-		assert.equal(result.isError, true, JSON.stringify(result.structuredContent));
+		assert.equal(result.isError, true, JSON.stringify(result.content));
 		assert.equal(result.content.length, 1);
 		assert.doesNotMatch(result.content[0].text, /\n./);
 		return result.content[0].text;
@@ -64,9 +64,10 @@ export class Agent {
 	}
 }
 
-/** Calls `use` with so many agents, and ends them. */
-export async function agents(count, use) {
-	const all = await Promise.all(Array.from({ length: count }, () => Agent.create()));
+/** Calls `use` with so many agents, whose servers have these options, and ends them. */
+export async function agents(count, use, options = []) {
+	const place = { args: [main, ...options, mount] };
+	const all = await Promise.all(Array.from({ length: count }, () => Agent.create(place)));
 	try {
 		await use(...all);
 	} finally {
@@ -74,7 +75,7 @@ export async function agents(count, use) {
 	}
 }
 
-export const agent = (use) => agents(1, use);
+export const agent = (use, options) => agents(1, use, options);
 
 export function sessions() {
 	return readdirSync(mount, { withFileTypes: true })

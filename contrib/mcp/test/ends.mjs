@@ -129,7 +129,7 @@ export const while_it_starts_some = async () => {
 /** The mount by its name in the environment, relative to where the server is. */
 export const at_a_relative_place = async () => {
 	const env = { PATH: process.env.PATH, MIMOBOX: basename(mount) };
-	const a = await Agent.create({ args: [main], cwd: dirname(mount), env });
+	const a = await Agent.create({ args: [main, '--others'], cwd: dirname(mount), env });
 	await busy(a);
 	process.kill(a.pid, 'SIGKILL');
 	await nothingLeft();
@@ -139,7 +139,11 @@ export const at_a_relative_place = async () => {
 export const without_a_mount = async () => {
 	for (const [args, says] of [
 		[['/nowhere'], /nothing is mounted at \/nowhere; mount it with: mimoboxfs/],
-		[['--what'], /one argument/],
+		[['--what'], /--what/],
+		[['a', 'b'], /one argument/],
+		[['--allow', 'network'], /not KEY VALUE/],
+		[['--allow', 'memory lots'], /no number/],
+		[['--sessions', '0'], /no number of sessions/],
 	]) {
 		const server = spawn(process.execPath, [main, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
 		let err = '';

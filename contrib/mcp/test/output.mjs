@@ -129,3 +129,39 @@ export const what_was_dropped_is_told = () =>
 			['', 10_000_000, 0, true],
 		);
 	});
+
+/** However the bytes are escaped on the wire, a result is not larger than was asked for. */
+export const results_are_bounded_as_encoded = () =>
+	agent(async (a) => {
+		const print = String.raw`import sys; b = sys.stdout.buffer
+b.write(b'\x01' * 40000 + b'"' * 40000 + b'\\' * 40000 + b'\xff' * 40000 + 'ä𝄞'.encode() * 9000)`;
+		const { session } = await a.call('start_session', {
+			argv: ['/usr/bin/python3', '-c', print],
+			terminal: false,
+		});
+		assert.equal((await a.call('wait', { session })).exit, 0);
+		const overhead = 1000;
+		for (const encoding of ['utf-8', 'base64'])
+			for (let offset = 0, piece; !piece?.end; offset = piece.next_offset) {
+				const result = await a.request('read_output', {
+					session,
+					offset,
+					encoding,
+					max_bytes: 30000,
+				});
+				const size = Buffer.byteLength(JSON.stringify(result));
+				assert.ok(size <= 30000 + overhead, `${encoding} at ${offset}: ${size}`);
+				piece = JSON.parse(result.content[0].text);
+				assert.ok(piece.end || size > 20000, `${encoding} at ${offset}: only ${size}`);
+			}
+		await a.call('put_file', { session, path: 'f', content: '\x01'.repeat(50000) });
+		const result = await a.request('get_file', { session, path: 'f', max_bytes: 7000 });
+		assert.ok(Buffer.byteLength(JSON.stringify(result)) <= 7000 + overhead);
+		assert.equal(JSON.parse(result.content[0].text).next_offset, 1000);
+		for (let i = 0; i < 40; i++)
+			await a.call('put_file', { session, path: `d/${i}${'\x01'.repeat(60)}`, content: '' });
+		const listed = await a.request('get_file', { session, path: 'd', max_bytes: 3000 });
+		assert.ok(Buffer.byteLength(JSON.stringify(listed)) <= 3000 + overhead);
+		const { entries, more } = JSON.parse(listed.content[0].text);
+		assert.ok(more && entries.length > 5);
+	});

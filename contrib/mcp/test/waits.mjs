@@ -91,7 +91,7 @@ export const many_hold_nothing_up = () =>
 		for (let i = 0; i < waits.length; i += 2) assert.equal((await waits[i]).waited_for, 'match');
 		await a.call('kill', { session });
 		for (const wait of waits) assert.ok(['match', 'exit'].includes((await wait).waited_for));
-	});
+	}, ['--others']);
 
 export const a_cancelled_wait_is_given_up = () =>
 	agent(async (a) => {
@@ -129,4 +129,4 @@ export const a_removal_ends_it = () =>
 			assert.match(content[0].text, /was removed|is gone/);
 		}
 		assert.match(await b.fails('wait', { session }), /no session/);
-	});
+	}, ['--others']);

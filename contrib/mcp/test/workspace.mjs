@@ -41,7 +41,7 @@ export const put_and_get = () =>
 			assert.deepEqual([piece.encoding, piece.size], ['base64', 70000]);
 			got.push(Buffer.from(piece.content, 'base64'));
 		}
-		assert.ok(got.length === 3 && Buffer.concat(got).equals(bytes));
+		assert.ok(got.length === 4 && Buffer.concat(got).equals(bytes));
 
 		await a.call('put_file', {
 			session,
@@ -169,14 +169,15 @@ while True:
 				a.request('put_file', { session, path: 'f', content: '', append: true }),
 				a.request('get_file', { session, path: 'd' }),
 			]);
-			for (const { isError, content, structuredContent } of results) {
+			for (const { isError, content } of results) {
+				const given = isError ? undefined : JSON.parse(content[0].text);
 				if (isError) {
 					assert.match(content[0].text, /links are not followed|there is no/);
 					seen.refused++;
-				} else if (structuredContent.content !== undefined) {
-					assert.match(structuredContent.content, /^(inside)?$/);
+				} else if (given.content !== undefined) {
+					assert.match(given.content, /^(inside)?$/);
 					seen.inside++;
-				} else if (structuredContent.written !== undefined) {
+				} else if (given.written !== undefined) {
 					seen.put++;
 				}
 			}
@@ -198,4 +199,43 @@ export const what_is_put_can_be_changed = () =>
 		await a.call('wait', { session, pattern: 'end' });
 		assert.equal((await a.call('get_file', { session, path: 'd/f' })).content, 'one\ntwo\n');
 		assert.deepEqual((await a.call('get_file', { session, path: 'd' })).entries, ['f', 'g', 'h']);
+	});
+
+/** Names of any bytes are listed as text that leads back to them, and that turns nothing round. */
+export const names_of_any_bytes = () =>
+	agent(async (a) => {
+		const { session } = await a.call('start_session', {
+			cwd: '/workspace',
+			argv: [
+				'/usr/bin/python3',
+				'-c',
+				`import os
+os.mkdir(b'd\\xe4')
+for name in (b'd\\xe4/f\\xff', b'new\\nline', b'back\\\\x41', 'turn\\u202eed'.encode(), 'ä'.encode()):
+    open(name, 'wb').write(name)`,
+			],
+		});
+		assert.equal((await a.call('wait', { session })).exit, 0);
+		const { entries } = await a.call('get_file', { session, path: '.' });
+		assert.deepEqual(entries.sort(), [
+			'back\\x5cx41',
+			'd\\xe4/',
+			'new\\x0aline',
+			'turn\\xe2\\x80\\xaeed',
+			'ä',
+		]);
+		for (const [path, content] of [
+			['back\\x5cx41', 'back\\x41'],
+			['new\\x0aline', 'new\nline'],
+			['turn\\xe2\\x80\\xaeed', 'turn\u202eed'],
+			['ä', 'ä'],
+		])
+			assert.equal((await a.call('get_file', { session, path })).content, content);
+		assert.deepEqual((await a.call('get_file', { session, path: 'd\\xe4' })).entries, ['f\\xff']);
+		const inner = await a.call('get_file', { session, path: 'd\\xe4/f\\xff' });
+		assert.deepEqual(Buffer.from(inner.content, 'base64'), Buffer.from('d\xe4/f\xff', 'latin1'));
+		await a.call('put_file', { session, path: 'd\\xe4/g\\xfe', content: 'put' });
+		assert.equal((await a.call('get_file', { session, path: 'd\\xe4/g\\xfe' })).content, 'put');
+		for (const path of ['\\x2e\\x2e/x', 'd\\x00', '.\\x2e\\x2fx'])
+			assert.match(await a.fails('get_file', { session, path }), /not below/);
 	});

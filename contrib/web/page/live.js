@@ -4,10 +4,12 @@
 // What comes is done in its order: a size only when all that was printed before has been drawn.
 import { FitAddon } from '/fit.js';
 import { connect } from '/api.js';
-import { makeTerminal, restrainAnswers } from '/terminal.js';
+import { bearable, makeTerminal, resizeTerminal, restrainAnswers } from '/terminal.js';
 
 const ACK = 64 * 1024;
 const TYPED = 32 * 1024; // in one message
+const UNTAKEN = 256 * 1024; // of what was typed, on the way at a time
+const ANSWERS = 16 * 1024; // while more is not taken, programs get no answer
 const encoder = new TextEncoder();
 
 export class Live {
@@ -19,13 +21,20 @@ export class Live {
 		this.queue = [];
 		this.writing = this.drawn = this.acked = this.skipped = 0;
 		this.live = this.lead = this.over = false;
-		restrainAnswers(this.terminal, () => this.live && this.lead);
+		this.typed = []; // not yet sent
+		this.typedBytes = this.sent = this.taken = 0;
+		// One that asks without end, and reads no answer, is not answered.
+		restrainAnswers(this.terminal, () => this.live && this.lead &&
+			this.typedBytes + this.sent - this.taken < ANSWERS);
 		this.terminal.attachCustomKeyEventHandler(onKey);
 		this.terminal.onData(text => this.says(text) && this.type(encoder.encode(text)));
 		this.terminal.onBinary(text => this.type(Uint8Array.from(text, c => c.charCodeAt(0))));
 		this.terminal.textarea.addEventListener('focus', () => this.claim());
 		this.socket = connect(`/view/${name}`);
-		this.socket.onopen = () => this.claim();
+		this.socket.onopen = () => {
+			this.claim();
+			this.passOn();
+		};
 		this.socket.onmessage = ({ data }) => this.hear(data);
 		this.socket.onclose = () => this.over || tell('The connection has ended: reload the page.');
 		this.observer = new ResizeObserver(() => this.socket.readyState === 1 && this.claim());
@@ -53,8 +62,27 @@ export class Live {
 	}
 
 	type(bytes) {
-		for (let at = 0; at < bytes.length && !this.over; at += TYPED)
-			this.send(bytes.subarray(at, at + TYPED));
+		if (this.over)
+			return;
+		this.typed.push(bytes);
+		this.typedBytes += bytes.length;
+		this.passOn();
+	}
+
+	// As much as may be on the way.
+	passOn() {
+		while (this.socket.readyState === WebSocket.OPEN && this.typed.length &&
+		       this.sent - this.taken < UNTAKEN) {
+			const [bytes] = this.typed;
+			const piece = bytes.subarray(0, TYPED);
+			this.send(piece);
+			this.sent += piece.length;
+			this.typedBytes -= piece.length;
+			if (piece.length < bytes.length)
+				this.typed[0] = bytes.subarray(TYPED);
+			else
+				this.typed.shift();
+		}
 	}
 
 	// The size that fits this window: whoever came, changed theirs, or came back last, has it.
@@ -63,8 +91,7 @@ export class Live {
 		const fitting = this.fit.proposeDimensions();
 		if (!fitting || this.over || Number.isNaN(fitting.rows) || Number.isNaN(fitting.cols))
 			return;
-		this.fitting = fitting;
-		const { rows, cols } = fitting;
+		const { rows, cols } = this.fitting = bearable(fitting.rows, fitting.cols);
 		if (rows !== this.terminal.rows || cols !== this.terminal.cols || !this.claimed)
 			this.send(JSON.stringify({ size: [rows, cols] }));
 		this.claimed = true;
@@ -104,9 +131,9 @@ export class Live {
 		});
 	}
 
-	obey({ size, live, lead, skipped, over, trouble }) {
+	obey({ size, live, lead, skipped, taken, over, trouble }) {
 		if (size) {
-			this.terminal.resize(size[1], size[0]);
+			resizeTerminal(this.terminal, ...size);
 			this.showFit();
 		}
 		this.lead ||= lead === true;
@@ -114,6 +141,10 @@ export class Live {
 		if (skipped) {
 			this.skipped += skipped;
 			this.tell(`${(this.skipped / 1e6).toFixed(1)} MB of output went by unseen here`);
+		}
+		if (taken) {
+			this.taken = taken;
+			this.passOn();
 		}
 		if (trouble)
 			this.tell(trouble);

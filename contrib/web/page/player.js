@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Plays a recording, as `cast` has it: a header, then events [time, "o" or "r", data], one a line.
 import { ask } from '/api.js';
-import { makeTerminal } from '/terminal.js';
+import { makeTerminal, resizeTerminal } from '/terminal.js';
 
 const PAUSE_MAX = 2;         // seconds; nobody wants to see more of nothing
 const PIECE = 256 * 1024;    // drawn at once
@@ -47,7 +47,7 @@ export class Player {
 
 	begin() {
 		this.terminal.reset();
-		this.terminal.resize(this.cast.cols, this.cast.rows);
+		resizeTerminal(this.terminal, this.cast.rows, this.cast.cols);
 		this.next = 0;
 	}
 
@@ -96,7 +96,7 @@ export class Player {
 		while (due()) {
 			if (events[this.next].type === 'r') {
 				const [cols, rows] = events[this.next++].data.split('x').map(Number);
-				this.terminal.resize(cols, rows);
+				resizeTerminal(this.terminal, rows, cols);
 				continue;
 			}
 			let text = '';

@@ -34,6 +34,17 @@ export function makeTerminal(stage, options) {
 	return { terminal, host };
 }
 
+// More than a screen has, and what xterm.js bears.
+const ROWS_MAX = 500, COLS_MAX = 1000;
+
+export const bearable = (rows, cols) =>
+	({ rows: Math.min(rows, ROWS_MAX), cols: Math.min(cols, COLS_MAX) });
+
+export function resizeTerminal(terminal, ...size) {
+	const { rows, cols } = bearable(...size);
+	terminal.resize(cols, rows);
+}
+
 // What a program asks its terminal is answered where `mayAnswer()`: not when it is drawn anew from
 // what was printed once, and by one of several viewers only.
 export function restrainAnswers({ parser }, mayAnswer) {

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// A model that was talked into it asks for more than its operator allows.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { agent, mount, sessions } from './agent.mjs';
+
+const HOST = '/usr/share/dict';
+
+async function refused(a, config, says = /not allowed.*--allow/) {
+	assert.match(await a.fails('start_session', { config, command: 'true' }), says, JSON.stringify(config));
+	assert.deepEqual(sessions(), []);
+}
+
+async function granted(a, config) {
+	const { session } = await a.call('start_session', { config, command: 'true' });
+	const text = readFileSync(`${mount}/${session}/config`, 'utf8');
+	for (const [key, value] of Object.entries(config)) assert.ok(text.includes(`${key} ${value}\n`), text);
+	await a.call('remove_session', { session });
+}
+
+export const nothing_of_the_host_by_default = () =>
+	agent(async (a) => {
+		for (const config of [
+			{ rw: '/srv' },
+			{ ro: '/home' },
+			{ ro: ['/home', '/srv:/x'] },
+			{ network: 'host' },
+			{ network: 'tcp 443' },
+			{ seccomp: 'compat' },
+			{ landlock: 'none' },
+			{ memory: '513M' },
+			{ memory: 'none' },
+			{ memory: 'lots' },
+			{ memory: '1e3G' },
+			{ memory: ' 9G' },
+			{ processes: 129 },
+			{ cpu: 1.5 },
+			{ 'tmp-size': '65M' },
+			{ retain: '1G' },
+			{ 'open-files': 4096 },
+			{ 'kill-grace': '1h' },
+			{ reset: 'x' },
+			{ constructor: 'x' },
+		])
+			await refused(a, config);
+		for (const config of [
+			{ memory: '16M', processes: 5, cpu: 0.5, timeout: '10s', fork: 'no' },
+			{ network: 'none', seccomp: 'essential', retain: '64K', 'kill-grace': '100ms' },
+		])
+			await granted(a, config);
+	});
+
+export const up_to_what_is_allowed = () =>
+	agent(
+		async (a) => {
+			for (const config of [
+				{ rw: '/' },
+				{ rw: `${HOST}/words` },
+				{ rw: `${HOST}/../..` },
+				{ rw: '/usr/share' },
+				{ ro: '/usr/share/dictionaries' },
+				{ network: 'host' },
+				{ network: 'tcp 443,22' },
+				{ memory: '2049M' },
+			])
+				await refused(a, config);
+			for (const config of [
+				{ ro: HOST },
+				{ network: 'tcp 53,443' },
+				{ network: 'tcp 443' },
+				{ memory: '2G' },
+			])
+				await granted(a, config);
+			const tools = await a.client.listTools();
+			const start = tools.tools.find(({ name }) => name === 'start_session');
+			assert.match(JSON.stringify(start), /network tcp 53,443; memory 2G/);
+		},
+		['--allow', `rw ${HOST}`, '--allow', 'network tcp 53,443', '--allow', 'memory 2G'],
+	);
+
+/** A program in another's session may have more than this server's may. */
+export const sessions_of_others_are_out_of_reach = async () => {
+	mkdirSync(`${mount}/privileged`);
+	writeFileSync(`${mount}/privileged/ctl`, 'start\n');
+	try {
+		const reach = async (a, call) => {
+			await a[call]('send_input', { session: 'privileged', text: 'id\r' });
+			await a[call]('read_output', { session: 'privileged' });
+			return (await a.call('list_sessions', { all: true })).sessions.length;
+		};
+		await agent(async (a) => {
+			assert.equal(await reach(a, 'fails'), 0);
+			assert.match(await a.fails('kill', { session: 'privileged' }), /no session/);
+		});
+		await agent(async (a) => assert.equal(await reach(a, 'call'), 1), ['--others']);
+	} finally {
+		rmdirSync(`${mount}/privileged`);
+	}
+};
+
+export const so_many_at_a_time = () =>
+	agent(
+		async (a) => {
+			const calls = await Promise.all(
+				Array.from({ length: 8 }, () => a.request('start_session', { command: 'sleep 1000' })),
+			);
+			assert.equal(sessions().length, 3);
+			const failed = calls.filter(({ isError }) => isError);
+			assert.equal(failed.length, 5);
+			for (const { content } of failed) assert.match(content[0].text, /3 sessions, as many/);
+		},
+		['--sessions', '3'],
+	);

@@ -535,8 +535,8 @@ static bool reap(struct command *command)
 	}
 }
 
-/* One wait, and what came of it. */
-static void work(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
+/* One wait, and what came of it. True: children may have ended. */
+static bool work(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
 {
 	struct pollfd events[MONITOR_POLLED + 2];
 	struct pollfd *signals = &events[MONITOR_POLLED], *control = signals + 1;
@@ -547,7 +547,7 @@ static void work(const struct sandbox_shape *shape, pid_t command, struct monito
 	if (poll(events, MONITOR_POLLED + 2, -1) < 0) {
 		if (errno != EINTR)
 			_exit(1);
-		return;
+		return false;
 	}
 	if (control->revents)
 		obey(shape, command, monitor);
@@ -555,6 +555,7 @@ static void work(const struct sandbox_shape *shape, pid_t command, struct monito
 	    errno != ENOMEM)
 		_exit(1);
 	monitor_work(monitor, events);
+	return signals->revents != 0;
 }
 
 /*
@@ -566,7 +567,8 @@ _Noreturn static void finish(const struct sandbox_shape *shape, struct command *
 {
 	while (children) {
 		kill(-1, SIGKILL);
-		work(shape, command->pid, monitor);
+		while (!work(shape, command->pid, monitor))
+			;
 		children = reap(command);
 	}
 	/* The slave first of all: its end is waited for. */
@@ -590,7 +592,8 @@ _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 		children = reap(&command);
 		if (command.ended && (shape->ends_with_command || !children))
 			break;
-		work(shape, pid, &monitor);
+		while (!work(shape, pid, &monitor))
+			;
 	}
 	monitor_tell_end(&monitor, command.status);
 	finish(shape, &command, &monitor, children);

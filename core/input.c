@@ -74,10 +74,26 @@ static uint64_t number_of(uint64_t state)
 	return state >> INPUT_NUMBER_SHIFT;
 }
 
-/* Where the next write begins. A write that is still asked is not counted. */
-static uint64_t accepted(const struct input_shared *shared, uint64_t state)
+static uint64_t state_of(uint64_t number, enum input_phase phase)
 {
-	return shared->base + (phase_of(state) == INPUT_TAKEN ? shared->count : 0);
+	return number << INPUT_NUMBER_SHIFT | (uint64_t)phase;
+}
+
+static struct input_write *write_of(struct input_shared *shared, uint64_t state)
+{
+	return &shared->writes[number_of(state) % 2];
+}
+
+static uint64_t count_of(struct input_shared *shared, uint64_t state)
+{
+	return atomic_load(&write_of(shared, state)->count);
+}
+
+/* Where the next write begins. A write that is still asked is not counted. */
+static uint64_t accepted(struct input_shared *shared, uint64_t state)
+{
+	uint64_t base = atomic_load(&write_of(shared, state)->base);
+	return base + (phase_of(state) == INPUT_TAKEN ? count_of(shared, state) : 0);
 }
 
 static bool is_answer(const struct input *input, uint64_t state)
@@ -90,7 +106,7 @@ static bool is_answer(const struct input *input, uint64_t state)
 static ssize_t collect(struct input *input, uint64_t state)
 {
 	input->collected = number_of(state);
-	return phase_of(state) == INPUT_TAKEN ? (ssize_t)input->shared->count : -EMSGSIZE;
+	return phase_of(state) == INPUT_TAKEN ? (ssize_t)count_of(input->shared, state) : -EMSGSIZE;
 }
 
 static void enqueue(char *ring, uint64_t at, const char *data, size_t size)
@@ -116,24 +132,56 @@ static uint64_t find_room(struct input_shared *shared, uint64_t base)
 	return room_behind(shared, base);
 }
 
+static bool lock(struct input_shared *shared, enum input_lock how)
+{
+	uint32_t is = INPUT_FREE;
+	return atomic_compare_exchange_strong(&shared->lock, &is, (uint32_t)how);
+}
+
+static void unlock(struct input_shared *shared)
+{
+	atomic_store(&shared->lock, INPUT_FREE);
+}
+
+void input_resume(struct input *input)
+{
+	uint32_t fills = INPUT_FILLS;
+	atomic_compare_exchange_strong(&input->shared->lock, &fills, INPUT_FREE);
+	input->used = INPUT_MAX;
+}
+
+/* Returns the state that it has now. */
+static uint64_t put_write(struct input *input, uint64_t number, const struct input_write *write,
+			  const char *data)
+{
+	struct input_shared *shared = input->shared;
+	uint64_t end = write->base + write->count;
+	bool sure = end <= atomic_load(&shared->sure);
+	uint64_t state = state_of(number, sure ? INPUT_TAKEN : INPUT_ASKED);
+	enqueue(input->data, write->base, data, write->count);
+	input->used += write->count;
+	*write_of(shared, state) = *write;
+	atomic_store(&shared->state, state);
+	input->asked = true;
+	return state;
+}
+
 static ssize_t ask(struct input *input, uint64_t state, uint64_t key, const char *data, size_t size)
 {
 	struct input_shared *shared = input->shared;
 	uint64_t base = accepted(shared, state), room = find_room(shared, base);
 	if (room == 0)
 		return -EAGAIN;
+	if (!lock(shared, INPUT_FILLS))
+		return -EINPROGRESS;
 	if (size > room) {
 		size = (size_t)room;
 		atomic_store(&shared->wants_room, 1);
 	}
-	enqueue(input->data, base, data, size);
-	shared->key = key;
-	shared->base = base;
-	shared->count = size;
-	atomic_store(&shared->state,
-		     (number_of(state) + 1) << INPUT_NUMBER_SHIFT | (uint64_t)INPUT_ASKED);
-	input->asked = true;
-	return -EINPROGRESS;
+	state = put_write(input, number_of(state) + 1,
+			  &(struct input_write){ .key = key, .base = base, .count = size }, data);
+	unlock(shared);
+	return phase_of(state) == INPUT_TAKEN ? collect(input, state) : -EINPROGRESS;
 }
 
 ssize_t input_ask(struct input *input, uint64_t key, const void *data, size_t size)
@@ -141,9 +189,9 @@ ssize_t input_ask(struct input *input, uint64_t key, const void *data, size_t si
 	if (size == 0)
 		return 0;
 	uint64_t state = atomic_load(&input->shared->state);
-	if (is_answer(input, state) && input->shared->key == key)
+	if (is_answer(input, state) && input_key(input) == key)
 		return collect(input, state);
-	if (is_answer(input, state) || phase_of(state) == INPUT_ASKED || (state & INPUT_TIDIES))
+	if (is_answer(input, state) || phase_of(state) == INPUT_ASKED)
 		return -EINPROGRESS;
 	return ask(input, state, key, data, size);
 }
@@ -152,11 +200,11 @@ ssize_t input_withdraw(struct input *input, uint64_t key)
 {
 	struct input_shared *shared = input->shared;
 	uint64_t state = atomic_load(&shared->state);
-	if (shared->key != key)
+	if (write_of(shared, state)->key != key)
 		return -EAGAIN;
-	uint64_t idle = number_of(state) << INPUT_NUMBER_SHIFT | (uint64_t)INPUT_IDLE;
 	if (phase_of(state) == INPUT_ASKED &&
-	    atomic_compare_exchange_strong(&shared->state, &state, idle))
+	    atomic_compare_exchange_strong(&shared->state, &state,
+					   state_of(number_of(state), INPUT_IDLE)))
 		return -EAGAIN;
 	return is_answer(input, state) ? collect(input, state) : -EAGAIN;
 }
@@ -167,9 +215,9 @@ bool input_has_end_of(const struct input *input, uint64_t key)
 	return key && asked && input->shared->ends[(asked - 1) % INPUT_ENDS_MAX].key == key;
 }
 
-bool input_is_of(const struct input *input, uint64_t key)
+uint64_t input_key(const struct input *input)
 {
-	return input->shared->key == key;
+	return write_of(input->shared, atomic_load(&input->shared->state))->key;
 }
 
 uint32_t input_dropped(const struct input *input)
@@ -199,54 +247,111 @@ bool input_has_end(const struct input *input)
 
 bool input_has_news(const struct input *input)
 {
-	uint64_t state = atomic_load(&input->shared->state);
-	return phase_of(state) != INPUT_ASKED && !(state & INPUT_TIDIES);
+	return phase_of(atomic_load(&input->shared->state)) != INPUT_ASKED &&
+	       atomic_load(&input->shared->lock) != INPUT_TIDIES;
+}
+
+bool input_is_untidy(const struct input *input)
+{
+	return input->used >= TIDY_BYTES && input->shared;
 }
 
 /* In init */
 
-bool input_is_asked(const struct typist *typist)
+/*
+ * A state and where the writes accepted by then end. The server goes on meanwhile: what was read of
+ * a write counts if its number is still the last.
+ */
+static uint64_t look(struct input_shared *shared, uint64_t *end)
 {
-	return phase_of(atomic_load(&typist->shared->state)) == INPUT_ASKED;
+	uint64_t state, now = atomic_load(&shared->state);
+	do {
+		state = now;
+		*end = accepted(shared, state);
+		now = atomic_load(&shared->state);
+	} while (number_of(now) != number_of(state));
+	return state;
 }
 
-/* End-of-file begins a line. */
-static void note_ends(struct typist *typist)
+bool input_is_new(const struct typist *typist)
 {
-	uint64_t asked = atomic_load(&typist->shared->ends_asked);
-	if (typist->ends_seen != asked)
-		typist->typed = (struct line){ 0 };
-	typist->ends_seen = asked;
+	uint64_t end, state = look(typist->shared, &end);
+	return phase_of(state) == INPUT_ASKED || end != typist->accepted ||
+	       atomic_load(&typist->shared->ends_asked) != typist->ends_seen;
 }
 
 static size_t follow(struct line *line, const struct termios *modes, const char *ring, uint64_t at,
 		     size_t size)
 {
 	size_t from = at % INPUT_MAX, first = INPUT_MAX - from < size ? INPUT_MAX - from : size;
+	if (!modes)
+		return 0;
 	size_t longest = line_follow(line, modes, ring + from, first);
 	size_t rest = line_follow(line, modes, ring, size - first);
 	return longest > rest ? longest : rest;
 }
 
-bool input_answer(struct typist *typist, const struct termios *modes)
+/* No more than the ring has is looked at. */
+static void accept(struct typist *typist, const struct termios *modes, uint64_t end)
+{
+	uint64_t size = end - typist->accepted;
+	if (size > INPUT_MAX)
+		return;
+	follow(&typist->typed, modes, typist->data, typist->accepted, size);
+	typist->accepted = end;
+}
+
+/* What the server has accepted up to there. End-of-file begins a line. */
+static void catch_up(struct typist *typist, const struct termios *modes, uint64_t end)
 {
 	struct input_shared *shared = typist->shared;
-	note_ends(typist);
-	uint64_t state = atomic_load(&shared->state);
-	if (phase_of(state) != INPUT_ASKED || shared->count > INPUT_MAX)
+	while (typist->ends_seen != atomic_load(&shared->ends_asked)) {
+		uint64_t at = shared->ends[typist->ends_seen % INPUT_ENDS_MAX].at;
+		if (at > end)
+			break;
+		if (at > typist->accepted)
+			accept(typist, modes, at);
+		typist->typed = (struct line){ 0 };
+		typist->ends_seen++;
+	}
+	if (end > typist->accepted)
+		accept(typist, modes, end);
+}
+
+/* Bytes make a line longer by one each, at most. */
+static void tell_what_is_sure(const struct typist *typist, const struct termios *modes)
+{
+	size_t line = typist->typed.length;
+	uint64_t more = line < INPUT_LINE_MAX ? INPUT_LINE_MAX - line : 0;
+	atomic_store(&typist->shared->sure, modes ? typist->accepted + more : UINT64_MAX);
+}
+
+static bool decide(struct typist *typist, const struct termios *modes, uint64_t state)
+{
+	struct input_shared *shared = typist->shared;
+	uint64_t base = accepted(shared, state), count = count_of(shared, state);
+	if (count > INPUT_MAX)
 		return false;
 	struct line line = typist->typed;
-	bool cut = follow(&line, modes, typist->data, shared->base, shared->count) > INPUT_LINE_MAX;
-	uint64_t end = shared->base + shared->count;
-	uint64_t phase = cut ? INPUT_REFUSED : INPUT_TAKEN;
+	bool cut = follow(&line, modes, typist->data, base, count) > INPUT_LINE_MAX;
+	enum input_phase phase = cut ? INPUT_REFUSED : INPUT_TAKEN;
 	if (!atomic_compare_exchange_strong(&shared->state, &state,
-					    number_of(state) << INPUT_NUMBER_SHIFT | phase))
+					    state_of(number_of(state), phase)))
 		return false;
 	if (cut)
 		return true;
 	typist->typed = line;
-	typist->accepted = end;
+	typist->accepted = base + count;
 	return true;
+}
+
+bool input_answer(struct typist *typist, const struct termios *modes)
+{
+	uint64_t end, state = look(typist->shared, &end);
+	catch_up(typist, modes, end);
+	bool news = phase_of(state) == INPUT_ASKED && decide(typist, modes, state);
+	tell_what_is_sure(typist, modes);
+	return news;
 }
 
 bool input_pending(const struct typist *typist)
@@ -278,7 +383,6 @@ static int pass_piece(struct typist *typist, int master, size_t piece, const str
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
 	line_follow(&typist->taken, modes, data, (size_t)count);
-	typist->used += (uint64_t)count;
 	atomic_store(&typist->shared->passed, passed + (uint64_t)count);
 	return 0;
 }
@@ -299,18 +403,16 @@ static int pass_end(struct typist *typist, int master, const struct termios *mod
 	return 0;
 }
 
-int input_pass(struct typist *typist, int master)
+int input_pass(struct typist *typist, int master, struct termios *modes)
 {
-	note_ends(typist);
 	while (input_pending(typist)) {
-		struct termios modes;
-		if (tcgetattr(master, &modes) < 0)
-			return -errno;
 		size_t piece = next_piece(typist);
-		int error = piece ? pass_piece(typist, master, piece, &modes)
-				  : pass_end(typist, master, &modes);
+		int error = piece ? pass_piece(typist, master, piece, modes)
+				  : pass_end(typist, master, modes);
 		if (error < 0)
 			return error;
+		if (input_pending(typist) && tcgetattr(master, modes) < 0)
+			return -errno;
 	}
 	return 0;
 }
@@ -318,7 +420,6 @@ int input_pass(struct typist *typist, int master)
 int input_pass_pipe(struct typist *typist, int fd)
 {
 	static const struct termios raw;
-	note_ends(typist);
 	while (input_pending(typist)) {
 		size_t piece = next_piece(typist);
 		if (piece == 0)
@@ -339,16 +440,14 @@ void input_drop(struct typist *typist, int error)
 	typist->end_left = 0;
 }
 
-/* The server puts nothing into the ring meanwhile. */
-bool input_tidy(struct typist *typist)
+void input_tidy(struct typist *typist)
 {
 	struct input_shared *shared = typist->shared;
-	uint64_t state = atomic_load(&shared->state);
-	if (typist->used < TIDY_BYTES || input_pending(typist) || phase_of(state) == INPUT_ASKED ||
-	    !atomic_compare_exchange_strong(&shared->state, &state, state | INPUT_TIDIES))
-		return false;
-	madvise(typist->data, INPUT_MAX, MADV_REMOVE);
-	typist->used = 0;
-	atomic_store(&shared->state, state);
-	return true;
+	uint64_t end;
+	if (!lock(shared, INPUT_TIDIES))
+		return;
+	look(shared, &end);
+	if (end == atomic_load(&shared->passed) && !input_is_new(typist))
+		madvise(typist->data, INPUT_MAX, MADV_REMOVE);
+	unlock(shared);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is typed at a session. The server and the session's init share the memory. The server puts
- * a write behind those that were accepted and asks; init looks at the terminal's modes and answers,
- * then gives the terminal what it takes. One write is asked at a time.
+ * a write behind those that were accepted. Init tells beforehand up to where no line can become too
+ * long, whatever the terminal's modes are; the server accepts a write that ends before. For another
+ * it asks: init looks at the modes and answers. One write is asked at a time. Init gives the
+ * terminal what it takes.
  *
  * Init follows the line that the terminal is putting together, because a canonical terminal
  * silently drops what comes after 4,095 bytes without a newline, and because the end-of-file
@@ -42,11 +44,20 @@ enum input_phase {
 	INPUT_REFUSED, /* a line would be cut */
 };
 
-/* What else is in the word that tells the phase. */
-enum {
-	INPUT_PHASES = 7,
-	INPUT_TIDIES = 8, /* init gives the ring's memory back: nothing may be put there */
-	INPUT_NUMBER_SHIFT = 4
+/* The word of the state: the phase, and the number of the write. */
+enum { INPUT_PHASES = 3, INPUT_NUMBER_SHIFT = 2 };
+
+/* Who changes the memory of the ring now. */
+enum input_lock {
+	INPUT_FREE,
+	INPUT_FILLS,  /* the server: it puts a write there */
+	INPUT_TIDIES, /* init: it gives the memory back */
+};
+
+/* The server's: of the write, and where it begins. */
+struct input_write {
+	uint64_t key;
+	_Atomic uint64_t base, count;
 };
 
 /* Where in the stream end-of-file was asked for, and by whose request. */
@@ -56,10 +67,15 @@ struct input_end {
 
 /* Offsets are absolute: bytes since the start. */
 struct input_shared {
-	_Atomic uint64_t state; /* number of the write, and phase */
-	uint64_t key, base;     /* the server's: of the write, and where it begins */
-	uint64_t count;
+	_Atomic uint64_t state;
+	/*
+	 * By the number of the write: the last one stays as it is while the next one is put there,
+	 * since the server can be killed at any moment.
+	 */
+	struct input_write writes[2];
 	_Atomic uint64_t passed;      /* init's: the terminal has taken that much */
+	_Atomic uint64_t sure;        /* init's: up to there it takes all, whatever it is */
+	_Atomic uint32_t lock;        /* enum input_lock */
 	_Atomic uint32_t wants_room;  /* the server's: init is to ring when `passed` grows */
 	_Atomic uint32_t dropped;     /* init's: an errno with which the terminal refused bytes */
 	_Atomic uint64_t ends_asked;  /* the server's: a count */
@@ -73,8 +89,12 @@ struct input {
 	struct input_shared *shared; /* NULL: there is none (any more) */
 	char *data;                  /* the ring of INPUT_MAX bytes */
 	uint64_t collected;          /* the number of the last write whose answer was told */
+	uint64_t used;               /* bytes of the ring that may hold memory */
 	bool asked;                  /* something was put there that init does not know of */
 };
+
+/* For what another server has begun: its last write is answered, or withdrawn. */
+void input_resume(struct input *input);
 
 /*
  * Asks for a write of up to `size` bytes, or collects the answer to that of the same key: how many
@@ -89,12 +109,14 @@ int input_end(struct input *input, uint64_t key);
 /* Whether end-of-file was ever asked for; and last by that client. */
 bool input_has_end(const struct input *input);
 bool input_has_end_of(const struct input *input, uint64_t key);
-/* Whether the last write is that client's. */
-bool input_is_of(const struct input *input, uint64_t key);
+/* The key of the last write. */
+uint64_t input_key(const struct input *input);
 /* Once: the errno with which the terminal refused what was accepted; 0: none. */
 uint32_t input_dropped(const struct input *input);
 /* Whether somebody who waits should call again. */
 bool input_has_news(const struct input *input);
+/* Whether init can give memory back. */
+bool input_is_untidy(const struct input *input);
 
 /* In init. Async-signal-safe. */
 
@@ -103,24 +125,29 @@ struct typist {
 	char *data;
 	uint64_t accepted;  /* bytes */
 	uint64_t ends_seen; /* of ends_asked */
-	uint64_t used;      /* bytes of the ring that may hold memory */
 	struct line typed;  /* after the last byte accepted */
 	struct line taken;  /* after the last byte that the terminal took */
 	unsigned end_left;  /* end-of-file characters that the next end still has to send */
 };
 
-/* Looks at what is asked. True: there is an answer to ring for. */
+/* Whether there is something that it has not looked at. */
+bool input_is_new(const struct typist *typist);
+/*
+ * Looks at what was put there and what is asked. `modes` NULL: it goes to a pipe, where there are
+ * no lines. True: there is an answer to ring for.
+ */
 bool input_answer(struct typist *typist, const struct termios *modes);
-/* Whether a write waits for an answer; the modes are not needed where it is false. */
-bool input_is_asked(const struct typist *typist);
-/* Gives the terminal what it takes. 0 all, -EAGAIN it is full, or another errno of write(2). */
-int input_pass(struct typist *typist, int master);
+/*
+ * Gives the terminal, whose modes are `modes`, what it takes. 0 all, -EAGAIN it is full, or another
+ * errno of write(2).
+ */
+int input_pass(struct typist *typist, int master, struct termios *modes);
 /* The same for a pipe, up to where its end was asked for: then -EPIPE, and the caller closes it. */
 int input_pass_pipe(struct typist *typist, int fd);
 /* Forgets what is not passed. */
 void input_drop(struct typist *typist, int error);
 bool input_pending(const struct typist *typist);
-/* Gives the ring's memory back, if nothing is in it. True: there may be somebody to ring for. */
-bool input_tidy(struct typist *typist);
+/* Gives the ring's memory back, if nothing is in it. */
+void input_tidy(struct typist *typist);
 
 #endif

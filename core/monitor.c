@@ -14,7 +14,7 @@ enum {
 	PAGE_SIZE = IN_PLACE + INPUT_MAX
 };
 /* So much is read before somebody else has a turn: the client that types, and signals. */
-enum { TURN_BYTES = 128 * 1024 };
+enum { TURN_BYTES = 128 * 1024, LITTLE_BYTES = 512 };
 
 enum { TRIES = 50, TRIES_MS = 10 };
 
@@ -86,6 +86,7 @@ int monitor_begin(struct monitor *monitor, int page, int server, const int ends[
 					 .fd = terminal ? (i ? -1 : ends[0]) : ends[1 + i] };
 	if (terminal)
 		ring_end(&monitor->out[1]);
+	(void)input_answer(&monitor->typist, terminal ? &(struct termios){ 0 } : NULL);
 	return 0;
 }
 
@@ -121,27 +122,18 @@ static void close_in(struct monitor *monitor)
 	monitor->full = false;
 }
 
-static void pass_input(struct monitor *monitor)
+static void pass_input(struct monitor *monitor, struct termios *modes)
 {
 	struct typist *typist = &monitor->typist;
 	if (monitor->in < 0)
 		return;
-	int error = monitor->terminal ? input_pass(typist, monitor->in)
+	int error = monitor->terminal ? input_pass(typist, monitor->in, modes)
 				      : input_pass_pipe(typist, monitor->in);
 	monitor->full = error == -EAGAIN || error == -ENOMEM;
 	if (error == -EPIPE && !monitor->terminal)
 		close_in(monitor);
 	else if (error < 0 && !monitor->full)
 		input_drop(typist, error);
-}
-
-/* The modes are asked for only when they count: a program that holds them holds this process. */
-static bool answer(struct monitor *monitor)
-{
-	struct termios modes = { 0 }; /* a pipe is as raw as can be */
-	if (monitor->terminal && monitor->in >= 0 && input_is_asked(&monitor->typist))
-		(void)tcgetattr(monitor->in, &modes);
-	return input_answer(&monitor->typist, &modes);
 }
 
 static void resize(struct monitor *monitor)
@@ -155,15 +147,21 @@ static void resize(struct monitor *monitor)
 		(void)ioctl(monitor->in, TIOCSWINSZ, &wanted);
 }
 
+/* The modes are asked for only when they count: a program that holds them holds this process. */
 static void type(struct monitor *monitor, bool again)
 {
+	struct typist *typist = &monitor->typist;
+	struct termios modes = { 0 };
 	uint64_t before = atomic_load(&monitor->page->in.passed);
-	bool news = answer(monitor);
-	if (news || again || !monitor->full)
-		pass_input(monitor);
+	bool is_new = input_is_new(typist);
+	if (!is_new && !(input_pending(typist) && (again || !monitor->full)))
+		return;
+	if (monitor->terminal && monitor->in >= 0)
+		(void)tcgetattr(monitor->in, &modes);
+	bool news = input_answer(typist, monitor->terminal ? &modes : NULL);
+	pass_input(monitor, &modes);
 	if (before != atomic_load(&monitor->page->in.passed))
 		news |= atomic_exchange(&monitor->page->in.wants_room, 0) != 0;
-	news |= input_tidy(&monitor->typist);
 	if (news)
 		ring_bell(monitor);
 }
@@ -179,15 +177,23 @@ static void end_stream(struct monitor *monitor, struct source *source)
 	ring_bell(monitor);
 }
 
-static void read_stream(struct monitor *monitor, struct source *source)
+/*
+ * Until there is nothing more, or (not `all`) little came: to ask an empty terminal for more is not
+ * as free as it looks. The kernel first waits for the work that moves bytes from the slave to the
+ * master (tty_buffer_flush_work()), which goes on for as long as somebody prints.
+ */
+static void read_stream(struct monitor *monitor, struct source *source, bool all)
 {
 	enum ring_state state = RING_MORE;
-	size_t before = source->used;
-	while (state == RING_MORE && source->used - before < TURN_BYTES) {
+	size_t begin = source->used, before = begin;
+	while (state == RING_MORE && source->used - begin < TURN_BYTES) {
 		bool rings = false;
+		before = source->used;
 		state = ring_fill(source, &rings);
 		if (rings)
 			ring_bell(monitor);
+		if (!all && source->used - before < LITTLE_BYTES)
+			break;
 	}
 	if (state == RING_ENDED)
 		end_stream(monitor, source);
@@ -197,6 +203,8 @@ void monitor_tidy(struct monitor *monitor)
 {
 	for (int i = 0; i < MONITOR_STREAMS; i++)
 		ring_tidy(&monitor->out[i]);
+	input_tidy(&monitor->typist);
+	ring_bell(monitor); /* a write may have waited for that */
 }
 
 void monitor_work(struct monitor *monitor, const struct pollfd polled[MONITOR_POLLED])
@@ -205,7 +213,7 @@ void monitor_work(struct monitor *monitor, const struct pollfd polled[MONITOR_PO
 	type(monitor, polled[MONITOR_STREAMS].revents != 0);
 	for (int i = 0; i < MONITOR_STREAMS; i++) {
 		if (polled[i].revents && monitor->out[i].fd >= 0)
-			read_stream(monitor, &monitor->out[i]);
+			read_stream(monitor, &monitor->out[i], false);
 	}
 }
 
@@ -213,7 +221,7 @@ void monitor_hang_up(struct monitor *monitor)
 {
 	for (int i = 0; i < MONITOR_STREAMS; i++)
 		if (monitor->out[i].fd >= 0)
-			read_stream(monitor, &monitor->out[i]);
+			read_stream(monitor, &monitor->out[i], true);
 	for (int i = 0; i < MONITOR_STREAMS; i++)
 		if (monitor->out[i].fd >= 0)
 			end_stream(monitor, &monitor->out[i]);

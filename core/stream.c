@@ -108,15 +108,26 @@ static void disk_is_full(struct stream *stream, int error)
 	pause_stream(stream, true);
 }
 
-/* A flood has left memory in the ring, and init has nothing to do. */
+/* A flood has left memory in a ring, and init has nothing to do. */
 static void tidy(struct stream *stream)
 {
-	if (!stream->open || !ring_is_untidy(&stream->ring))
+	struct mimobox_session *session = stream->session;
+	uint64_t now = loop_now();
+	if (!session->contact.page || !(input_is_untidy(&session->typing.input) ||
+					(stream->open && ring_is_untidy(&stream->ring))))
 		return;
-	if (loop_now() - stream->session->last_output < FLUSH_NS)
+	if (now - session->last_output < FLUSH_NS || now - session->favour.typed < FLUSH_NS) {
 		loop_timer_arm(&stream->flush, FLUSH_NS);
-	else
-		wake(stream->session, CONTROL_TIDY);
+		return;
+	}
+	session->typing.input.used = 0;
+	wake(session, CONTROL_TIDY);
+}
+
+static void tidy_later(struct stream *stream)
+{
+	if (!loop_timer_armed(&stream->flush))
+		loop_timer_arm(&stream->flush, FLUSH_NS);
 }
 
 static void on_flush(void *data)
@@ -221,8 +232,7 @@ static void took(struct stream *stream, size_t size)
 	if (ring_took(&stream->ring, size))
 		wake(session, CONTROL_LOOK);
 	session->box->stats.bytes_out += size;
-	if (!loop_timer_armed(&stream->flush))
-		loop_timer_arm(&stream->flush, FLUSH_NS);
+	tidy_later(stream);
 	tell_in_time(stream, size);
 }
 
@@ -402,9 +412,11 @@ static void told_init(struct mimobox_session *session)
 	if (!session->typing.input.asked)
 		return;
 	session->typing.input.asked = false;
+	wake(session, CONTROL_LOOK);
 	if (session->state == MIMOBOX_RUNNING)
 		favour_typed(session);
-	wake(session, CONTROL_LOOK);
+	if (input_is_untidy(&session->typing.input))
+		tidy_later(&session->streams[MIMOBOX_STDOUT]);
 }
 
 ssize_t mimobox_session_input(struct mimobox_session *session, uint64_t key, const void *data,
@@ -425,11 +437,10 @@ ssize_t mimobox_session_input(struct mimobox_session *session, uint64_t key, con
 		return error;
 	count = input_ask(&typing->input, key, data, size);
 	typing->waits |= count != (ssize_t)size;
-	if (count == -EINPROGRESS) {
-		typing->crowd |= !typing->input.asked && !input_is_of(&typing->input, key);
-		told_init(session);
+	typing->crowd |= count == -EINPROGRESS && input_key(&typing->input) != key;
+	told_init(session);
+	if (count == -EINPROGRESS)
 		return count;
-	}
 	return count == -EAGAIN ? count : collected(session, count);
 }
 
@@ -507,6 +518,17 @@ void streams_open(struct mimobox_session *session, int page)
 	}
 }
 
+/* A client may come for the answer to its write only after the end, or to another server. */
+static void keep_answer(struct typing *typing)
+{
+	uint64_t key = input_key(&typing->input);
+	ssize_t count = input_withdraw(&typing->input, key);
+	if (count == -EAGAIN)
+		return;
+	typing->left_key = key;
+	typing->left = count;
+}
+
 void streams_resume(struct mimobox_session *session, int page, const bool *open)
 {
 	streams_open(session, page);
@@ -519,6 +541,8 @@ void streams_resume(struct mimobox_session *session, int page, const bool *open)
 		loop_timer_arm(&stream->flush, 0);
 		output_room(&stream->output); /* its readers are known by now */
 	}
+	input_resume(&session->typing.input);
+	keep_answer(&session->typing);
 	session->typing.waits = true;
 	wake(session, CONTROL_LOOK); /* the other may have been killed before it did */
 }
@@ -530,16 +554,6 @@ bool streams_exit_status(const struct mimobox_session *session, int *status)
 		return false;
 	*status = page->status;
 	return true;
-}
-
-/* A client may come for the answer to its write only after the end. */
-static void keep_answer(struct typing *typing)
-{
-	ssize_t count = input_withdraw(&typing->input, typing->input.shared->key);
-	if (count == -EAGAIN)
-		return;
-	typing->left_key = typing->input.shared->key;
-	typing->left = count;
 }
 
 void streams_close(struct mimobox_session *session)

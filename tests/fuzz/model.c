@@ -197,8 +197,9 @@ size_t model_queued(const struct model_session *session)
 	const struct input_shared *in = one ? one->typing.input.shared : NULL;
 	if (!in)
 		return 0;
+	const struct input_write *write = &in->writes[(in->state >> INPUT_NUMBER_SHIFT) % 2];
 	bool taken = (in->state & INPUT_PHASES) == INPUT_TAKEN;
-	return in->base + (taken ? in->count : 0) - in->passed;
+	return write->base + (taken ? write->count : 0) - in->passed;
 }
 
 static void die_by(struct model_session *session, uint64_t grace)

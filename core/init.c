@@ -59,6 +59,7 @@ enum {
 	OUT,
 	ERROR,
 	PAGE,
+	BELL,
 	SIGNALS,
 	HANDING,
 	ROOT,
@@ -274,10 +275,11 @@ static void open_pipes(void)
 /* What init and the server share. */
 static void open_page(void)
 {
-	int page = monitor_make();
-	if (page < 0)
-		fail(STAGE_TERMINAL, page, "shared memory");
-	take_slot(page, PAGE, STAGE_TERMINAL);
+	int made[2], error = monitor_make(made);
+	if (error < 0)
+		fail(STAGE_TERMINAL, error, "shared memory");
+	take_slot(made[0], PAGE, STAGE_TERMINAL);
+	take_slot(made[1], BELL, STAGE_TERMINAL);
 }
 
 /*
@@ -430,7 +432,7 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 		open_pipes();
 	open_page();
 	drop_privileges(setup);
-	report(STAGE_TERMINAL, 0, NULL, (const int[]){ PAGE }, 1);
+	report(STAGE_TERMINAL, 0, NULL, (const int[]){ PAGE, BELL }, 2);
 	if (shape->ends_with_command)
 		lead_session(shape);
 	if (close_range(HANDED + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0 ||
@@ -484,15 +486,20 @@ static bool is_repeated(uint64_t key)
 	return false;
 }
 
-/* What the server has put into the page is looked at after each message. */
-static void obey(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
+/* One message. False: there is none. */
+static bool obey(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
 {
 	struct control_message message;
 	ssize_t size = recv(CONTROL, &message, sizeof(message), MSG_DONTWAIT);
 	if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
 		_exit(1); /* the daemon has gone: so does all that it started */
-	if (size != sizeof(message) || is_repeated(message.key))
-		return;
+	if (size < 0)
+		return false;
+	if (size != sizeof(message))
+		return true;
+	monitor_hear(monitor, message.typed);
+	if (is_repeated(message.key))
+		return true;
 	switch (message.verb) {
 	case CONTROL_FOREGROUND:
 		kill(-foreground_of(command), message.signal);
@@ -506,12 +513,8 @@ static void obey(const struct sandbox_shape *shape, pid_t command, struct monito
 	case CONTROL_HANGUP:
 		hang_up(shape, command, monitor);
 		break;
-	case CONTROL_TIDY:
-		monitor_tidy(monitor);
-		break;
-	case CONTROL_LOOK:
-		break;
 	}
+	return true;
 }
 
 struct command {
@@ -535,27 +538,24 @@ static bool reap(struct command *command)
 	}
 }
 
+enum { SIGNALS_BIT = 1 << MONITOR_OTHERS, CONTROL_BIT = SIGNALS_BIT << 1 };
+
 /* One wait, and what came of it. True: children may have ended. */
 static bool work(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
 {
-	struct pollfd events[MONITOR_POLLED + 2];
-	struct pollfd *signals = &events[MONITOR_POLLED], *control = signals + 1;
 	struct signalfd_siginfo info;
-	*signals = (struct pollfd){ .fd = SIGNALS, .events = POLLIN };
-	*control = (struct pollfd){ .fd = CONTROL, .events = POLLIN };
-	monitor_await(monitor, events);
-	if (poll(events, MONITOR_POLLED + 2, -1) < 0) {
-		if (errno != EINTR)
-			_exit(1);
+	int ready = monitor_wait(monitor, -1);
+	if (ready < 0 && ready != -EINTR)
+		_exit(1);
+	if (ready < 0)
 		return false;
-	}
-	if (control->revents)
-		obey(shape, command, monitor);
-	if (signals->revents && read(SIGNALS, &info, sizeof(info)) < 0 && errno != EAGAIN &&
+	while (ready & CONTROL_BIT && obey(shape, command, monitor))
+		;
+	if (ready & SIGNALS_BIT && read(SIGNALS, &info, sizeof(info)) < 0 && errno != EAGAIN &&
 	    errno != ENOMEM)
 		_exit(1);
-	monitor_work(monitor, events);
-	return signals->revents != 0;
+	monitor_work(monitor);
+	return ready & SIGNALS_BIT;
 }
 
 /*
@@ -584,8 +584,9 @@ _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 	struct command command = { .pid = pid };
 	const int ends[] = { IN, OUT, ERROR };
 	bool children;
-	int error = monitor_begin(&monitor, PAGE, CONTROL, ends, shape->terminal);
-	if (error < 0)
+	if (monitor_begin(&monitor, PAGE, BELL, ends, shape->terminal) < 0 ||
+	    monitor_watch(&monitor, SIGNALS, MONITOR_OTHERS) < 0 ||
+	    monitor_watch(&monitor, CONTROL, MONITOR_OTHERS + 1) < 0)
 		_exit(1);
 	close(PAGE);
 	for (;;) {
@@ -612,7 +613,7 @@ static void prepare_for_two(void)
 	/* The last are kept for what the builder makes. */
 	const int wanted[][2] = { { signals, SIGNALS }, { ends[1], HANDED }, { ends[0], HANDING },
 				  { ends[0], IN },      { ends[0], OUT },    { ends[0], ERROR },
-				  { ends[0], PAGE },    { ends[0], ROOT } };
+				  { ends[0], PAGE },    { ends[0], BELL },   { ends[0], ROOT } };
 	int moved[sizeof(wanted) / sizeof(*wanted)];
 	/* Two steps, for what was opened may lie where another is to go. */
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)

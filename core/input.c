@@ -225,6 +225,17 @@ uint32_t input_dropped(const struct input *input)
 	return atomic_exchange(&input->shared->dropped, 0);
 }
 
+uint64_t input_position(const struct input *input)
+{
+	return input->shared ? accepted(input->shared, atomic_load(&input->shared->state)) : 0;
+}
+
+void input_said(struct input *input)
+{
+	if (input->shared)
+		atomic_fetch_add(&input->shared->said, 1);
+}
+
 int input_end(struct input *input, uint64_t key)
 {
 	struct input_shared *shared = input->shared;
@@ -345,9 +356,29 @@ static bool decide(struct typist *typist, const struct termios *modes, uint64_t 
 	return true;
 }
 
+/* A message may have been sent, and not counted, by a server that was killed. */
+static bool has_to_hear(const struct typist *typist)
+{
+	return (int64_t)(atomic_load(&typist->shared->said) - typist->heard) > 0;
+}
+
+bool input_hear(struct typist *typist, uint64_t typed)
+{
+	typist->heard++;
+	return (int64_t)(typed - typist->accepted) > 0;
+}
+
+void input_accept(struct typist *typist, const struct termios *modes, uint64_t typed)
+{
+	catch_up(typist, modes, typed);
+	tell_what_is_sure(typist, modes);
+}
+
 bool input_answer(struct typist *typist, const struct termios *modes)
 {
 	uint64_t end, state = look(typist->shared, &end);
+	if (has_to_hear(typist))
+		return false;
 	catch_up(typist, modes, end);
 	bool news = phase_of(state) == INPUT_ASKED && decide(typist, modes, state);
 	tell_what_is_sure(typist, modes);

@@ -75,6 +75,7 @@ struct input_shared {
 	struct input_write writes[2];
 	_Atomic uint64_t passed;      /* init's: the terminal has taken that much */
 	_Atomic uint64_t sure;        /* init's: up to there it takes all, whatever it is */
+	_Atomic uint64_t said;        /* the server's: a count of what it has sent otherwise */
 	_Atomic uint32_t lock;        /* enum input_lock */
 	_Atomic uint32_t wants_room;  /* the server's: init is to ring when `passed` grows */
 	_Atomic uint32_t dropped;     /* init's: an errno with which the terminal refused bytes */
@@ -104,6 +105,10 @@ void input_resume(struct input *input);
 ssize_t input_ask(struct input *input, uint64_t key, const void *data, size_t size);
 /* Instead of waiting longer: how many bytes were taken, or -EAGAIN, and none will be. */
 ssize_t input_withdraw(struct input *input, uint64_t key);
+/* How much is accepted. */
+uint64_t input_position(const struct input *input);
+/* Something was sent to init otherwise, behind that and before what is typed from now on. */
+void input_said(struct input *input);
 /* Asks for end-of-file after what is accepted now. 0, or -EAGAIN too many are asked for. */
 int input_end(struct input *input, uint64_t key);
 /* Whether end-of-file was ever asked for; and last by that client. */
@@ -125,16 +130,24 @@ struct typist {
 	char *data;
 	uint64_t accepted;  /* bytes */
 	uint64_t ends_seen; /* of ends_asked */
+	uint64_t heard;     /* of `said` */
 	struct line typed;  /* after the last byte accepted */
 	struct line taken;  /* after the last byte that the terminal took */
 	unsigned end_left;  /* end-of-file characters that the next end still has to send */
 };
 
+/*
+ * Something came otherwise. True: what was typed up to `typed` comes before that, and is to be
+ * accepted first.
+ */
+bool input_hear(struct typist *typist, uint64_t typed);
+void input_accept(struct typist *typist, const struct termios *modes, uint64_t typed);
 /* Whether there is something that it has not looked at. */
 bool input_is_new(const struct typist *typist);
 /*
  * Looks at what was put there and what is asked. `modes` NULL: it goes to a pipe, where there are
- * no lines. True: there is an answer to ring for.
+ * no lines. Nothing is accepted while there is something to hear, which comes before. True: there
+ * is an answer to ring for.
  */
 bool input_answer(struct typist *typist, const struct termios *modes);
 /*

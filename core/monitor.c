@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "monitor.h"
 
+#include "loop.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -16,7 +19,13 @@ enum {
 /* So much is read before somebody else has a turn: the client that types, and signals. */
 enum { TURN_BYTES = 128 * 1024, LITTLE_BYTES = 512 };
 
-enum { TRIES = 50, TRIES_MS = 10 };
+/* Until more memory is asked for, where the kernel had none. */
+enum { RETRY_NS = 10000000 };
+/* How long a hold may be, and until it is looked whether it is over before. */
+enum { HOLD_MAX_NS = 2000000, LOOK_NS = 250000 };
+
+/* Of the bell: it never comes to an end of it, nor to 0. */
+#define BELL_COUNT (UINT64_C(1) << 62)
 
 _Static_assert(sizeof(struct monitor_page) <= 4096, "what all have is one page of memory");
 
@@ -30,6 +39,12 @@ int monitor_map(int fd, struct monitor_page **out)
 	(void)madvise(page, PAGE_SIZE, MADV_DONTFORK);
 	*out = page;
 	return 0;
+}
+
+void monitor_call(int bell)
+{
+	uint64_t one = 1;
+	(void)!write(bell, &one, sizeof(one));
 }
 
 void monitor_unmap(struct monitor_page *page)
@@ -54,7 +69,7 @@ void monitor_take_up(struct monitor_page *page, struct ring_view rings[MONITOR_S
 
 /* In the sandbox */
 
-int monitor_make(void)
+static int make_page(void)
 {
 	int page = memfd_create("mimobox-session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (page < 0)
@@ -68,7 +83,43 @@ int monitor_make(void)
 	return error;
 }
 
-int monitor_begin(struct monitor *monitor, int page, int server, const int ends[3], bool terminal)
+static int make_bell(void)
+{
+	uint64_t count = BELL_COUNT;
+	int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+	if (bell >= 0 && write(bell, &count, sizeof(count)) == sizeof(count))
+		return bell;
+	int error = -errno;
+	if (bell >= 0)
+		close(bell);
+	return error;
+}
+
+int monitor_make(int made[2])
+{
+	made[0] = make_page();
+	if (made[0] < 0)
+		return made[0];
+	made[1] = make_bell();
+	if (made[1] >= 0)
+		return 0;
+	close(made[0]);
+	return made[1];
+}
+
+static int control(const struct monitor *monitor, int operation, int fd, unsigned which,
+		   uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u32 = which };
+	return epoll_ctl(monitor->epoll, operation, fd, &event) < 0 ? -errno : 0;
+}
+
+int monitor_watch(struct monitor *monitor, int fd, unsigned which)
+{
+	return control(monitor, EPOLL_CTL_ADD, fd, which, EPOLLIN);
+}
+
+int monitor_begin(struct monitor *monitor, int page, int bell, const int ends[3], bool terminal)
 {
 	struct monitor_page *at = NULL;
 	int error = monitor_map(page, &at);
@@ -78,7 +129,10 @@ int monitor_begin(struct monitor *monitor, int page, int server, const int ends[
 				     .typist = { .shared = &at->in, .data = (char *)at + IN_PLACE },
 				     .terminal = terminal,
 				     .in = ends[0],
-				     .server = server };
+				     .bell = bell,
+				     .epoll = epoll_create1(EPOLL_CLOEXEC) };
+	if (monitor->epoll < 0)
+		return -errno;
 	for (int i = 0; i < MONITOR_STREAMS; i++)
 		monitor->out[i] =
 			(struct source){ .shared = &at->out[i],
@@ -87,37 +141,96 @@ int monitor_begin(struct monitor *monitor, int page, int server, const int ends[
 	if (terminal)
 		ring_end(&monitor->out[1]);
 	(void)input_answer(&monitor->typist, terminal ? &(struct termios){ 0 } : NULL);
-	return 0;
+	return control(monitor, EPOLL_CTL_ADD, bell, MONITOR_BELL, EPOLLIN | EPOLLET);
 }
 
-/* If the socket is full, the server has enough to wake it. Memory may be short for a moment. */
 static void ring_bell(const struct monitor *monitor)
 {
-	for (int tries = 0; tries < TRIES; tries++) {
-		if (send(monitor->server, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
-		    (errno != ENOBUFS && errno != ENOMEM))
-			return;
-		poll(NULL, 0, TRIES_MS);
-	}
+	uint64_t count;
+	(void)!read(monitor->bell, &count, sizeof(count));
 }
 
-void monitor_await(const struct monitor *monitor, struct pollfd polled[MONITOR_POLLED])
+/* False: the kernel has no memory for it. */
+static bool watch(struct monitor *monitor, unsigned which, int fd, uint32_t events)
 {
-	for (int i = 0; i < MONITOR_STREAMS; i++) {
-		const struct source *source = &monitor->out[i];
-		bool reads = source->fd >= 0 && ring_room(source) > 0;
-		polled[i] = (struct pollfd){ .fd = reads ? source->fd : -1, .events = POLLIN };
+	uint32_t before = monitor->watched[which];
+	if (before == events)
+		return true;
+	int operation = before == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+	if (control(monitor, operation, fd, which, events) < 0)
+		return false;
+	monitor->watched[which] = events;
+	return true;
+}
+
+/* For how many ns nothing is to be read. What cannot be is not believed. */
+static uint64_t held(const struct monitor *monitor)
+{
+	uint64_t until = atomic_load(&monitor->page->hold), now;
+	if (until == 0)
+		return 0;
+	now = loop_now();
+	return until > now && until - now <= HOLD_MAX_NS ? until - now : 0;
+}
+
+static bool watch_all(struct monitor *monitor, bool reads)
+{
+	uint32_t events[MONITOR_OWN] = { 0 };
+	int fds[MONITOR_OWN] = { monitor->out[0].fd, monitor->out[1].fd, monitor->in };
+	bool done = true;
+	for (int i = 0; i < MONITOR_STREAMS; i++)
+		if (reads && fds[i] >= 0 && ring_room(&monitor->out[i]) > 0)
+			events[i] = EPOLLIN;
+	if (monitor->full && monitor->in >= 0)
+		events[monitor->terminal ? MONITOR_OUT : MONITOR_IN] |= EPOLLOUT;
+	for (unsigned i = 0; i < MONITOR_OWN; i++)
+		done &= watch(monitor, i, fds[i], events[i]);
+	return done;
+}
+
+/* NULL: until something comes. */
+static const struct timespec *patience(int timeout, bool watched, uint64_t hold,
+				       struct timespec *moment)
+{
+	if (timeout >= 0)
+		*moment = (struct timespec){ .tv_sec = timeout / 1000,
+					     .tv_nsec = timeout % 1000 * 1000000 };
+	else if (hold)
+		*moment = (struct timespec){ .tv_nsec = hold < LOOK_NS ? (long)hold : LOOK_NS };
+	else if (!watched)
+		*moment = (struct timespec){ .tv_nsec = RETRY_NS };
+	else
+		return NULL;
+	return moment;
+}
+
+int monitor_wait(struct monitor *monitor, int timeout)
+{
+	struct epoll_event events[MONITOR_OTHERS + 2];
+	struct timespec moment;
+	int bits = 0;
+	uint64_t hold = held(monitor);
+	bool watched = watch_all(monitor, hold == 0);
+	memset(monitor->ready, 0, sizeof(monitor->ready));
+	int count = epoll_pwait2(monitor->epoll, events, MONITOR_OTHERS + 2,
+				 patience(timeout, watched, hold, &moment), NULL);
+	for (int i = 0; i < count; i++) {
+		unsigned which = events[i].data.u32;
+		if (which < MONITOR_OWN)
+			monitor->ready[which] = events[i].events;
+		bits |= 1 << which;
 	}
-	polled[MONITOR_STREAMS] =
-		(struct pollfd){ .fd = monitor->full ? monitor->in : -1, .events = POLLOUT };
+	return count < 0 ? -errno : bits;
 }
 
 /* Typing */
 
 static void close_in(struct monitor *monitor)
 {
-	if (monitor->in >= 0 && !monitor->terminal)
+	if (monitor->in >= 0 && !monitor->terminal) {
+		watch(monitor, MONITOR_IN, monitor->in, 0);
 		close(monitor->in);
+	}
 	monitor->in = -1;
 	monitor->full = false;
 }
@@ -148,22 +261,44 @@ static void resize(struct monitor *monitor)
 }
 
 /* The modes are asked for only when they count: a program that holds them holds this process. */
-static void type(struct monitor *monitor, bool again)
+static struct termios ask_modes(const struct monitor *monitor)
 {
-	struct typist *typist = &monitor->typist;
 	struct termios modes = { 0 };
-	uint64_t before = atomic_load(&monitor->page->in.passed);
-	bool is_new = input_is_new(typist);
-	if (!is_new && !(input_pending(typist) && (again || !monitor->full)))
-		return;
 	if (monitor->terminal && monitor->in >= 0)
 		(void)tcgetattr(monitor->in, &modes);
-	bool news = input_answer(typist, monitor->terminal ? &modes : NULL);
-	pass_input(monitor, &modes);
+	return modes;
+}
+
+static void pass_and_tell(struct monitor *monitor, struct termios *modes, bool news)
+{
+	uint64_t before = atomic_load(&monitor->page->in.passed);
+	pass_input(monitor, modes);
 	if (before != atomic_load(&monitor->page->in.passed))
 		news |= atomic_exchange(&monitor->page->in.wants_room, 0) != 0;
 	if (news)
 		ring_bell(monitor);
+}
+
+/* The modes are asked for only when they count: a program that holds them holds this process. */
+static void type(struct monitor *monitor, bool again)
+{
+	struct typist *typist = &monitor->typist;
+	if (!input_is_new(typist) && !(input_pending(typist) && (again || !monitor->full)))
+		return;
+	struct termios modes = ask_modes(monitor);
+	bool news = input_answer(typist, monitor->terminal ? &modes : NULL);
+	pass_and_tell(monitor, &modes, news);
+}
+
+void monitor_hear(struct monitor *monitor, uint64_t typed)
+{
+	struct termios modes;
+	bool more = input_hear(&monitor->typist, typed);
+	if (!more)
+		return;
+	modes = ask_modes(monitor);
+	input_accept(&monitor->typist, monitor->terminal ? &modes : NULL, typed);
+	pass_and_tell(monitor, &modes, false);
 }
 
 /* Printing */
@@ -172,6 +307,7 @@ static void end_stream(struct monitor *monitor, struct source *source)
 {
 	if (monitor->terminal)
 		close_in(monitor);
+	watch(monitor, source == monitor->out ? MONITOR_OUT : MONITOR_ERROR, source->fd, 0);
 	close(source->fd);
 	ring_end(source);
 	ring_bell(monitor);
@@ -192,29 +328,32 @@ static void read_stream(struct monitor *monitor, struct source *source, bool all
 		state = ring_fill(source, &rings);
 		if (rings)
 			ring_bell(monitor);
-		if (!all && source->used - before < LITTLE_BYTES)
+		if (!all && (source->used - before < LITTLE_BYTES || held(monitor)))
 			break;
 	}
 	if (state == RING_ENDED)
 		end_stream(monitor, source);
 }
 
-void monitor_tidy(struct monitor *monitor)
+static void tidy(struct monitor *monitor)
 {
+	if (!atomic_exchange(&monitor->page->tidy, 0))
+		return;
 	for (int i = 0; i < MONITOR_STREAMS; i++)
 		ring_tidy(&monitor->out[i]);
 	input_tidy(&monitor->typist);
 	ring_bell(monitor); /* a write may have waited for that */
 }
 
-void monitor_work(struct monitor *monitor, const struct pollfd polled[MONITOR_POLLED])
+void monitor_work(struct monitor *monitor)
 {
+	const uint32_t *ready = monitor->ready;
 	resize(monitor);
-	type(monitor, polled[MONITOR_STREAMS].revents != 0);
-	for (int i = 0; i < MONITOR_STREAMS; i++) {
-		if (polled[i].revents && monitor->out[i].fd >= 0)
+	type(monitor, (ready[MONITOR_OUT] | ready[MONITOR_IN]) & ~(uint32_t)EPOLLIN);
+	tidy(monitor);
+	for (int i = 0; i < MONITOR_STREAMS; i++)
+		if (ready[i] & ~(uint32_t)EPOLLOUT && monitor->out[i].fd >= 0)
 			read_stream(monitor, &monitor->out[i], false);
-	}
 }
 
 void monitor_hang_up(struct monitor *monitor)

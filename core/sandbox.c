@@ -2,6 +2,7 @@
 #include "sandbox.h"
 
 #include "message.h"
+#include "monitor.h"
 #include "older.h"
 #include "spawner.h"
 
@@ -62,7 +63,7 @@ static int make_sockets(int start[2], int control[2])
 void sandbox_init(struct sandbox *sandbox)
 {
 	*sandbox = (struct sandbox){
-		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .page = -1
+		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .page = -1, .bell = -1
 	};
 }
 
@@ -113,7 +114,7 @@ int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 
 bool sandbox_has_page(const struct sandbox *sandbox)
 {
-	return sandbox->page >= 0;
+	return sandbox->page >= 0 && sandbox->bell >= 0;
 }
 
 int sandbox_give(const struct sandbox *sandbox, int plan)
@@ -133,7 +134,9 @@ static void close_one(int *fd)
 static void take_page(struct sandbox *sandbox, const int *descriptors)
 {
 	close_one(&sandbox->page);
+	close_one(&sandbox->bell);
 	sandbox->page = descriptors[0];
+	sandbox->bell = descriptors[1];
 }
 
 int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
@@ -170,7 +173,8 @@ int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int s
 {
 	struct control_message message = { .key = sandbox->key,
 					   .verb = (int32_t)verb,
-					   .signal = signal };
+					   .signal = signal,
+					   .typed = sandbox->typed };
 	if (send(sandbox->control, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 		return 0;
 	return errno == EPIPE || errno == ECONNRESET ? -ESRCH : -errno;
@@ -237,11 +241,9 @@ void sandbox_reap(const struct sandbox *sandbox)
 	waitid(P_PIDFD, (id_t)sandbox->pidfd, &(siginfo_t){ 0 }, WEXITED | WNOHANG);
 }
 
-void sandbox_hear(const struct sandbox *sandbox)
+void sandbox_call(const struct sandbox *sandbox)
 {
-	char bell;
-	while (recv(sandbox->control, &bell, sizeof(bell), MSG_DONTWAIT) > 0)
-		;
+	monitor_call(sandbox->bell);
 }
 
 void sandbox_finish(struct sandbox *sandbox)
@@ -251,4 +253,5 @@ void sandbox_finish(struct sandbox *sandbox)
 	close_one(&sandbox->control);
 	close_one(&sandbox->mounts);
 	close_one(&sandbox->page);
+	close_one(&sandbox->bell);
 }

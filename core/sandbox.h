@@ -53,14 +53,13 @@ enum control_verb {
 	CONTROL_TERMINATE,  /* SIGTERM to the command's process group and to the foreground one */
 	CONTROL_ALL,        /* signal every process but init */
 	CONTROL_HANGUP,     /* give up the terminal; where there is none, tell the command */
-	CONTROL_LOOK,       /* at the page that both have (monitor.h) */
-	CONTROL_TIDY,       /* give memory back */
 };
 
 struct control_message {
 	uint64_t key; /* what was told before with the same is not done again; 0: nothing was */
 	int32_t verb;
 	int32_t signal;
+	uint64_t typed; /* so much was typed before */
 };
 
 /* What a sandbox is from the beginning, whoever gets it. */
@@ -91,10 +90,11 @@ struct sandbox {
 	int control;
 	int mounts; /* its mount namespace, so that the last process to go need not clear it away */
 	int page;   /* see monitor.h, until somebody takes it over; -1: not known yet */
+	int bell;   /* see there */
 	struct sandbox_shape shape;
 	uint64_t group;              /* the number of its cgroup, which outlives it; 0: none */
 	struct cgroup_limits limits; /* in force there */
-	uint64_t key;                /* of the next word to it, see control_message */
+	uint64_t key, typed;         /* of the next word to it, see control_message */
 	bool kept; /* a process that goes on in this one's place may have to hear it all again */
 };
 
@@ -130,6 +130,8 @@ void sandbox_received(const struct sandbox *sandbox);
 /* 0 or -errno; -ESRCH where init has gone. Does not wait for the effect. */
 int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int signal);
 
+/* Has init look at the page. */
+void sandbox_call(const struct sandbox *sandbox);
 /* SIGKILL to the children of init, for one that does not do what it is told. */
 void sandbox_kill_inside(const struct sandbox *sandbox);
 /* SIGKILL to init, and with it to all. */
@@ -140,9 +142,6 @@ void sandbox_abandon(const struct sandbox *sandbox);
 
 /* After pidfd is readable: takes init off the process table, if it is this process's to take. */
 void sandbox_reap(const struct sandbox *sandbox);
-/* Takes what init has sent: that it wants something looked at. */
-void sandbox_hear(const struct sandbox *sandbox);
-
 /* Closes what is held. */
 void sandbox_finish(struct sandbox *sandbox);
 

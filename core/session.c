@@ -96,7 +96,6 @@ static void unwatch(struct loop_source **source)
 static void drop_sandbox(struct mimobox_session *session)
 {
 	unwatch(&session->start_source);
-	unwatch(&session->control_source);
 	unwatch(&session->end_source);
 	streams_close(session);
 	if (session->sandbox.mounts >= 0) {
@@ -280,12 +279,6 @@ static void session_resize(struct mimobox_session *session)
 	streams_resize(session);
 }
 
-static void take_streams(struct mimobox_session *session)
-{
-	streams_open(session, session->sandbox.page);
-	session->sandbox.page = -1;
-}
-
 /* No limit of a session keeps the kernel from it. */
 static void tell_of_cores(struct mimobox_session *session)
 {
@@ -318,7 +311,7 @@ static void started(struct mimobox_session *session)
 		loop_timer_arm(&session->timeout, session->config.timeout_ns);
 	session->begun = loop_now();
 	timeline_init(&session->timeline, session->rows, session->cols);
-	take_streams(session);
+	streams_open(session);
 	session_resize(session); /* it may have been asked for meanwhile */
 	session_notify(session, MIMOBOX_STARTED);
 }
@@ -360,7 +353,6 @@ static void on_start(void *data, uint32_t events)
 	hear_start(data);
 }
 
-static void on_control(void *data, uint32_t events);
 static void on_end(void *data, uint32_t events);
 
 int session_watch(struct mimobox_session *session)
@@ -370,9 +362,6 @@ int session_watch(struct mimobox_session *session)
 	if (session->state == MIMOBOX_STARTING)
 		error = loop_add(loop, session->sandbox.start, EPOLLIN, on_start, session,
 				 &session->start_source);
-	if (error == 0)
-		error = loop_add(loop, session->sandbox.control, EPOLLIN | EPOLLET, on_control,
-				 session, &session->control_source);
 	if (error == 0)
 		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, on_end, session,
 				 &session->end_source);
@@ -564,7 +553,11 @@ int session_say(struct mimobox_session *session, enum control_verb verb, int sig
 	/* Nobody asks for that but the time that is over, and it is so but once. */
 	uint64_t key = keep_request_key(session->box->keep);
 	session->sandbox.key = key || verb != CONTROL_TERMINATE ? key : 1;
-	return sandbox_control(&session->sandbox, verb, signal);
+	session->sandbox.typed = input_position(&session->typing.input);
+	int error = sandbox_control(&session->sandbox, verb, signal);
+	if (error == 0)
+		input_said(&session->typing.input);
+	return error;
 }
 
 void session_kill(struct mimobox_session *session, enum end_reason reason)
@@ -619,21 +612,12 @@ void session_drain(struct mimobox_session *session)
 void session_hear(struct mimobox_session *session)
 {
 	int status;
-	if (session->state == MIMOBOX_STARTING && session->start_source)
-		hear_start(session); /* it was before that */
-	sandbox_hear(&session->sandbox);
 	bool ended = session->state == MIMOBOX_RUNNING && streams_exit_status(session, &status);
 	if (ended) {
 		take_status(session);
 		session_drain(session);
 	}
 	streams_look(session);
-}
-
-static void on_control(void *data, uint32_t events)
-{
-	(void)events;
-	session_hear(data);
 }
 
 static void on_end(void *data, uint32_t events)

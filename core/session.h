@@ -100,7 +100,7 @@ struct mimobox_session {
 	struct cgroup_usage usage; /* of the whole life, once `accounted` */
 	bool accounted;
 	int mounts; /* the namespace of a sandbox that is no more, to be swept; -1 */
-	struct loop_source *start_source, *control_source, *end_source;
+	struct loop_source *start_source, *end_source;
 	struct loop_timer timeout;
 	struct loop_timer kill_timer;  /* patience with each step of a kill */
 	struct loop_timer retry_timer; /* a cgroup that is still busy */
@@ -180,7 +180,7 @@ void session_end_unstarted(struct mimobox_session *session);
 void session_kill(struct mimobox_session *session, enum end_reason reason);
 
 /* What the keeper has of a session, by two numbers: its sandbox's, and its output's. */
-enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_PAGE };
+enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_PAGE, SESSION_BELL };
 static inline uint64_t session_keep_sandbox_id(const struct mimobox_session *session)
 {
 	return 2 * session->id;

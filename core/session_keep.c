@@ -267,12 +267,12 @@ void session_keep_nothing(struct mimobox_session *session)
 void session_keep_sandbox(struct mimobox_session *session)
 {
 	static const uint32_t parts[] = { SESSION_PIDFD, SESSION_START, SESSION_CONTROL,
-					  SESSION_PAGE };
+					  SESSION_PAGE, SESSION_BELL };
 	struct sandbox *sandbox = &session->sandbox;
 	if (!session->box->keep)
 		return;
-	const int descriptors[] = { sandbox->pidfd, sandbox->start, sandbox->control,
-				    sandbox->page };
+	const int descriptors[] = { sandbox->pidfd, sandbox->start, sandbox->control, sandbox->page,
+				    sandbox->bell };
 	int error = keep_store(session->box->keep, session_keep_sandbox_id(session), parts,
 			       descriptors, sizeof(parts) / sizeof(*parts));
 	if (error < 0 && !sandbox->kept)

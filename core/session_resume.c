@@ -289,6 +289,7 @@ static bool take_descriptors(struct mimobox_session *session)
 	if (session->state == MIMOBOX_STARTING)
 		sandbox->start = keep_take(keep, id, SESSION_START);
 	sandbox->page = keep_take(keep, id, SESSION_PAGE);
+	sandbox->bell = keep_take(keep, id, SESSION_BELL);
 	if (session->state != MIMOBOX_STARTING && !sandbox_has_page(sandbox))
 		return false;
 	return sandbox->pidfd >= 0 && sandbox->control >= 0;
@@ -297,15 +298,13 @@ static bool take_descriptors(struct mimobox_session *session)
 /* Those that had been closed stay so. */
 static void resume_streams(struct mimobox_session *session)
 {
-	struct sandbox *sandbox = &session->sandbox;
 	bool open[STREAMS];
 	for (uint32_t i = 0; i < STREAMS; i++) {
 		const struct kept_stream *kept =
 			get_whole(session, KEEP_STREAMS, i, sizeof(struct kept_stream));
 		open[i] = kept && kept->open;
 	}
-	streams_resume(session, sandbox->page, open);
-	sandbox->page = -1;
+	streams_resume(session, open);
 }
 
 /* Nothing that it was to run has begun: it is begun once more. */

@@ -22,40 +22,21 @@
 #define MOMENT_NS UINT64_C(1000000)
 /* As long as that after a flood, another is expected. */
 #define CALM_NS UINT64_C(50000000)
-/* After the kernel had no memory to wake init. */
-#define AGAIN_NS UINT64_C(1000000)
 
 enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 64 * 1024, MOMENTS_MAX = 4 };
 
 /* Init */
 
-/* If its socket is full, it has enough to wake it. */
-static void wake(struct mimobox_session *session, enum control_verb verb)
+static void call(const struct mimobox_session *session)
 {
-	session->sandbox.key = 0;
-	int error = sandbox_control(&session->sandbox, verb, 0);
-	if (error == -ENOMEM || error == -ENOBUFS)
-		loop_timer_arm(&session->contact.again, AGAIN_NS);
+	sandbox_call(&session->sandbox);
 }
 
-static void on_again(void *data)
-{
-	wake(data, CONTROL_LOOK);
-}
-
-/* streams_look() comes, behind others. */
+/* streams_look() comes, behind others: it can always be rung. */
 static void look_again(struct mimobox_session *session)
 {
-	if (session->control_source)
-		loop_modify(session->control_source, EPOLLIN | EPOLLOUT | EPOLLET);
-	session->contact.again_asked = session->control_source != NULL;
-}
-
-static void looks_again(struct mimobox_session *session)
-{
-	if (session->contact.again_asked && session->control_source)
-		loop_modify(session->control_source, EPOLLIN | EPOLLET);
-	session->contact.again_asked = false;
+	if (session->contact.bell)
+		loop_again(session->contact.bell);
 }
 
 /* Out */
@@ -76,10 +57,9 @@ static void set_flood(struct stream *stream, bool flood)
 	if (stream->flood == flood)
 		return;
 	stream->flood = flood;
-	attention_flood(&session->box->attention, flood);
-	if (session->control_source)
-		loop_later(session->control_source,
-			   session->streams[0].flood || session->streams[1].flood);
+	favour_flood(session, session->streams[0].flood || session->streams[1].flood);
+	if (session->contact.bell)
+		loop_later(session->contact.bell, session->favour.floods);
 }
 
 /* There is another place for what comes, or what was there was written away: that is known first.
@@ -121,7 +101,8 @@ static void tidy(struct stream *stream)
 		return;
 	}
 	session->typing.input.used = 0;
-	wake(session, CONTROL_TIDY);
+	atomic_store(&session->contact.page->tidy, 1);
+	call(session);
 }
 
 static void tidy_later(struct stream *stream)
@@ -230,7 +211,7 @@ static void took(struct stream *stream, size_t size)
 	session_touch(session);
 	mimobox_commit(session->box);
 	if (ring_took(&stream->ring, size))
-		wake(session, CONTROL_LOOK);
+		call(session);
 	session->box->stats.bytes_out += size;
 	tidy_later(stream);
 	tell_in_time(stream, size);
@@ -322,7 +303,6 @@ static void hear_of_typing(struct mimobox_session *session);
 
 void streams_look(struct mimobox_session *session)
 {
-	looks_again(session);
 	if (!session->contact.page)
 		return;
 	mimobox_session_ref(session);
@@ -412,7 +392,7 @@ static void told_init(struct mimobox_session *session)
 	if (!session->typing.input.asked)
 		return;
 	session->typing.input.asked = false;
-	wake(session, CONTROL_LOOK);
+	call(session);
 	if (session->state == MIMOBOX_RUNNING)
 		favour_typed(session);
 	if (input_is_untidy(&session->typing.input))
@@ -478,7 +458,7 @@ void streams_resize(struct mimobox_session *session)
 	if (!session->contact.page || !session->config.terminal)
 		return;
 	atomic_store(&session->contact.page->size, size);
-	wake(session, CONTROL_LOOK);
+	call(session);
 }
 
 /* All of them */
@@ -492,23 +472,42 @@ void streams_init(struct mimobox_session *session)
 		loop_timer_init(&stream->tell, session->box->loop, on_tell, stream);
 		loop_timer_init(&stream->flush, session->box->loop, on_flush, stream);
 	}
-	session->contact.fd = -1;
-	loop_timer_init(&session->contact.again, session->box->loop, on_again, session);
 }
 
-void streams_open(struct mimobox_session *session, int page)
+static void on_bell(void *data, uint32_t events)
+{
+	(void)events;
+	session_hear(data);
+}
+
+static int make_contact(struct mimobox_session *session)
 {
 	struct contact *contact = &session->contact;
+	struct sandbox *sandbox = &session->sandbox;
+	int error = monitor_map(sandbox->page, &contact->page);
+	if (error == 0)
+		error = loop_add(session->box->loop, sandbox->bell, EPOLLOUT | EPOLLET, on_bell,
+				 session, &contact->bell);
+	if (error < 0) {
+		monitor_unmap(contact->page);
+		contact->page = NULL;
+	}
+	close(sandbox->page);
+	sandbox->page = -1;
+	return error;
+}
+
+void streams_open(struct mimobox_session *session)
+{
 	struct ring_view rings[STREAMS];
-	int error = monitor_map(page, &contact->page);
-	contact->fd = page;
+	int error = make_contact(session);
 	if (error < 0) {
 		keep_take_up_anew(session->box->keep);
 		mimobox_session_log(session, "no use of the terminal: %s: ended", strerror(-error));
 		session_kill_now(session);
 		return;
 	}
-	monitor_take_up(contact->page, rings, &session->typing.input);
+	monitor_take_up(session->contact.page, rings, &session->typing.input);
 	for (int i = 0; i < STREAMS; i++) {
 		struct stream *stream = &session->streams[i];
 		stream->ring = rings[i];
@@ -529,9 +528,9 @@ static void keep_answer(struct typing *typing)
 	typing->left = count;
 }
 
-void streams_resume(struct mimobox_session *session, int page, const bool *open)
+void streams_resume(struct mimobox_session *session, const bool *open)
 {
-	streams_open(session, page);
+	streams_open(session);
 	if (!session->contact.page)
 		return;
 	for (int i = 0; i < STREAMS; i++) {
@@ -544,7 +543,7 @@ void streams_resume(struct mimobox_session *session, int page, const bool *open)
 	input_resume(&session->typing.input);
 	keep_answer(&session->typing);
 	session->typing.waits = true;
-	wake(session, CONTROL_LOOK); /* the other may have been killed before it did */
+	call(session); /* the other may have been killed before it did */
 }
 
 bool streams_exit_status(const struct mimobox_session *session, int *status)
@@ -563,15 +562,13 @@ void streams_close(struct mimobox_session *session)
 		close_stream(&session->streams[i]);
 		session->streams[i].ring = (struct ring_view){ 0 };
 	}
-	loop_timer_disarm(&contact->again);
+	loop_remove(contact->bell);
+	contact->bell = NULL;
 	if (contact->page)
 		keep_answer(&session->typing);
 	session->typing.input.shared = NULL;
 	monitor_unmap(contact->page);
 	contact->page = NULL;
-	if (contact->fd >= 0)
-		close(contact->fd);
-	contact->fd = -1;
 }
 
 void streams_end(struct mimobox_session *session)

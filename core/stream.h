@@ -45,20 +45,18 @@ struct typing {
 /* To the session's init. */
 struct contact {
 	struct monitor_page *page; /* NULL: there is none (any more) */
-	int fd;                    /* of it, so that this process has no fewer than the keeper */
-	bool again_asked;          /* the socket is watched for what it always is: writable */
-	struct loop_timer again;   /* to wake init, when that failed */
+	struct loop_source *bell;
 };
 
 void streams_init(struct mimobox_session *session);
 /* Takes over the page of what was started. */
-void streams_open(struct mimobox_session *session, int page);
+void streams_open(struct mimobox_session *session);
 /* Init has rung. */
 void streams_look(struct mimobox_session *session);
 /* The command has ended: true, and its status is as that of waitpid(2). */
 bool streams_exit_status(const struct mimobox_session *session, int *status);
 /* The same for what another server has started; `open` by stream. */
-void streams_resume(struct mimobox_session *session, int page, const bool *open);
+void streams_resume(struct mimobox_session *session, const bool *open);
 /* Takes what is left when the command has ended. */
 void streams_drain(struct mimobox_session *session);
 bool streams_open_still(const struct mimobox_session *session);

@@ -247,15 +247,11 @@ static void tell(struct fake *fake, int stage, int error)
 /* Until it would wait. */
 static void run_monitor(struct fake *fake)
 {
-	struct pollfd polled[MONITOR_POLLED];
 	if (!fake->monitor.page)
 		return;
-	do {
-		monitor_await(&fake->monitor, polled);
-		CHECK(poll(polled, MONITOR_POLLED, 0) >= 0);
-		monitor_work(&fake->monitor, polled);
-		monitor_await(&fake->monitor, polled);
-	} while (poll(polled, MONITOR_POLLED, 0) > 0);
+	fake->monitor.page->hold = 0; /* time stands still */
+	while (monitor_wait(&fake->monitor, 0) > 0)
+		monitor_work(&fake->monitor);
 }
 
 static void pair(int *theirs, int *own, bool outwards)
@@ -280,9 +276,13 @@ static void execute(struct fake *fake)
 		pair(&ends[1], &fake->out[0], true);
 		pair(&ends[2], &fake->out[1], true);
 	}
-	sandbox->page = monitor_make();
-	CHECK(sandbox->page >= 0);
-	CHECK(monitor_begin(&fake->monitor, sandbox->page, fake->control, ends,
+	int made[2];
+	CHECK(monitor_make(made) == 0);
+	sandbox->page = made[0];
+	sandbox->bell = dup(made[1]);
+	fake->bell = made[1];
+	CHECK(sandbox->bell >= 0);
+	CHECK(monitor_begin(&fake->monitor, sandbox->page, fake->bell, ends,
 			    sandbox->shape.terminal) == 0);
 	sandbox->pid = 100000 + (pid_t)(fake - fakes);
 	fake->executed = true;
@@ -340,6 +340,7 @@ static void end_monitor(struct fake *fake)
 	monitor_hang_up(monitor);
 	monitor_unmap(monitor->page);
 	monitor->page = NULL;
+	drop(&monitor->epoll);
 }
 
 void fake_end(struct fake *fake, int status)
@@ -377,7 +378,7 @@ const char *stage_name(int stage)
 void sandbox_init(struct sandbox *sandbox)
 {
 	*sandbox = (struct sandbox){
-		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .page = -1
+		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .page = -1, .bell = -1
 	};
 }
 
@@ -393,13 +394,11 @@ int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *s
 			       .manner = fake_manner,
 			       .owner = data,
 			       .in = -1,
+			       .bell = -1,
 			       .out = { -1, -1 },
 			       .master = -1 };
-	int control[2];
-	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) == 0);
 	sandbox->start = make_bell();
-	sandbox->control = control[0];
-	fake->control = control[1];
+	sandbox->control = make_bell();
 	int error = fake->manner.clone_error;
 	ask(spawner, fn, data, error ? error : 50000, error ? -1 : make_bell(), 0);
 	return 0;
@@ -449,7 +448,7 @@ void sandbox_received(const struct sandbox *sandbox)
 
 bool sandbox_has_page(const struct sandbox *sandbox)
 {
-	return sandbox->page >= 0;
+	return sandbox->page >= 0 && sandbox->bell >= 0;
 }
 
 int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int signal)
@@ -458,11 +457,12 @@ int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int s
 	CHECK(fake && fake->executed);
 	if (fake->ended)
 		return -ESRCH;
-	if (verb == CONTROL_HANGUP)
-		monitor_hang_up(&fake->monitor);
+	monitor_hear(&fake->monitor, sandbox->typed);
 	run_monitor(fake);
-	if (verb >= CONTROL_HANGUP)
+	if (verb == CONTROL_HANGUP) {
+		monitor_hang_up(&fake->monitor);
 		return 0;
+	}
 	fake->last_signal = signal;
 	if (verb == CONTROL_ALL && signal == SIGKILL)
 		fake_end(fake, SIGKILL);
@@ -492,11 +492,12 @@ void sandbox_reap(const struct sandbox *sandbox)
 	CHECK(find(sandbox)->ended);
 }
 
-void sandbox_hear(const struct sandbox *sandbox)
+void sandbox_call(const struct sandbox *sandbox)
 {
-	char bell;
-	while (recv(sandbox->control, &bell, sizeof(bell), MSG_DONTWAIT) > 0)
-		;
+	struct fake *fake = find(sandbox);
+	monitor_call(sandbox->bell);
+	if (!fake->ended)
+		run_monitor(fake);
 }
 
 void sandbox_finish(struct sandbox *sandbox)
@@ -505,11 +506,12 @@ void sandbox_finish(struct sandbox *sandbox)
 	if (fake) {
 		close_own(fake);
 		end_monitor(fake);
-		drop(&fake->control);
+		drop(&fake->bell);
 		*fake = (struct fake){ 0 };
 	}
 	drop(&sandbox->pidfd);
 	drop(&sandbox->start);
 	drop(&sandbox->control);
 	drop(&sandbox->page);
+	drop(&sandbox->bell);
 }

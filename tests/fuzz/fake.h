@@ -47,7 +47,7 @@ struct fake {
 	int in, out[2]; /* its own ends; with a terminal `in` is out[0] */
 	int master;     /* the monitor's end, with a terminal; else -1 */
 	struct monitor monitor;
-	int control; /* its end of that socket */
+	int bell; /* its own number of it */
 	struct start_report reports[2];
 	unsigned report_count;
 	int last_signal;

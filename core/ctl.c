@@ -66,7 +66,7 @@ static int do_signal(struct mimobox_session *session, const char *argument)
 static int do_eof(struct mimobox_session *session, const char *argument)
 {
 	(void)argument;
-	int error = streams_end_input(session);
+	int error = typing_end(session);
 	return error < 0 ? refuse(session, error, "eof", strerror(-error)) : 0;
 }
 

@@ -16,19 +16,19 @@
  * builder is done.
  *
  * The command is a child, not PID 1 itself: a PID 1 ignores the signals that it does not
- * handle, so that SIGTERM would never end an ordinary program. Init is also the session's monitor
- * (monitor.h). When the command ends, init tells its status, ends what else is there, reads what
- * was printed, and goes. The kernel ends whatever is in the PID namespace before init's own end can
- * be seen (pid_namespaces(7)): a readable pidfd means that nothing is left.
+ * handle, so that SIGTERM would never end an ordinary program. What init does once there is the
+ * command: serve.c.
  */
 #include "init.h"
 
+#include "ends.h"
 #include "message.h"
 #include "monitor.h"
 #include "mounts.h"
 #include "plan.h"
 #include "privileges.h"
 #include "root.h"
+#include "serve.h"
 #include "spawner.h"
 #include "sysfilter.h"
 
@@ -207,31 +207,19 @@ static void open_paths(struct plan *plan, const struct sandbox_shape *shape, boo
 		fail(STAGE_PATHS, error, what);
 }
 
-static void open_terminal(void)
+static void open_ends(const struct sandbox_shape *shape)
 {
-	struct termios modes;
-	int unlock = 0;
-	int master = mount_open_below(ROOT, "dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
-	if (master < 0)
-		fail(STAGE_TERMINAL, master, "ptmx");
-	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
-		fail(STAGE_TERMINAL, -errno, "unlock");
-	int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		fail(STAGE_TERMINAL, -errno, "slave");
-	if (tcgetattr(slave, &modes) < 0)
-		fail(STAGE_TERMINAL, -errno, "modes");
-	modes.c_iflag |= IUTF8;
-	if (tcsetattr(slave, TCSANOW, &modes) < 0)
-		fail(STAGE_TERMINAL, -errno, "modes");
-	/* Init closes its slave at the end: before, reading the master would end (EIO) at times. */
-	for (int fd = 0; fd <= 2; fd++)
-		if (dup2(slave, fd) < 0)
-			fail(STAGE_TERMINAL, -errno, "slave");
-	take_slot(master, IN, STAGE_TERMINAL);
-	close(slave);
-	close(OUT);
-	close(ERROR);
+	int ends[3] = { -1, -1, -1 };
+	const char *what = NULL;
+	int error = shape->terminal ? ends_make_terminal(ROOT, &ends[0], &what)
+				    : ends_make_pipes(ends, &what);
+	if (error < 0)
+		fail(STAGE_TERMINAL, error, what);
+	for (int i = 0; i < 3; i++)
+		if (ends[i] >= 0)
+			take_slot(ends[i], IN + i, STAGE_TERMINAL);
+		else
+			close(IN + i);
 }
 
 static void apply_landlock(const struct landlock_policy *policy)
@@ -250,26 +238,6 @@ static void load_filter(const struct sysfilter *filter)
 	int error = sysfilter_load(filter);
 	if (error < 0)
 		fail(STAGE_SECCOMP, error, "filter");
-}
-
-/* Of a pipe: `inner` is where the command has its end. */
-static void open_pipe(int inner, int outer)
-{
-	int ends[2], outwards = inner != 0;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		fail(STAGE_TERMINAL, -errno, "pipe");
-	if (fcntl(ends[!outwards], F_SETFL, O_NONBLOCK) < 0 || dup2(ends[outwards], inner) < 0)
-		fail(STAGE_TERMINAL, -errno, "standard descriptors");
-	close(ends[outwards]);
-	take_slot(ends[!outwards], outer, STAGE_TERMINAL);
-}
-
-/* Init keeps the inner ends, as it does a slave. */
-static void open_pipes(void)
-{
-	open_pipe(0, IN);
-	open_pipe(1, OUT);
-	open_pipe(2, ERROR);
 }
 
 /* What init and the server share. */
@@ -426,10 +394,7 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);
 	take_slot(root, ROOT, STAGE_ROOT);
-	if (shape->terminal)
-		open_terminal();
-	else
-		open_pipes();
+	open_ends(shape);
 	open_page();
 	drop_privileges(setup);
 	report(STAGE_TERMINAL, 0, NULL, (const int[]){ PAGE, BELL }, 2);
@@ -439,165 +404,6 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	    send(HANDED, "", 1, MSG_NOSIGNAL) != 1)
 		fail(STAGE_FORK, -errno, "hand over");
 	become_command(setup, request);
-}
-
-static pid_t foreground_of(pid_t command)
-{
-	/* Asked of the master: that needs no controlling terminal, and gives the number in here. */
-	pid_t group = 0;
-	return ioctl(IN, TIOCGPGRP, &group) < 0 || group <= 1 ? command : group;
-}
-
-static void signal_group(pid_t group, int number)
-{
-	kill(-group, number);
-	kill(-group, SIGCONT);
-}
-
-/* The command's group, and the foreground one; where they are the same, once. */
-static void signal_both(pid_t command, int number)
-{
-	pid_t foreground = foreground_of(command);
-	signal_group(command, number);
-	if (foreground != command)
-		signal_group(foreground, number);
-}
-
-/*
- * The kernel tells the leader of the terminal's session when the master is closed. If the command
- * is not the leader, and if there is no terminal, init tells it.
- */
-static void hang_up(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
-{
-	if (!shape->terminal || !shape->ends_with_command)
-		signal_both(command, SIGHUP);
-	monitor_hang_up(monitor);
-}
-
-/* Said again by one who could not know that it was said: the last few are remembered. */
-static bool is_repeated(uint64_t key)
-{
-	static uint64_t keys[8];
-	static unsigned next;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		if (key && keys[i] == key)
-			return true;
-	keys[next++ % (sizeof(keys) / sizeof(*keys))] = key;
-	return false;
-}
-
-/* One message. False: there is none. */
-static bool obey(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
-{
-	struct control_message message;
-	ssize_t size = recv(CONTROL, &message, sizeof(message), MSG_DONTWAIT);
-	if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
-		_exit(1); /* the daemon has gone: so does all that it started */
-	if (size < 0)
-		return false;
-	if (size != sizeof(message))
-		return true;
-	monitor_hear(monitor, message.typed);
-	if (is_repeated(message.key))
-		return true;
-	switch (message.verb) {
-	case CONTROL_FOREGROUND:
-		kill(-foreground_of(command), message.signal);
-		break;
-	case CONTROL_TERMINATE:
-		signal_both(command, SIGTERM);
-		break;
-	case CONTROL_ALL:
-		kill(-1, message.signal);
-		break;
-	case CONTROL_HANGUP:
-		hang_up(shape, command, monitor);
-		break;
-	}
-	return true;
-}
-
-struct command {
-	pid_t pid;
-	bool ended;
-	int status;
-};
-
-/* SIGCHLD coalesces: take all that there are. False when there are no children any more. */
-static bool reap(struct command *command)
-{
-	for (;;) {
-		int status;
-		pid_t pid = waitpid(-1, &status, WNOHANG);
-		if (pid == command->pid) {
-			command->status = status;
-			command->ended = true;
-		}
-		if (pid <= 0)
-			return pid == 0;
-	}
-}
-
-enum { SIGNALS_BIT = 1 << MONITOR_OTHERS, CONTROL_BIT = SIGNALS_BIT << 1 };
-
-/* One wait, and what came of it. True: children may have ended. */
-static bool work(const struct sandbox_shape *shape, pid_t command, struct monitor *monitor)
-{
-	struct signalfd_siginfo info;
-	int ready = monitor_wait(monitor, -1);
-	if (ready < 0 && ready != -EINTR)
-		_exit(1);
-	if (ready < 0)
-		return false;
-	while (ready & CONTROL_BIT && obey(shape, command, monitor))
-		;
-	if (ready & SIGNALS_BIT && read(SIGNALS, &info, sizeof(info)) < 0 && errno != EAGAIN &&
-	    errno != ENOMEM)
-		_exit(1);
-	monitor_work(monitor);
-	return ready & SIGNALS_BIT;
-}
-
-/*
- * The others end with the command, and what all of them have printed is read. The server has a
- * bound for that, and kills this process.
- */
-_Noreturn static void finish(const struct sandbox_shape *shape, struct command *command,
-			     struct monitor *monitor, bool children)
-{
-	while (children) {
-		kill(-1, SIGKILL);
-		while (!work(shape, command->pid, monitor))
-			;
-		children = reap(command);
-	}
-	/* The slave first of all: its end is waited for. */
-	close_range(0, START - 1, 0);
-	while (monitor_is_open(monitor))
-		work(shape, command->pid, monitor);
-	_exit(0);
-}
-
-_Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
-{
-	struct monitor monitor;
-	struct command command = { .pid = pid };
-	const int ends[] = { IN, OUT, ERROR };
-	bool children;
-	if (monitor_begin(&monitor, PAGE, BELL, ends, shape->terminal) < 0 ||
-	    monitor_watch(&monitor, SIGNALS, MONITOR_OTHERS) < 0 ||
-	    monitor_watch(&monitor, CONTROL, MONITOR_OTHERS + 1) < 0)
-		_exit(1);
-	close(PAGE);
-	for (;;) {
-		children = reap(&command);
-		if (command.ended && (shape->ends_with_command || !children))
-			break;
-		while (!work(shape, pid, &monitor))
-			;
-	}
-	monitor_tell_end(&monitor, command.status);
-	finish(shape, &command, &monitor, children);
 }
 
 /* Before there are two processes: signals that would be missed, and the way between them. */
@@ -646,6 +452,16 @@ static void wait_for(int fd)
 			_exit(1);
 	if (!events[0].revents)
 		_exit(1);
+}
+
+/* With what the builder has made. */
+static void begin_to_monitor(const struct sandbox_shape *shape)
+{
+	const int ends[] = { IN, OUT, ERROR };
+	int error = serve_begin(shape, PAGE, BELL, ends, SIGNALS, CONTROL);
+	if (error < 0)
+		fail(STAGE_TERMINAL, error, "shared memory");
+	close(PAGE);
 }
 
 static int receive_plan(struct plan **plan)
@@ -720,6 +536,7 @@ static pid_t seal(const struct init_setup *setup, const struct spawn_request *re
 	if (error < 0)
 		fail(STAGE_PATHS, error, what);
 	wait_for_builder();
+	begin_to_monitor(shape);
 	take_identity_as_init();
 	finish_root(shape, &workspace, count);
 	drop_privileges(setup);
@@ -741,6 +558,7 @@ static pid_t follow_plan(const struct init_setup *setup, const struct sandbox_sh
 	int fd = receive_plan(&plan);
 	open_paths(plan, shape, false);
 	wait_for_builder();
+	begin_to_monitor(shape);
 	take_identity_as_init();
 	open_paths(plan, shape, true);
 	finish_root(shape, plan->paths, plan->path_count);
@@ -769,5 +587,5 @@ _Noreturn void init_run(const struct init_setup *setup, const struct spawn_reque
 	pid_t command = request->shape.sealed ? seal(setup, request, builder)
 					      : follow_plan(setup, &request->shape, builder);
 	close(START);
-	serve(&request->shape, command);
+	serve(command);
 }

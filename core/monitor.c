@@ -44,7 +44,8 @@ int monitor_map(int fd, struct monitor_page **out)
 void monitor_call(int bell)
 {
 	uint64_t one = 1;
-	(void)!write(bell, &one, sizeof(one));
+	if (write(bell, &one, sizeof(one)) < 0)
+		(void)!write(bell, &one, sizeof(one));
 }
 
 void monitor_unmap(struct monitor_page *page)
@@ -144,10 +145,12 @@ int monitor_begin(struct monitor *monitor, int page, int bell, const int ends[3]
 	return control(monitor, EPOLL_CTL_ADD, bell, MONITOR_BELL, EPOLLIN | EPOLLET);
 }
 
+/* It does not fail; a fault that a test makes does so once. */
 static void ring_bell(const struct monitor *monitor)
 {
 	uint64_t count;
-	(void)!read(monitor->bell, &count, sizeof(count));
+	if (read(monitor->bell, &count, sizeof(count)) < 0)
+		(void)!read(monitor->bell, &count, sizeof(count));
 }
 
 /* False: the kernel has no memory for it. */
@@ -251,16 +254,18 @@ static void pass_input(struct monitor *monitor, struct termios *modes)
 
 static void resize(struct monitor *monitor)
 {
-	uint32_t size = atomic_load(&monitor->page->size);
+	uint64_t size = atomic_load(&monitor->page->size);
 	struct winsize wanted = { .ws_row = (uint16_t)(size >> 16), .ws_col = (uint16_t)size };
-	if (size == monitor->size)
+	uint64_t number = size >> 32, error = 0;
+	if (number == monitor->sized)
 		return;
-	monitor->size = size;
-	if (monitor->terminal && monitor->in >= 0)
-		(void)ioctl(monitor->in, TIOCSWINSZ, &wanted);
+	monitor->sized = (uint32_t)number;
+	if (monitor->terminal && monitor->in >= 0 && ioctl(monitor->in, TIOCSWINSZ, &wanted) < 0)
+		error = (uint64_t)errno;
+	atomic_store(&monitor->page->sized, number << 32 | error);
+	ring_bell(monitor);
 }
 
-/* The modes are asked for only when they count: a program that holds them holds this process. */
 static struct termios ask_modes(const struct monitor *monitor)
 {
 	struct termios modes = { 0 };

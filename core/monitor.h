@@ -21,9 +21,11 @@ enum { MONITOR_OUT_PLACE = 65536 };
 struct monitor_page {
 	struct ring_shared out[MONITOR_STREAMS];
 	struct input_shared in;
-	_Atomic uint64_t hold;  /* the server's: nothing is to be read until then, ns */
-	_Atomic uint32_t tidy;  /* the server's: init is to give memory back */
-	_Atomic uint32_t size;  /* the server's: rows << 16 | columns that it wants; 0: any */
+	_Atomic uint64_t hold; /* the server's: nothing is to be read until then, ns */
+	_Atomic uint32_t tidy; /* the server's: init is to give memory back */
+	_Atomic uint64_t
+		size; /* the server's: number of the request, rows, columns: 32, 16, 16 bits */
+	_Atomic uint64_t sized; /* init's: number of the last one, and errno */
 	_Atomic uint32_t ended; /* init's: the command has, with that status of waitpid(2) */
 	int32_t status;
 };
@@ -64,7 +66,7 @@ struct monitor {
 	uint32_t watched[MONITOR_OWN]; /* events, on each of its own */
 	uint32_t ready[MONITOR_OWN];   /* events that came */
 	bool full;                     /* the terminal took no more */
-	uint32_t size;
+	uint32_t sized;                /* number of the last request of a size */
 };
 
 /*

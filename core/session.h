@@ -28,6 +28,7 @@
 #include "stats.h"
 #include "stream.h"
 #include "timeline.h"
+#include "typing.h"
 
 #include <time.h>
 
@@ -201,11 +202,26 @@ void session_keep_nothing(struct mimobox_session *session);
 void box_keep_defaults(struct mimobox *box);
 void box_keep_removal(struct mimobox *box, uint64_t id, const char *path);
 
-/* session.c, for session_resume.c */
+/* session.c, for session_end.c */
+void session_unwatch(struct loop_source **source);
+/* Lets go of the sandbox; the cgroup goes when the kernel is done with it. */
+void session_drop_sandbox(struct mimobox_session *session);
+/* The sandbox is on its way out; session_on_end() completes the failure when nothing is left. */
+void session_fail_start(struct mimobox_session *session, const struct start_report *report);
+/* Takes what the sandbox has to say of its start. */
+void session_hear_start(struct mimobox_session *session);
+
+/* session_end.c, for session.c */
+void session_on_kill_timer(void *data);
+void session_on_end(void *data, uint32_t events);
+
+/* session.c and session_end.c, for session_resume.c */
 int session_watch(struct mimobox_session *session);
 void session_settle(struct mimobox_session *session);
 void session_drain(struct mimobox_session *session);
 void session_lost(struct mimobox_session *session);
+/* session.c, for stream.c: the terminal has that size now. */
+void session_resized(struct mimobox_session *session, uint16_t rows, uint16_t cols);
 /* What init has to say. */
 void session_hear(struct mimobox_session *session);
 /* start.c: tells the sandbox once more what for. */
@@ -219,10 +235,10 @@ void box_link(struct mimobox *box, struct mimobox_session *session);
 /* box.c, for session.c: out of the table of ids, when its last reference has gone. */
 void box_forget(struct mimobox *box, struct mimobox_session *session);
 
-/* session.c, for status.c: what is only looked up when it has ended, or when somebody asks. */
+/* session_end.c, for status.c: what is only looked up when it has ended, or when somebody asks. */
 void session_account(struct mimobox_session *session);
 
-/* session.c, for stream.c: the terminal of a session without processes was read to its end. */
+/* session_end.c, for stream.c: the terminal of a session without processes was read to its end. */
 void session_drained(struct mimobox_session *session);
 
 /* An id, outside, that nobody else has. */

@@ -3,8 +3,6 @@
  * What a session prints is taken from its init while there is room for it. If nothing may be taken,
  * the ring fills up, then the terminal or the pipe, and their own flow control pauses the program,
  * as a slow real terminal would.
- *
- * A client's write is put before init, and the client waits for the answer.
  */
 #include "monitor.h"
 #include "resume.h"
@@ -24,13 +22,6 @@
 #define CALM_NS UINT64_C(50000000)
 
 enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 64 * 1024, MOMENTS_MAX = 4 };
-
-/* Init */
-
-static void call(const struct mimobox_session *session)
-{
-	sandbox_call(&session->sandbox);
-}
 
 /* streams_look() comes, behind others: it can always be rung. */
 static void look_again(struct mimobox_session *session)
@@ -102,10 +93,10 @@ static void tidy(struct stream *stream)
 	}
 	session->typing.input.used = 0;
 	atomic_store(&session->contact.page->tidy, 1);
-	call(session);
+	sandbox_call(&session->sandbox);
 }
 
-static void tidy_later(struct stream *stream)
+void stream_tidy_later(struct stream *stream)
 {
 	if (!loop_timer_armed(&stream->flush))
 		loop_timer_arm(&stream->flush, FLUSH_NS);
@@ -128,7 +119,7 @@ static void on_flush(void *data)
 	pause_stream(stream, false);
 }
 
-static void reader_moved(struct output *output)
+void stream_reader_moved(struct output *output)
 {
 	struct stream *stream = (struct stream *)((char *)output - offsetof(struct stream, output));
 	if (stream->paused && !stream->disk_full && output_room(output) > 0)
@@ -211,9 +202,9 @@ static void took(struct stream *stream, size_t size)
 	session_touch(session);
 	mimobox_commit(session->box);
 	if (ring_took(&stream->ring, size))
-		call(session);
+		sandbox_call(&session->sandbox);
 	session->box->stats.bytes_out += size;
-	tidy_later(stream);
+	stream_tidy_later(stream);
 	tell_in_time(stream, size);
 }
 
@@ -224,7 +215,9 @@ static size_t look(struct stream *stream)
 	if (!stream->open)
 		return 0;
 	bool last = stream->session->gone || ring_has_ended(&stream->ring);
-	if (ring_look(&stream->ring, &there) < 0)
+	int error = ring_look(&stream->ring, &there);
+	typing_hear_of_size(stream->session); /* what was printed behind that comes behind it */
+	if (error < 0)
 		distrust(stream);
 	else if (there == 0 && last)
 		close_stream(stream);
@@ -299,15 +292,14 @@ static void drain(struct stream *stream)
 	await(stream);
 }
 
-static void hear_of_typing(struct mimobox_session *session);
-
 void streams_look(struct mimobox_session *session)
 {
 	if (!session->contact.page)
 		return;
 	mimobox_session_ref(session);
 	session_touch(session);
-	hear_of_typing(session);
+	typing_hear(session);
+	typing_hear_of_size(session);
 	for (int i = 0; i < STREAMS; i++) {
 		struct stream *stream = &session->streams[i];
 		if (session->state == MIMOBOX_DRAINING)
@@ -331,134 +323,6 @@ void streams_drain(struct mimobox_session *session)
 bool streams_open_still(const struct mimobox_session *session)
 {
 	return session->streams[0].open || session->streams[1].open;
-}
-
-/* In */
-
-/* An answer, or room. */
-static void hear_of_typing(struct mimobox_session *session)
-{
-	struct typing *typing = &session->typing;
-	uint32_t dropped = input_dropped(&typing->input);
-	if (dropped)
-		mimobox_session_log(session, "input was dropped: %s", strerror((int)dropped));
-	if (!typing->waits || !input_has_news(&typing->input))
-		return;
-	typing->waits = false;
-	session_notify(session, MIMOBOX_ROOM);
-}
-
-static int check_input(const struct mimobox_session *session)
-{
-	if (session->state == MIMOBOX_CREATED || session->state == MIMOBOX_STARTING)
-		return session->removed ? -EPIPE : -EBUSY;
-	if (session->state != MIMOBOX_RUNNING || session->typing.closed || !session->contact.page ||
-	    (!session->config.terminal && input_has_end(&session->typing.input)))
-		return -EPIPE;
-	return 0;
-}
-
-/* The answer that came with the end of the terminal; 0: none. */
-static ssize_t take_left(struct typing *typing, uint64_t key)
-{
-	if (typing->left_key == 0 || typing->left_key != key)
-		return 0;
-	typing->left_key = 0;
-	return typing->left;
-}
-
-static ssize_t collected(struct mimobox_session *session, ssize_t count)
-{
-	struct typing *typing = &session->typing;
-	session_touch(session);
-	if (count == -EMSGSIZE)
-		mimobox_session_log(session,
-				    "input refused: the terminal is canonical, and a line of more "
-				    "than %d bytes would be cut",
-				    INPUT_LINE_MAX);
-	if (count > 0) {
-		session->box->stats.bytes_in += (uint64_t)count;
-		keep_request_took(session->box->keep, count);
-	}
-	if (typing->crowd)
-		session_notify(session, MIMOBOX_ROOM);
-	typing->crowd = false;
-	return count;
-}
-
-/* Wakes init where there is something new for it. */
-static void told_init(struct mimobox_session *session)
-{
-	if (!session->typing.input.asked)
-		return;
-	session->typing.input.asked = false;
-	call(session);
-	if (session->state == MIMOBOX_RUNNING)
-		favour_typed(session);
-	if (input_is_untidy(&session->typing.input))
-		tidy_later(&session->streams[MIMOBOX_STDOUT]);
-}
-
-ssize_t mimobox_session_input(struct mimobox_session *session, uint64_t key, const void *data,
-			      size_t size)
-{
-	struct typing *typing = &session->typing;
-	ssize_t count = take_left(typing, key);
-	if (count != 0)
-		return collected(session, count);
-	int error = check_input(session);
-	if (error == -EPIPE) {
-		count = mimobox_session_withdraw(session, key);
-		if (count != -EAGAIN)
-			return count;
-		mimobox_session_log(session, "input refused: it has come to its end");
-	}
-	if (error < 0)
-		return error;
-	count = input_ask(&typing->input, key, data, size);
-	typing->waits |= count != (ssize_t)size;
-	typing->crowd |= count == -EINPROGRESS && input_key(&typing->input) != key;
-	told_init(session);
-	if (count == -EINPROGRESS)
-		return count;
-	return count == -EAGAIN ? count : collected(session, count);
-}
-
-ssize_t mimobox_session_withdraw(struct mimobox_session *session, uint64_t key)
-{
-	ssize_t count = take_left(&session->typing, key);
-	if (count == 0 && session->contact.page)
-		count = input_withdraw(&session->typing.input, key);
-	else if (count == 0)
-		return -EAGAIN;
-	return count == -EAGAIN ? count : collected(session, count);
-}
-
-int streams_end_input(struct mimobox_session *session)
-{
-	/* it has ended with the session: a client that says so need not be the faster one */
-	if (session->state == MIMOBOX_DRAINING || session->state == MIMOBOX_EXITED)
-		return 0;
-	uint64_t key = keep_request_key(session->box->keep);
-	int error = check_input(session);
-	if (error == 0 || (error == -EPIPE && session->contact.page &&
-			   input_has_end_of(&session->typing.input, key)))
-		error = input_end(&session->typing.input, key);
-	if (error == 0) {
-		session_touch(session);
-		keep_request_done(session->box->keep);
-		told_init(session);
-	}
-	return error;
-}
-
-void streams_resize(struct mimobox_session *session)
-{
-	uint32_t size = (uint32_t)session->rows << 16 | session->cols;
-	if (!session->contact.page || !session->config.terminal)
-		return;
-	atomic_store(&session->contact.page->size, size);
-	call(session);
 }
 
 /* All of them */
@@ -517,17 +381,6 @@ void streams_open(struct mimobox_session *session)
 	}
 }
 
-/* A client may come for the answer to its write only after the end, or to another server. */
-static void keep_answer(struct typing *typing)
-{
-	uint64_t key = input_key(&typing->input);
-	ssize_t count = input_withdraw(&typing->input, key);
-	if (count == -EAGAIN)
-		return;
-	typing->left_key = key;
-	typing->left = count;
-}
-
 void streams_resume(struct mimobox_session *session, const bool *open)
 {
 	streams_open(session);
@@ -540,10 +393,8 @@ void streams_resume(struct mimobox_session *session, const bool *open)
 		loop_timer_arm(&stream->flush, 0);
 		output_room(&stream->output); /* its readers are known by now */
 	}
-	input_resume(&session->typing.input);
-	keep_answer(&session->typing);
-	session->typing.waits = true;
-	call(session); /* the other may have been killed before it did */
+	typing_resume(session);
+	sandbox_call(&session->sandbox); /* the other may have been killed before it did */
 }
 
 bool streams_exit_status(const struct mimobox_session *session, int *status)
@@ -565,7 +416,7 @@ void streams_close(struct mimobox_session *session)
 	loop_remove(contact->bell);
 	contact->bell = NULL;
 	if (contact->page)
-		keep_answer(&session->typing);
+		typing_keep_answer(&session->typing);
 	session->typing.input.shared = NULL;
 	monitor_unmap(contact->page);
 	contact->page = NULL;
@@ -593,92 +444,4 @@ void streams_hang_up(struct mimobox_session *session)
 	session->typing.closed = true;
 	look_again(session);
 	session_notify(session, MIMOBOX_ROOM);
-}
-
-/* Readers */
-
-static struct output *output_of(struct mimobox_session *session, enum mimobox_stream stream)
-{
-	return &session->streams[stream].output;
-}
-
-int mimobox_reader_open(struct mimobox_session *session, enum mimobox_stream stream,
-			struct mimobox_reader **out)
-{
-	struct mimobox_reader *reader = calloc(1, sizeof(*reader));
-	if (!reader)
-		return -ENOMEM;
-	reader->session = mimobox_session_ref(session);
-	output_attach(output_of(session, stream), reader);
-	*out = reader;
-	return 0;
-}
-
-void mimobox_reader_close(struct mimobox_reader *reader)
-{
-	if (!reader)
-		return;
-	output_detach(reader->output, reader);
-	reader_moved(reader->output);
-	mimobox_session_unref(reader->session);
-	free(reader);
-}
-
-ssize_t mimobox_reader_view(struct mimobox_reader *reader, void *buffer, size_t size,
-			    uint64_t offset, const void **data)
-{
-	ssize_t count = output_view(reader->output, reader, buffer, size, offset, data);
-	if (count > 0)
-		reader_moved(reader->output);
-	return count;
-}
-
-ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t size, uint64_t offset)
-{
-	ssize_t count = output_read(reader->output, reader, data, size, offset);
-	if (count > 0)
-		reader_moved(reader->output);
-	return count;
-}
-
-void mimobox_session_output_range(const struct mimobox_session *session, enum mimobox_stream stream,
-				  uint64_t *start, uint64_t *end)
-{
-	const struct spool *spool = &session->streams[stream].output.spool;
-	*start = spool->start;
-	*end = spool->end;
-}
-
-ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_stream stream,
-			     void *data, size_t size, uint64_t offset)
-{
-	const struct spool *spool = &output_of(session, stream)->spool;
-	if (offset < spool->start)
-		return -ESTALE;
-	return offset >= spool->end ? 0 : spool_read(spool, data, size, offset);
-}
-
-void mimobox_reader_state(const struct mimobox_reader *reader, struct reader_state *out)
-{
-	*out = (struct reader_state){ reader->position, reader->counted, reader->before_position,
-				      reader->before_counted };
-}
-
-void mimobox_reader_restore(struct mimobox_reader *reader, const struct reader_state *state)
-{
-	reader->position = state->position;
-	reader->counted = state->counted;
-	reader->before_position = state->before_position;
-	reader->before_counted = state->before_counted;
-	reader->output->floor = 0; /* it is found anew */
-}
-
-void mimobox_reader_again(struct mimobox_reader *reader, uint64_t offset)
-{
-	if (offset == reader->counted || offset != reader->before_counted)
-		return;
-	reader->counted = reader->before_counted;
-	reader->position = reader->before_position;
-	if (reader->position < reader->output->floor)
-		reader->output->floor = reader->position;
 }

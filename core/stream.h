@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The bytes that go in and out of a session: what it prints, by one stream or, without a
- * terminal, by two, and what is typed at it.
- */
+/* What a session prints, by one stream or, without a terminal, by two. */
 #ifndef STREAM_H
 #define STREAM_H
 
-#include "input.h"
 #include "loop.h"
 #include "output.h"
 #include "ring.h"
 
 struct mimobox_session;
-struct monitor_page;
 
 enum { STREAMS = 2 }; /* by enum mimobox_stream */
 
@@ -30,22 +25,6 @@ struct stream {
 	uint64_t moment;  /* ns: the beginning of the latest, and the bytes printed in it */
 	size_t printed;
 	struct loop_timer tell, flush;
-};
-
-/* The way in. */
-struct typing {
-	struct input input;
-	bool closed;       /* no more can be typed: the terminal was hung up */
-	bool waits;        /* somebody waits for an answer, or for room */
-	bool crowd;        /* and somebody for that one */
-	uint64_t left_key; /* an answer that came with the end; 0: none */
-	ssize_t left;
-};
-
-/* To the session's init. */
-struct contact {
-	struct monitor_page *page; /* NULL: there is none (any more) */
-	struct loop_source *bell;
 };
 
 void streams_init(struct mimobox_session *session);
@@ -66,8 +45,10 @@ void streams_end(struct mimobox_session *session);
 void streams_finish(struct mimobox_session *session);
 /* Init was told to give up the terminal, or the pipes. */
 void streams_hang_up(struct mimobox_session *session);
-int streams_end_input(struct mimobox_session *session);
-/* The terminal is to have the session's rows and columns. */
-void streams_resize(struct mimobox_session *session);
+
+/* Somebody has read of it: there may be room. */
+void stream_reader_moved(struct output *output);
+/* Memory that was used is given back when it is quiet. */
+void stream_tidy_later(struct stream *stream);
 
 #endif

@@ -387,7 +387,18 @@ static int show_modes(const struct handle *handle, FILE *to)
 
 static int apply_size(struct request *request, const char *line, size_t size)
 {
-	return mimobox_session_resize(session_of(request->handle), line, size);
+	struct mimobox_session *session = session_of(request->handle);
+	int error = mimobox_session_resize(session, request->unique, line, size);
+	if (error != -EINPROGRESS) {
+		request_end_patience(request);
+		return error;
+	}
+	if (request->expired) {
+		mimobox_session_resize_not(session, request->unique);
+		return -EAGAIN;
+	}
+	request->patience = INIT_PATIENCE_MS * UINT64_C(1000000);
+	return (int)request_wait(request, MIMOBOX_ROOM);
 }
 
 static ssize_t write_size(struct request *request)

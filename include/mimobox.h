@@ -255,8 +255,14 @@ ssize_t mimobox_session_input(struct mimobox_session *session, uint64_t key, con
  */
 ssize_t mimobox_session_withdraw(struct mimobox_session *session, uint64_t key);
 
-/* "ROWS COLS", 1..65535 each. EINVAL malformed, ERANGE out of bounds. After the end: no effect. */
-int mimobox_session_resize(struct mimobox_session *session, const char *text, size_t size);
+/*
+ * "ROWS COLS", 1..65535 each. EINVAL malformed, ERANGE out of bounds. After the end: no effect.
+ * EINPROGRESS means to call again after MIMOBOX_ROOM with the same text and the same `key`, as for
+ * input, or mimobox_session_resize_not() instead: then the size stays as it was.
+ */
+int mimobox_session_resize(struct mimobox_session *session, uint64_t key, const char *text,
+			   size_t size);
+void mimobox_session_resize_not(struct mimobox_session *session, uint64_t key);
 
 /*
  * The end: 0 and the exit status in `status`, or minus the signal. -EAGAIN before the end;

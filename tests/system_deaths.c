@@ -488,7 +488,7 @@ Test(deaths, bytes_on_their_way_are_nobody_elses)
 	plan->record = true;
 	put_all("b/input", "-");
 	plan->record = false;
-	site = *find_call(sites, take_places(sites), "send");
+	site = *find_call(sites, take_places(sites), "write");
 	plan->death = FAULT_DIES_BEFORE;
 	server = fixture_server();
 	cr_assert_eq(kill(fixture.daemon, SIGSTOP), 0);

@@ -69,9 +69,9 @@ static void told_init(struct mimobox_session *session)
 	if (!session->typing.input.asked)
 		return;
 	session->typing.input.asked = false;
-	sandbox_call(&session->sandbox);
 	if (session->state == MIMOBOX_RUNNING)
-		favour_typed(session);
+		favour_typed(session); /* first: init is one of those who go first */
+	sandbox_call(&session->sandbox);
 	if (input_is_untidy(&session->typing.input))
 		stream_tidy_later(&session->streams[MIMOBOX_STDOUT]);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "serve.h"
 
+#include "message.h"
 #include "monitor.h"
 
 #include <errno.h>
@@ -68,7 +69,8 @@ static bool obey(pid_t command)
 {
 	struct control_message message;
 	ssize_t size = recv(served.control, &message, sizeof(message), MSG_DONTWAIT);
-	if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
+	if (size == 0 ||
+	    (size < 0 && errno != EAGAIN && errno != EINTR && !message_may_pass(-errno)))
 		_exit(1); /* the daemon has gone: so does all that it started */
 	if (size < 0)
 		return false;
@@ -122,14 +124,14 @@ static bool work(pid_t command)
 {
 	struct signalfd_siginfo info;
 	int ready = monitor_wait(&served.monitor, -1);
-	if (ready < 0 && ready != -EINTR)
+	if (ready < 0 && ready != -EINTR && !message_may_pass(ready))
 		_exit(1);
 	if (ready < 0)
 		return false;
 	while (ready & CONTROL_BIT && obey(command))
 		;
 	if (ready & SIGNALS_BIT && read(served.signals, &info, sizeof(info)) < 0 &&
-	    errno != EAGAIN && errno != ENOMEM)
+	    errno != EAGAIN && !message_may_pass(-errno))
 		_exit(1);
 	monitor_work(&served.monitor);
 	return ready & SIGNALS_BIT;

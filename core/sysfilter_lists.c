@@ -92,8 +92,6 @@ const struct sysfilter_group sysfilter_groups[] = {
 	  SYSFILTER_ALLOW_COMPAT,
 	  "shmget shmat shmdt shmctl semget semop semtimedop semctl msgget msgsnd msgrcv "
 	  "msgctl" },
-	{ "POSIX message queues, likewise", SYSFILTER_ALLOW_COMPAT,
-	  "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr" },
 	{ "placement of one's own memory and threads: numactl, OpenMP, JVMs",
 	  SYSFILTER_ALLOW_COMPAT,
 	  "mbind get_mempolicy set_mempolicy set_mempolicy_home_node sched_setscheduler "
@@ -139,6 +137,10 @@ const struct sysfilter_group sysfilter_groups[] = {
 	  "a "
 	  "session bounds its part; programs with libaio fall back on threads",
 	  SYSFILTER_ABSENT, "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents" },
+	{ "POSIX message queues: they are opened below a mount of the kernel's own, which Landlock "
+	  "lets nobody open anything of; programs fall back on pipes and sockets",
+	  SYSFILTER_ABSENT,
+	  "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr" },
 	{ "new, and nothing needs them yet", SYSFILTER_ABSENT,
 	  "statmount listmount lsm_get_self_attr lsm_set_self_attr lsm_list_modules "
 	  "file_getattr file_setattr" },

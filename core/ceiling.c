@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 16 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 17 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
@@ -197,6 +197,14 @@ static int judge_fork(const struct bound *bound, const struct ceiling *ceiling,
 	return refuse(reason, -EPERM, "%s: yes is above the ceiling of no", bound->name);
 }
 
+static int judge_ptrace(const struct bound *bound, const struct ceiling *ceiling,
+			const struct config *asked, struct reason *reason)
+{
+	if (!asked->access.ptrace || ceiling->most.access.ptrace)
+		return 0;
+	return refuse(reason, -EPERM, "%s: yes is above the ceiling of no", bound->name);
+}
+
 /* With `auto` what the kernel has is in force. */
 static int judge_machine(const struct bound *bound, uint64_t least, struct reason *reason)
 {
@@ -245,6 +253,7 @@ static const struct bound bounds[] = {
 	{ "network", judge_network, 0, NULL },
 	{ "seccomp", judge_seccomp, 0, NULL },
 	{ "fork", judge_fork, 0, NULL },
+	{ "ptrace", judge_ptrace, 0, NULL },
 	{ "landlock", judge_landlock, 0, NULL },
 };
 _Static_assert(sizeof(bounds) / sizeof(bounds[0]) == BOUNDS, "one flag a row");

@@ -317,7 +317,7 @@ static void print_seccomp(const struct config *config, const struct key *key, FI
 		sysfilter_profile_name(access_filter(&config->access).profile));
 }
 
-/* fork, terminal, ends: one word or the other */
+/* fork, ptrace, terminal, ends: one word or the other */
 
 static int parse_word(bool *to, const struct key *key, const char *value, const char *yes,
 		      const char *no, struct reason *reason)
@@ -344,6 +344,7 @@ static int parse_word(bool *to, const struct key *key, const char *value, const 
 	}
 
 WORD_KEY(fork, access.fork, "yes", "no")
+WORD_KEY(ptrace, access.ptrace, "yes", "no")
 WORD_KEY(terminal, terminal, "yes", "no")
 WORD_KEY(ends, ends_with_command, "command", "last-process")
 
@@ -394,6 +395,7 @@ static const struct key keys[] = {
 	{ "network", parse_network, print_network, 0, 0, 0, false },
 	{ "seccomp", parse_seccomp, print_seccomp, 0, 0, 0, false },
 	{ "fork", parse_fork, print_fork, 0, 0, 0, false },
+	{ "ptrace", parse_ptrace, print_ptrace, 0, 0, 0, false },
 	{ "landlock", parse_landlock, print_landlock, 0, 0, 0, false },
 	{ "terminal", parse_terminal, print_terminal, 0, 0, 0, false },
 	{ "ends", parse_ends, print_ends, 0, 0, 0, false },

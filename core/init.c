@@ -40,6 +40,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -490,12 +491,25 @@ struct command {
 	int status;
 };
 
+/*
+ * A child that asks to be traced by its parent (PTRACE_TRACEME) has init for a tracer. At its first
+ * stop init lets it go. SIGTRAP is then what the kernel tells a tracer of an execve.
+ */
+static void let_go(pid_t pid, int number)
+{
+	ptrace(PTRACE_DETACH, pid, NULL, number == SIGTRAP ? 0L : (long)number);
+}
+
 /* SIGCHLD coalesces: take all that there are. False when there are no children any more. */
 static bool reap(struct command *command)
 {
 	for (;;) {
 		int status;
 		pid_t pid = waitpid(-1, &status, WNOHANG);
+		if (pid > 0 && WIFSTOPPED(status)) {
+			let_go(pid, WSTOPSIG(status));
+			continue;
+		}
 		if (pid == command->pid) {
 			command->status = status;
 			command->ended = true;

@@ -128,7 +128,7 @@ static const struct layout_row rows[] = {
 	FIELD(struct sandbox_shape, filter), FIELD(struct sandbox_shape, landlock),
 	TYPE(struct sysfilter_options),
 	FIELD(struct sysfilter_options, profile), FIELD(struct sysfilter_options, fork),
-	FIELD(struct sysfilter_options, tcp_only),
+	FIELD(struct sysfilter_options, tcp_only), FIELD(struct sysfilter_options, ptrace),
 	TYPE(struct cgroup_limits),
 	FIELD(struct cgroup_limits, memory), FIELD(struct cgroup_limits, processes),
 	FIELD(struct cgroup_limits, cpu_milli),

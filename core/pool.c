@@ -282,7 +282,8 @@ static bool has_policy(const struct sandbox_shape *is, const struct sandbox_shap
 {
 	return is->landlock == shape->landlock && is->filter.profile == shape->filter.profile &&
 	       is->filter.fork == shape->filter.fork &&
-	       is->filter.tcp_only == shape->filter.tcp_only;
+	       is->filter.tcp_only == shape->filter.tcp_only &&
+	       is->filter.ptrace == shape->filter.ptrace;
 }
 
 static bool is_of(const struct waiting *waiting, const struct sandbox_shape *shape)

@@ -195,6 +195,7 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 		print_usage(session, to);
 	if (command) {
 		print_process(session->sandbox.pid, to);
+		fprintf(to, "ptrace %s\n", session->config.access.ptrace ? "yes" : "no");
 		print_namespaces(session->sandbox.pid, to);
 		print_core_socket(to);
 		/* The kernel doesn't tell; but no command was ever exec'd without what was asked

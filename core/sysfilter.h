@@ -23,6 +23,7 @@ struct sysfilter_options {
 	enum sysfilter_profile profile;
 	bool fork;     /* may make processes; threads it may always */
 	bool tcp_only; /* INET sockets are TCP, for Landlock's port rules know no other protocol */
+	bool ptrace;   /* may trace its own processes: debuggers, leak checkers */
 };
 
 /* Owned by whoever built it; read-only from then on, and the same in every child. */
@@ -46,7 +47,7 @@ void sysfilter_finish(struct sysfilter *filter);
 
 /* Of each kind one, built when it is first asked for. Zeroed at first. */
 struct sysfilters {
-	struct sysfilter by[SYSFILTER_PROFILES][2][2]; /* fork, tcp_only */
+	struct sysfilter by[SYSFILTER_PROFILES][2][2][2]; /* fork, tcp_only, ptrace */
 };
 
 /* Borrowed. As sysfilter_build(); one that is there already costs nothing, nor allocates. */

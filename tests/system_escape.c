@@ -208,9 +208,10 @@ Test(escape, no_way_out_of_any_profile)
  * Without a path of its own a sandbox has all of its layers before it is known whose it is, and by
  * another way. The program is in its workspace then.
  */
-static void attack_sealed(const struct lures *lures, const char *name, const char *more)
+static void attack_sealed(const struct lures *lures, const char *name, const char *more,
+			  const char *asked)
 {
-	const char *workspace = at("%s/workspace", name), *allowed = granted(more, "");
+	const char *workspace = at("%s/workspace", name), *allowed = granted(more, asked);
 	int status;
 	char *output;
 
@@ -240,8 +241,31 @@ Test(escape, no_way_out_of_a_sealed_one)
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
 		for (unsigned p = 0; p < 3; p++)
-			attack_sealed(&lures, "a", text("seccomp %s", profiles[p]));
-		attack_sealed(&lures, "a", "ends last-process");
+			attack_sealed(&lures, "a", text("seccomp %s", profiles[p]), "");
+		attack_sealed(&lures, "a", "ends last-process", "");
+		process_finish();
+	}
+}
+
+/*
+ * With `ptrace yes` a program traces its own processes. Nothing else is within reach: neither init,
+ * nor a call that the filter refuses.
+ */
+Test(escape, no_way_out_by_tracing)
+{
+	const char *own = "ptrace-traceme ptrace-child process-vm-read process-vm-write";
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct lures lures;
+
+		lures_lay(&lures, users[i]);
+		list_probes(&lures);
+		for (unsigned p = 0; p < 3; p++) {
+			const char *config = text("ptrace yes\nseccomp %s", profiles[p]);
+
+			attack(&lures, "a", config, own);
+			attack_sealed(&lures, "b", config, own);
+		}
 		process_finish();
 	}
 }
@@ -298,10 +322,11 @@ Test(escape, network_host)
 }
 
 /* Those that need a child, or would take the process with them: they are run apart, or above. */
-#define NOT_IN_ONE_PROCESS                                                                   \
-	"ptrace-traceme ptrace-child process-vm-read process-vm-write pidfd-getfd i386 x32 " \
-	"suid-exec huge-arguments core-dump fork-bomb thread-bomb descriptors terminals "    \
-	"memory-bomb "                                                                       \
+#define NOT_IN_ONE_PROCESS                                                                      \
+	"ptrace-traceme ptrace-child ptrace-call process-vm-read process-vm-write pidfd-getfd " \
+	"i386 x32 "                                                                             \
+	"suid-exec huge-arguments core-dump fork-bomb thread-bomb descriptors terminals "       \
+	"memory-bomb "                                                                          \
 	"survivor flood tcp-listen personality own-filter inotify pending-signals timers"
 
 static char *names_for_one_process(void)

@@ -102,7 +102,7 @@ NUMBERS = {
     'file-size': bounded(size, 0, None, True), 'tmp-size': bounded(size, 65536),
     'terminals': bounded(count, 1, 4096),
     'retain': bounded(size, 65536), 'overflow': word('wait', 'drop'), 'network': network,
-    'seccomp': word('essential', 'network', 'compat'), 'fork': word('yes', 'no'),
+    'seccomp': word('essential', 'network', 'compat'), 'fork': word('yes', 'no'), 'ptrace': word('yes', 'no'),
     'landlock': version, 'terminal': word('yes', 'no'), 'ends': word('command', 'last-process'),
     'cwd': path,
 }
@@ -113,7 +113,7 @@ def defaults():
         ('timeout', 'none'), ('kill-grace', '150ms'), ('memory', '512M'), ('processes', '128'),
         ('cpu', '1'), ('open-files', '1024'), ('file-size', 'none'), ('tmp-size', '64M'),
         ('terminals', '8'), ('retain', '64M'), ('overflow', 'wait'), ('network', 'none'), ('seccomp', 'essential'),
-        ('fork', 'yes'), ('landlock', 'auto'), ('terminal', 'yes'), ('ends', 'command'),
+        ('fork', 'yes'), ('ptrace', 'no'), ('landlock', 'auto'), ('terminal', 'yes'), ('ends', 'command'),
         ('cwd', '/tmp'))}
     config.update(command=None, argv=['/bin/sh'], env=dict(ENVIRONMENT), ro=[], rw=[])
     return config

@@ -25,6 +25,7 @@ const NUMBERS = [
 const ORDERS: Record<string, string[]> = {
 	seccomp: ['essential', 'network', 'compat'],
 	fork: ['no', 'yes'],
+	ptrace: ['no', 'yes'],
 };
 const UNITS: Record<string, number> = {
 	'': 1,

@@ -163,6 +163,7 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 		.own_network = config->access.network == NETWORK_NONE,
 		.terminal = config->terminal,
 		.ends_with_command = config->ends_with_command,
+		.home = box->workspaces && config_has_home(config),
 		.sealed = can_be_sealed(box, &config->access),
 	};
 	if (out->sealed) {
@@ -375,6 +376,8 @@ static int init_defaults(struct mimobox *box, const char *text, char *why, size_
 		box->builtin.processes = UNITS_NONE;
 	if (!(can & CGROUP_CPU))
 		box->builtin.cpu_milli = UNITS_NONE;
+	if (!box->workspaces)
+		box->builtin.home = UNITS_NONE;
 	box_note_unlimited(box, can);
 	error = config_copy(&box->defaults, &box->builtin);
 	if (error < 0 || !text)

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include "home.h"
 #include "json_strings.h"
 #include "landlock.h"
 #include "units.h"
@@ -128,12 +129,27 @@ static void print_argv(const struct config *config, const struct key *key, FILE 
 
 /* env, cwd */
 
+bool config_has_home(const struct config *config)
+{
+	const struct access *access = &config->access;
+	for (size_t i = 0; i < access->path_count; i++)
+		if (access_is_below(HOME_INSIDE, access->paths[i].inside))
+			return false;
+	return config->home != UNITS_NONE;
+}
+
+static struct environ_places places_of(const struct config *config)
+{
+	return (struct environ_places){ .cwd = config->cwd, .home = config_has_home(config) };
+}
+
 static int parse_env(struct config *config, const struct key *key, const char *value,
 		     struct reason *reason)
 {
 	(void)key;
-	/* As `config` prints it; taking it as set would keep PWD from following cwd. */
-	if (strncmp(value, "PWD=", 4) == 0 && strcmp(value + 4, config->cwd) == 0)
+	const struct environ_places places = places_of(config);
+	/* As `config` prints it; taking it as set would keep it from following other keys. */
+	if (environ_follows(&places, value))
 		return 0;
 	int error = environ_set(&config->environ, value);
 	if (error == -E2BIG) {
@@ -149,7 +165,8 @@ static int parse_env(struct config *config, const struct key *key, const char *v
 
 static void print_env(const struct config *config, const struct key *key, FILE *to)
 {
-	char **vector = environ_vector(&config->environ, config->cwd);
+	const struct environ_places places = places_of(config);
+	char **vector = environ_vector(&config->environ, &places);
 	for (size_t i = 0; vector && vector[i]; i++)
 		fprintf(to, "%s %s\n", key->name, vector[i]);
 	if (vector)
@@ -367,7 +384,8 @@ static void print_landlock(const struct config *config, const struct key *key, F
 static const struct key keys[] = {
 	{ "command", parse_command, print_command, 0, 0, 0, false },
 	{ "argv", parse_argv, print_argv, 0, 0, 0, false },
-	/* Before env, so that PWD can be told from one that was set. */
+	/* Before env, so that HOME and PWD can be told from ones that were set. */
+	{ "home", parse_size, print_size, offsetof(struct config, home), 0, UNITS_NONE / 4, true },
 	{ "cwd", parse_cwd, print_cwd, 0, 0, 0, false },
 	{ "env", parse_env, print_env, 0, 0, 0, false },
 	{ "timeout", parse_duration, print_duration, offsetof(struct config, timeout_ns), 1,
@@ -418,6 +436,7 @@ int config_init(struct config *config)
 		.open_files = 1024,
 		.file_size = UNITS_NONE,
 		.tmp_size = UINT64_C(64) << 20,
+		.home = 0,
 		.terminals = 8,
 		.retain = UINT64_C(64) << 20,
 		.overflow = OVERFLOW_WAIT,

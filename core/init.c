@@ -22,6 +22,7 @@
  */
 #include "init.h"
 
+#include "home.h"
 #include "message.h"
 #include "mounts.h"
 #include "plan.h"
@@ -321,7 +322,7 @@ _Noreturn static void run_sealed(const struct init_setup *setup,
 				 const struct spawn_request *request)
 {
 	const struct sandbox_shape *shape = &request->shape;
-	struct landlock_rule rules[ROOT_RULES_MAX + 1];
+	struct landlock_rule rules[ROOT_RULES_MAX + 2];
 	struct landlock_policy policy = { .abi = setup->landlock_abi,
 					  .floor = shape->landlock,
 					  .rules = rules,
@@ -330,6 +331,8 @@ _Noreturn static void run_sealed(const struct init_setup *setup,
 	const struct sysfilter *filter;
 	if (request->workspace[0])
 		rules[policy.rule_count++] = (struct landlock_rule){ "/workspace", LANDLOCK_FULL };
+	if (request->workspace[0] && shape->home)
+		rules[policy.rule_count++] = (struct landlock_rule){ HOME_INSIDE, LANDLOCK_FULL };
 	take_foreground(shape);
 	apply_landlock(&policy);
 	if (close_range(START + 1, ~0U, 0) < 0)
@@ -391,7 +394,7 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	const char *what = NULL;
 	take_identity();
 	const struct root_options options = { shape->tmp_size, shape->tmp_inodes, shape->terminals,
-					      shape->own_network };
+					      shape->own_network, shape->home };
 	int root = root_make(setup->layout, &setup->quotas, &options, &what);
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);
@@ -669,17 +672,28 @@ static pid_t seal(const struct init_setup *setup, const struct spawn_request *re
 		  pid_t builder)
 {
 	const struct sandbox_shape *shape = &request->shape;
-	struct sandbox_path workspace = { .outside = request->workspace,
-					  .inside = "/workspace",
-					  .writable = true };
-	unsigned count = request->workspace[0] != '\0';
-	const char *what;
-	int error = paths_open(&workspace, count, count, shape->uid, &what);
+	struct sandbox_path own[2];
+	char home[PATH_MAX];
+	unsigned count = 0;
+	if (request->workspace[0])
+		own[count++] = (struct sandbox_path){ .outside = request->workspace,
+						      .inside = "/workspace",
+						      .writable = true };
+	int error = 0;
+	if (count && shape->home) {
+		error = home_path(request->workspace, home);
+		own[count++] = (struct sandbox_path){ .outside = home,
+						      .inside = HOME_INSIDE,
+						      .writable = true };
+	}
+	const char *what = HOME_INSIDE;
+	if (error == 0)
+		error = paths_open(own, count, count, shape->uid, &what);
 	if (error < 0)
 		fail(STAGE_PATHS, error, what);
 	wait_for_builder();
 	take_identity_as_init();
-	finish_root(shape, &workspace, count);
+	finish_root(shape, own, count);
 	drop_privileges(setup);
 	if (shape->ends_with_command) {
 		hand_over(NULL);

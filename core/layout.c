@@ -122,7 +122,7 @@ static const struct layout_row rows[] = {
 	TYPE(struct sandbox_shape),
 	FIELD(struct sandbox_shape, uid), FIELD(struct sandbox_shape, gid),
 	FIELD(struct sandbox_shape, own_network), FIELD(struct sandbox_shape, terminal),
-	FIELD(struct sandbox_shape, ends_with_command), FIELD(struct sandbox_shape, tmp_size),
+	FIELD(struct sandbox_shape, ends_with_command), FIELD(struct sandbox_shape, home), FIELD(struct sandbox_shape, tmp_size),
 	FIELD(struct sandbox_shape, tmp_inodes), FIELD(struct sandbox_shape, terminals),
 	FIELD(struct sandbox_shape, sealed),
 	FIELD(struct sandbox_shape, filter), FIELD(struct sandbox_shape, landlock),

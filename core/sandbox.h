@@ -72,6 +72,7 @@ struct sandbox_shape {
 	uid_t uid; /* outside; never 0 */
 	gid_t gid;
 	bool own_network, terminal, ends_with_command;
+	bool home;                         /* beside the workspace */
 	char tmp_size[24], tmp_inodes[24]; /* as tmpfs(5) options take them */
 	char terminals[8];                 /* as an option of devpts */
 	/*
@@ -110,7 +111,8 @@ void sandbox_init(struct sandbox *sandbox);
 
 /*
  * Asks for one of that shape and those limits, in that group, which is made with it, and with that
- * workspace ("": none; sealed ones only). 0 or -errno; `fn` hands the answer to sandbox_take().
+ * workspace ("": none; sealed ones only) and its home. 0 or -errno; `fn` hands the answer to
+ * sandbox_take().
  */
 int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *spawner,
 		helper_fn fn, void *data);

@@ -449,7 +449,7 @@ static void clear_workspaces(struct mimobox *box)
 		     session = session->by_id)
 			known |= session->workspace && strcmp(session->workspace, made) == 0;
 	if (*made && !known)
-		rmdir(made);
+		workspace_discard(made);
 	if (keep_list(box->keep, KEEP_REMOVAL, &records, &count) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {

@@ -5,6 +5,7 @@
  */
 #include "start.h"
 
+#include "home.h"
 #include "landlock_floor.h"
 #include "plan.h"
 #include "units.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static const char *advice(const struct mimobox_session *session, const struct start_report *report)
@@ -88,14 +90,43 @@ static int check_enforceable(struct mimobox_session *session)
 	return 0;
 }
 
+static int check_home(struct mimobox_session *session)
+{
+	struct mimobox *box = session->box;
+	struct statvfs disk;
+	uint64_t wanted = session->config.home, free;
+	if (wanted == UNITS_NONE)
+		return 0;
+	if (!session->workspace) {
+		mimobox_session_log(session, "start failed: home: the daemon has no directory for "
+					     "it (--workspaces DIR; or ask for 'home none')");
+		return -EOPNOTSUPP;
+	}
+	if (wanted == 0 || statvfs(box->workspaces, &disk) < 0)
+		return 0;
+	free = (uint64_t)disk.f_bavail * disk.f_frsize;
+	if (free >= wanted)
+		return 0;
+	mimobox_session_log(session,
+			    "start failed: home: %llu bytes of the disk are free, and "
+			    "%llu are asked for",
+			    (unsigned long long)free, (unsigned long long)wanted);
+	return -ENOSPC;
+}
+
 /* What a session has by itself. A host that keeps its resolver's file elsewhere has it there. */
-static unsigned extra_paths(const struct mimobox_session *session, struct sandbox_path *extra)
+static unsigned extra_paths(const struct mimobox_session *session, const char *home,
+			    struct sandbox_path *extra)
 {
 	unsigned count = 0;
 	const char *resolver = session->box->resolver;
 	if (session->workspace)
 		extra[count++] = (struct sandbox_path){ .outside = session->workspace,
 							.inside = "/workspace",
+							.writable = true };
+	if (*home)
+		extra[count++] = (struct sandbox_path){ .outside = home,
+							.inside = HOME_INSIDE,
 							.writable = true };
 	if (session->config.access.network != NETWORK_NONE && resolver)
 		extra[count++] = (struct sandbox_path){ .outside = resolver, .inside = resolver };
@@ -120,9 +151,14 @@ static int make_plan(struct mimobox_session *session, bool sealed, struct start_
 {
 	struct plan plan;
 	struct mimobox *box = session->box;
-	struct sandbox_path extra[2];
-	int error = plan_init(&plan, &session->config, sealed ? NULL : &box->layout, extra,
-			      sealed ? 0 : extra_paths(session, extra));
+	struct sandbox_path extra[3];
+	char home[PATH_MAX] = "";
+	int error = 0;
+	if (session->workspace && config_has_home(&session->config))
+		error = home_path(session->workspace, home);
+	if (error == 0)
+		error = plan_init(&plan, &session->config, sealed ? NULL : &box->layout, extra,
+				  sealed ? 0 : extra_paths(session, home, extra));
 	if (error < 0)
 		return error;
 	plan.bounds = ceiling_paths(&session->share, &plan.bound_count);
@@ -252,6 +288,8 @@ int start_launch(struct mimobox_session *session)
 {
 	struct start_report report = { .stage = STAGE_CLONE };
 	int error = check_enforceable(session);
+	if (error == 0)
+		error = check_home(session);
 	if (error == 0)
 		error = open_spools(session);
 	if (error < 0)

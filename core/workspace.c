@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "workspace.h"
 
+#include "home.h"
 #include "remover.h"
 #include "session.h"
 
@@ -42,6 +43,21 @@ static int make_parents(char *path)
 	return 0;
 }
 
+void workspace_discard(const char *workspace)
+{
+	(void)home_remove(workspace);
+	(void)rmdir(workspace);
+}
+
+static void sweep_one(const char *directory, const char *name)
+{
+	char *path;
+	if (asprintf(&path, "%s/%s", directory, name) < 0)
+		return;
+	workspace_discard(path);
+	free(path);
+}
+
 void workspace_sweep(const char *directory, pid_t own)
 {
 	DIR *all = opendir(directory);
@@ -50,7 +66,7 @@ void workspace_sweep(const char *directory, pid_t own)
 		int pid, length = 0;
 		if (sscanf(entry->d_name, ".%d-%n", &pid, &length) == 1 && length && pid > 0 &&
 		    (pid == own || (kill(pid, 0) < 0 && errno == ESRCH)))
-			unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
+			sweep_one(directory, entry->d_name);
 	}
 	if (all)
 		closedir(all);
@@ -109,17 +125,30 @@ static int make_directory(struct keep *keep, char *path)
 	return -EEXIST;
 }
 
+/* No two homes are one, even where two names end alike. */
+static int make_both(struct keep *keep, char *path, uid_t uid, gid_t gid)
+{
+	int error = -EEXIST;
+	for (int tries = 0; error == -EEXIST && tries < NAME_TRIES; tries++) {
+		strcpy(path + strlen(path) - NAME_LETTERS, "XXXXXX");
+		error = make_directory(keep, path);
+		if (error < 0)
+			return error;
+		error = home_make(path, uid, gid);
+		if (error == 0 && (error = give(path, uid, gid)) < 0)
+			(void)home_remove(path);
+		if (error < 0)
+			rmdir(path);
+	}
+	return error;
+}
+
 static int make(const struct mimobox *box, const char *name, uid_t uid, gid_t gid, char **out)
 {
 	char *path;
 	if (asprintf(&path, "%s/%s-XXXXXX", box->workspaces, name) < 0)
 		return -ENOMEM;
-	int error = make_directory(box->keep, path);
-	if (error == 0) {
-		error = give(path, uid, gid);
-		if (error < 0)
-			rmdir(path);
-	}
+	int error = make_both(box->keep, path, uid, gid);
 	if (error < 0)
 		free(path);
 	else
@@ -136,8 +165,11 @@ int workspace_create(struct mimobox_session *session)
 
 int workspace_give(const struct mimobox_session *session)
 {
-	return session->workspace ? give(session->workspace, session->run_uid, session->run_gid)
-				  : 0;
+	if (!session->workspace)
+		return 0;
+	int error = give(session->workspace, session->run_uid, session->run_gid);
+	return error < 0 ? error
+			 : home_give(session->workspace, session->run_uid, session->run_gid);
 }
 
 int workspace_create_ahead(const struct mimobox *box, uid_t uid, gid_t gid, char **out)
@@ -241,7 +273,8 @@ void workspace_remove(struct mimobox_session *session)
 	char *workspace = session->workspace;
 	session->workspace = NULL;
 	session_touch(session);
-	if (!workspace || rmdir(workspace) == 0 || errno == ENOENT) {
+	bool empty = workspace && home_remove(workspace) == 0;
+	if (!workspace || ((rmdir(workspace) == 0 || errno == ENOENT) && empty)) {
 		free(workspace);
 		return;
 	}

@@ -21,13 +21,13 @@ _mimobox_value() {
 	--ends) compgen -W 'command last-process' -- "$2" ;;
 	--landlock) compgen -W 'auto 1 2 3 4 5 6 none' -- "$2" ;;
 	--terminal | --fork | --ptrace) compgen -W 'yes no' -- "$2" ;;
-	--timeout | --memory | --processes | --cpu | --file-size) compgen -W none -- "$2" ;;
+	--timeout | --memory | --processes | --cpu | --file-size | --home) compgen -W none -- "$2" ;;
 	esac
 }
 
 _mimobox_run() {
 	local i word options='--mount --name --keep --config --env --cwd --timeout --kill-grace
-		--memory --processes --cpu --open-files --file-size --tmp-size --terminals --retain --overflow
+		--memory --processes --cpu --open-files --file-size --tmp-size --home --terminals --retain --overflow
 		--ro --rw --network --seccomp --fork --ptrace --landlock --terminal --ends'
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}

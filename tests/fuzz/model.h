@@ -114,7 +114,7 @@ struct model_handle {
 extern struct model_session sessions[SESSIONS];
 extern struct model_handle handles[HANDLES];
 extern struct model_node nodes[NODES];
-extern struct config model_defaults;
+extern struct config model_builtin, model_defaults;
 extern bool model_stopping;
 extern unsigned model_max_sessions;
 struct mimobox;

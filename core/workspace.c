@@ -72,7 +72,7 @@ void workspace_sweep(const char *directory, pid_t own)
 		closedir(all);
 }
 
-int workspace_prepare(const char *directory, pid_t again)
+static int make_all(const char *directory)
 {
 	struct stat status;
 	char *path = strdup(directory);
@@ -92,8 +92,15 @@ int workspace_prepare(const char *directory, pid_t again)
 	/* Whoever can make names in it could lead the daemon elsewhere. */
 	if (status.st_uid != geteuid() || (status.st_mode & 022))
 		return -EPERM;
-	workspace_sweep(directory, again);
 	return 0;
+}
+
+int workspace_prepare(const char *directory, pid_t again)
+{
+	int error = make_all(directory);
+	if (error == 0)
+		workspace_sweep(directory, again);
+	return error;
 }
 
 /* The path is through directories that are the daemon's alone. */
@@ -149,6 +156,9 @@ static int make(const struct mimobox *box, const char *name, uid_t uid, gid_t gi
 	if (asprintf(&path, "%s/%s-XXXXXX", box->workspaces, name) < 0)
 		return -ENOMEM;
 	int error = make_both(box->keep, path, uid, gid);
+	/* Somebody has removed the directory of all, or unmounted its filesystem. */
+	if (error == -ENOENT && make_all(box->workspaces) == 0)
+		error = make_both(box->keep, path, uid, gid);
 	if (error < 0)
 		free(path);
 	else
@@ -161,6 +171,43 @@ int workspace_create(struct mimobox_session *session)
 	return session->box->workspaces ? make(session->box, session->name, session->run_uid,
 					       session->run_gid, &session->workspace)
 					: 0;
+}
+
+static bool is_gone(const char *path)
+{
+	struct stat status;
+	return lstat(path, &status) < 0 && errno == ENOENT;
+}
+
+/* Of a workspace that is there, where only that is gone. */
+static int renew_home(const struct mimobox_session *session)
+{
+	char home[PATH_MAX];
+	if (home_path(session->workspace, home) < 0 || !is_gone(home))
+		return 0;
+	int error = home_make(session->workspace, session->run_uid, session->run_gid);
+	return error < 0 ? error : 1;
+}
+
+int workspace_renew(struct mimobox_session *session)
+{
+	if (!session->workspace)
+		return 0;
+	if (!is_gone(session->workspace))
+		return renew_home(session);
+	char *gone = session->workspace;
+	session->workspace = NULL;
+	int error = workspace_create(session);
+	if (error < 0) {
+		session->workspace = gone;
+		return error;
+	}
+	mimobox_session_log(session, "workspace: %s was removed: made %s", gone,
+			    session->workspace);
+	session_touch(session);
+	(void)home_remove(gone);
+	free(gone);
+	return 1;
 }
 
 int workspace_give(const struct mimobox_session *session)

@@ -200,3 +200,25 @@ Test(home, asks_for_room)
 	session_make("c");
 	put_refused("c/config", "home many\n", EINVAL);
 }
+
+/* Somebody has removed it on the host; what was put into the workspace is still there. */
+Test(home, is_made_again)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		int status;
+		char *output;
+
+		act_as(users[i % 2]);
+		session_make("a");
+		put_all("a/config",
+			config_of(i / 2, "command echo x >~/f && cat /workspace/f ~/f\n"));
+		sh(text("echo y >%s/workspace/f", at("a")));
+		act_as(ROOT);
+		sh(text("rm -r %s", home_of("a")));
+		put_all("a/ctl", "start\n");
+		status = session_exit("a");
+		output = plain(get("a/output", NULL));
+		cr_expect(status == 0 && strcmp(output, "y\nx\n") == 0, "%d: %s", status, output);
+		session_remove("a");
+	}
+}

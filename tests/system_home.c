@@ -206,12 +206,12 @@ Test(home, is_made_again)
 {
 	for (unsigned i = 0; i < 4; i++) {
 		int status;
-		char *output;
+		char *output,
+			*config = config_of(i / 2, "command echo x >~/f && cat /workspace/f ~/f\n");
 
 		act_as(users[i % 2]);
 		session_make("a");
-		put_all("a/config",
-			config_of(i / 2, "command echo x >~/f && cat /workspace/f ~/f\n"));
+		put_all("a/config", config);
 		sh(text("echo y >%s/workspace/f", at("a")));
 		act_as(ROOT);
 		sh(text("rm -r %s", home_of("a")));

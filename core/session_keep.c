@@ -78,6 +78,7 @@ static void put_session(const struct mimobox_session *session)
 	kept.shape = sandbox->shape;
 	kept.limits = sandbox->limits;
 	kept.group = sandbox->group;
+	kept.host = session->host ? session->host->id : 0;
 	kept.usage = session->usage;
 	kept.timeout_due = due(&session->timeout);
 	kept.kill_due = due(&session->kill_timer);

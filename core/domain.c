@@ -73,7 +73,7 @@ _Noreturn static int run(void *unused)
 	}
 }
 
-int domain_begin(const struct landlock_policy *policy, unsigned *failed)
+int domain_begin(const struct landlock_policy *policy, enum stage *stage, unsigned *failed)
 {
 	const int flags =
 		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
@@ -81,9 +81,11 @@ int domain_begin(const struct landlock_policy *policy, unsigned *failed)
 	domain.error = 0;
 	domain.failed = policy->rule_count;
 	domain.turn = THREADS;
+	*stage = STAGE_FORK;
 	if (clone(run, stack + STACK_SIZE, flags, NULL) < 0)
 		return -errno;
 	await(CALLERS);
+	*stage = STAGE_LANDLOCK;
 	*failed = domain.failed;
 	return domain.error;
 }

@@ -11,15 +11,17 @@
 #ifndef DOMAIN_H
 #define DOMAIN_H
 
+#include "sandbox.h"
+
 #include <sys/types.h>
 
 struct landlock_policy;
 
 /*
- * Starts the thread, in a domain of that policy. 0, or -errno; where it was Landlock, *failed is
- * what landlock_apply() says.
+ * Starts the thread, in a domain of that policy. 0 or -errno, and what that is of: STAGE_FORK, or
+ * STAGE_LANDLOCK and *failed as landlock_apply() says.
  */
-int domain_begin(const struct landlock_policy *policy, unsigned *failed);
+int domain_begin(const struct landlock_policy *policy, enum stage *stage, unsigned *failed);
 
 /*
  * As fork(2), of a process that tells of its end by `signal`, but that the child is in the domain.

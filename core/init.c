@@ -3,21 +3,21 @@
  * Two processes make a sandbox. PID 1 is a copy of the spawner (spawner.h) that never executes
  * anything: it holds no descriptor but its two sockets and what it made, and is not dumpable, so
  * that nothing in the sandbox can look into it. It is the one process that the command cannot
- * signal. Its child is the builder, which makes the root and the terminal, gives up every
- * privilege, and waits. Both then know nothing of whom the sandbox is for, and may wait for long.
+ * signal. Its child is the builder, which makes the root and the terminal, and ends. They share one
+ * table of descriptors meanwhile.
  *
- * A sealed one goes on at once: PID 1 moves both processes into the new root and gives up its
- * privileges too, and the builder puts itself under Landlock and the filter. What waits then for
- * the plan (plan.h) is what becomes the command.
+ * A sealed one goes on at once: PID 1 enters the new root, gives up its privileges, and forks what
+ * becomes the command, which puts itself under the filter and waits for the plan (plan.h). It then
+ * knows nothing of whom the sandbox is for, and may wait for long.
  *
- * In another, PID 1 opens the host paths that the plan asks for, and it is for their sake that it
- * has kept, until then, the rights of the daemon's user (none of its capabilities); it attaches
- * them, does the rest, and hands the plan on. They share one table of descriptors until the
- * builder is done.
+ * In another, PID 1 waits for the plan and opens the host paths that it asks for. For their sake it
+ * has kept, until then, the rights of the daemon's user (none of its capabilities). It attaches
+ * them, and does the rest.
  *
  * The command is a child, not PID 1 itself: a PID 1 ignores the signals that it does not
- * handle, so that SIGTERM would never end an ordinary program. What init does once there is the
- * command: serve.c.
+ * handle, so that SIGTERM would never end an ordinary program. It is forked by the thread of init
+ * that is under Landlock (domain.h), as are the inits of further sessions (join.h). What init does
+ * once there is the command: serve.c.
  */
 #include "init.h"
 
@@ -233,9 +233,10 @@ static void wait_for_builder(pid_t builder)
 static pid_t fork_command(const struct sandbox_shape *shape, const struct landlock_policy *policy)
 {
 	unsigned failed = policy->rule_count;
-	int error = domain_begin(policy, &failed);
+	enum stage stage;
+	int error = domain_begin(policy, &stage, &failed);
 	if (error < 0)
-		command_fail(STAGE_LANDLOCK, error,
+		command_fail(stage, error,
 			     failed < policy->rule_count ? policy->rules[failed].path : "");
 	if (!shape->ends_with_command)
 		command_lead_session(shape);

@@ -219,9 +219,13 @@ static bool sweep(struct mimobox_session *session)
 void session_leave_host(struct mimobox_session *session)
 {
 	struct mimobox_session *host = session->host;
+	if (!host)
+		return;
 	session->host = NULL;
-	if (host)
-		mimobox_session_unref(host);
+	if (session->plan >= 0)
+		close(session->plan);
+	session->plan = -1;
+	mimobox_session_unref(host);
 }
 
 /* The last of the sandbox is its cgroup; with it goes the reference that the sandbox held. */

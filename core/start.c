@@ -31,6 +31,8 @@ static const char *advice(const struct mimobox_session *session, const struct st
 		return " (a session filesystem is no part of a sandbox)";
 	if (report->stage == STAGE_PATHS && report->error == EACCES)
 		return " (the session's owner may not go there)";
+	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC && session->host)
+		return " (the session that it is in has no more: its `terminals`)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
 		return " (no terminal is left on this machine: sysctl kernel.pty.max)";
 	return "";

@@ -462,6 +462,10 @@ Test(escape, init_takes_no_signal)
 					    "range(65):\\n"
 					    "    try: os.kill(1, n); print(n, 'sent')\\n"
 					    "    except OSError as e: print(n, e.errno)\\n"
+					    "for n in list(range(65))*2:\\n"
+					    "    for t in os.listdir('/proc/1/task'):\\n"
+					    "        try: os.kill(int(t), n)\\n"
+					    "        except OSError: pass\\n"
 					    "sys.exit(7)\"]\n",
 					    kinds[i / 2]),
 				       &status);

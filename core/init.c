@@ -206,7 +206,7 @@ static pid_t start_builder(const struct init_setup *setup, const struct spawn_re
 
 static struct plan *receive_plan(void)
 {
-	command_wait_for(START);
+	/* The builder may end meanwhile; how, is seen after that. */
 	int fd = command_receive(START);
 	if (fd < 0)
 		_exit(1); /* the daemon has gone, or wants it no more */

@@ -304,6 +304,7 @@ struct sysfilter_options access_filter(const struct access *access)
 		.profile = access->seccomp,
 		.fork = access->fork,
 		.tcp_only = access->network == NETWORK_TCP,
+		.ptrace = access->ptrace,
 	};
 	if (access->network != NETWORK_NONE && options.profile < SYSFILTER_NETWORK)
 		options.profile = SYSFILTER_NETWORK;

@@ -87,7 +87,7 @@ static void unlink_waiting(struct waiting *waiting)
 static void drop_workspace(struct waiting *waiting)
 {
 	if (waiting->workspace)
-		rmdir(waiting->workspace);
+		workspace_discard(waiting->workspace);
 	free(waiting->workspace);
 	waiting->workspace = NULL;
 }
@@ -282,7 +282,8 @@ static bool has_policy(const struct sandbox_shape *is, const struct sandbox_shap
 {
 	return is->landlock == shape->landlock && is->filter.profile == shape->filter.profile &&
 	       is->filter.fork == shape->filter.fork &&
-	       is->filter.tcp_only == shape->filter.tcp_only;
+	       is->filter.tcp_only == shape->filter.tcp_only &&
+	       is->filter.ptrace == shape->filter.ptrace;
 }
 
 static bool is_of(const struct waiting *waiting, const struct sandbox_shape *shape)
@@ -291,7 +292,8 @@ static bool is_of(const struct waiting *waiting, const struct sandbox_shape *sha
 	return is_for(waiting, shape->uid, shape->gid) && is->own_network == shape->own_network &&
 	       is->terminal == shape->terminal &&
 	       is->ends_with_command == shape->ends_with_command && is->sealed == shape->sealed &&
-	       has_policy(is, shape) && strcmp(is->tmp_size, shape->tmp_size) == 0 &&
+	       is->home == shape->home && has_policy(is, shape) &&
+	       strcmp(is->tmp_size, shape->tmp_size) == 0 &&
 	       strcmp(is->terminals, shape->terminals) == 0;
 }
 

@@ -9,6 +9,7 @@
  */
 #include "root.h"
 
+#include "home.h"
 #include "mounts.h"
 #include "paths.h"
 #include "quotas.h"
@@ -52,15 +53,17 @@ static const char *const masked[] = {
 static const char *const emptied[] = { "proc/driver", "proc/acpi", "proc/asound", "proc/bus",
 				       "proc/fs",     "proc/irq",  "proc/scsi" };
 
+#define ACCOUNTS(home)                                     \
+	"root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n" \
+	"sandbox:x:1000:1000:sandbox:" home ":/bin/sh\n"   \
+	"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+
 static const struct {
-	const char *hidden, *path, *text;
+	const char *hidden, *path, *text, *with_home; /* NULL: the same */
 } own_files[] = {
-	{ "proc/passwd", "etc/passwd",
-	  "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n"
-	  "sandbox:x:1000:1000:sandbox:/tmp:/bin/sh\n"
-	  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
-	{ "proc/group", "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n" },
-	{ "proc/hostname", "etc/hostname", ROOT_HOST_NAME "\n" },
+	{ "proc/passwd", "etc/passwd", ACCOUNTS("/tmp"), ACCOUNTS(HOME_INSIDE) },
+	{ "proc/group", "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n", NULL },
+	{ "proc/hostname", "etc/hostname", ROOT_HOST_NAME "\n", NULL },
 };
 
 /* Two lines, so that 127.0.0.1 is localhost by the first, and either name is its own full one. */
@@ -200,7 +203,7 @@ static int cover_file(int root, const char *hidden, const char *path, const char
 }
 
 /* The host's accounts and name are nobody's business inside; what is seen is one user. */
-static int add_own_files(int root, const char **what)
+static int add_own_files(int root, bool home, const char **what)
 {
 	for (size_t i = 0; i < COUNT(own_files); i++) {
 		*what = own_files[i].path;
@@ -210,8 +213,9 @@ static int add_own_files(int root, const char **what)
 		if (target < 0)
 			return target;
 		close(target);
-		int error =
-			cover_file(root, own_files[i].hidden, own_files[i].path, own_files[i].text);
+		const char *text = home ? own_files[i].with_home : NULL;
+		int error = cover_file(root, own_files[i].hidden, own_files[i].path,
+				       text ? text : own_files[i].text);
 		if (error < 0)
 			return error;
 	}
@@ -383,7 +387,7 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	if (error == 0)
 		error = add_system(root, layout, what);
 	if (error == 0)
-		error = add_own_files(root, what);
+		error = add_own_files(root, options->home, what);
 	if (error == 0)
 		error = add_hosts(root, options->own_network, what);
 	if (error == 0)

@@ -86,6 +86,8 @@ static uint32_t action_of(enum sysfilter_verdict verdict, const struct sysfilter
 		return options->fork ? SCMP_ACT_ALLOW : refused;
 	case SYSFILTER_ALLOW_COMPAT:
 		return options->profile == SYSFILTER_COMPAT ? SCMP_ACT_ALLOW : refused;
+	case SYSFILTER_ALLOW_PTRACE:
+		return options->ptrace ? SCMP_ACT_ALLOW : refused;
 	case SYSFILTER_REFUSE:
 		return refused;
 	case SYSFILTER_ABSENT:
@@ -265,7 +267,8 @@ void sysfilter_finish(struct sysfilter *filter)
 int sysfilters_get(struct sysfilters *filters, const struct sysfilter_options *options,
 		   const struct sysfilter **out, char *why, size_t why_size)
 {
-	struct sysfilter *filter = &filters->by[options->profile][options->fork][options->tcp_only];
+	struct sysfilter *filter =
+		&filters->by[options->profile][options->fork][options->tcp_only][options->ptrace];
 
 	*out = filter;
 	return filter->code ? 0 : sysfilter_build(options, filter, why, why_size);
@@ -274,8 +277,8 @@ int sysfilters_get(struct sysfilters *filters, const struct sysfilter_options *o
 void sysfilters_finish(struct sysfilters *filters)
 {
 	for (int profile = 0; profile < SYSFILTER_PROFILES; profile++)
-		for (int i = 0; i < 4; i++)
-			sysfilter_finish(&filters->by[profile][i / 2][i % 2]);
+		for (int i = 0; i < 8; i++)
+			sysfilter_finish(&filters->by[profile][i / 4][i / 2 % 2][i % 2]);
 }
 
 int sysfilter_load(const struct sysfilter *filter)

@@ -8,7 +8,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+struct seccomp_data;
 struct sock_filter;
 
 /* Each allows all that the one before it does. */
@@ -23,6 +25,7 @@ struct sysfilter_options {
 	enum sysfilter_profile profile;
 	bool fork;     /* may make processes; threads it may always */
 	bool tcp_only; /* INET sockets are TCP, for Landlock's port rules know no other protocol */
+	bool ptrace;   /* may trace its own processes: debuggers, leak checkers */
 };
 
 /* Owned by whoever built it; read-only from then on, and the same in every child. */
@@ -46,7 +49,7 @@ void sysfilter_finish(struct sysfilter *filter);
 
 /* Of each kind one, built when it is first asked for. Zeroed at first. */
 struct sysfilters {
-	struct sysfilter by[SYSFILTER_PROFILES][2][2]; /* fork, tcp_only */
+	struct sysfilter by[SYSFILTER_PROFILES][2][2][2]; /* fork, tcp_only, ptrace */
 };
 
 /* Borrowed. As sysfilter_build(); one that is there already costs nothing, nor allocates. */
@@ -60,6 +63,14 @@ void sysfilters_finish(struct sysfilters *filters);
  * Async-signal-safe; must be the last layer, for much of what sets up the others is refused then.
  */
 int sysfilter_load(const struct sysfilter *filter);
+
+/*
+ * What the filter answers to a call, as the kernel would have it (seccomp(2)).
+ * Async-signal-safe.
+ */
+uint32_t sysfilter_answer(const struct sysfilter *filter, const struct seccomp_data *call);
+/* The architecture of this program, as in seccomp_data. */
+uint32_t sysfilter_architecture(void);
 
 /* Writes the raw program, as scmp_bpf_disasm(1) reads it. 0 or -errno. */
 int sysfilter_dump(const struct sysfilter *filter, int fd);

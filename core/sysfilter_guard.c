@@ -27,6 +27,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -335,6 +336,20 @@ static void guard_filters(struct guard *guard, bool own)
 		       IS_INT(1, SECCOMP_MODE_FILTER));
 }
 
+/*
+ * A tracer with CAP_SYS_ADMIN can have what it traces go by no filter, and read filters. No process
+ * in a sandbox has that capability, so the kernel refuses both as well.
+ */
+static void guard_tracing(struct guard *guard)
+{
+	refuse_if_both(guard, "ptrace", EPERM, IS_INT(0, PTRACE_SETOPTIONS),
+		       HAS_BIT(3, PTRACE_O_SUSPEND_SECCOMP));
+	refuse_if_both(guard, "ptrace", EPERM, IS_INT(0, PTRACE_SEIZE),
+		       HAS_BIT(3, PTRACE_O_SUSPEND_SECCOMP));
+	refuse_if(guard, "ptrace", EPERM, IS_INT(0, PTRACE_SECCOMP_GET_FILTER));
+	refuse_if(guard, "ptrace", EPERM, IS_INT(0, PTRACE_SECCOMP_GET_METADATA));
+}
+
 /* The machine has a table of 4,096 labels for all network namespaces, and next to no users. */
 static void guard_flow_labels(struct guard *guard)
 {
@@ -377,6 +392,8 @@ int sysfilter_guard(void *context, const struct sysfilter_options *options)
 	guard_filters(&guard, options->profile == SYSFILTER_COMPAT);
 	guard_flow_labels(&guard);
 	guard_init(&guard);
+	if (options->ptrace)
+		guard_tracing(&guard);
 	guard_families(&guard, inet);
 	if (inet) {
 		guard_inet(&guard, AF_INET, options->tcp_only);

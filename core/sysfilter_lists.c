@@ -9,7 +9,7 @@
  *
  * Arguments are looked at in sysfilter_guard.c: those of clone, ioctl, socket, socketpair, sendto
  * and its kin, setsockopt, personality, setrlimit, prlimit64, mmap, madvise, memfd_create, shmget,
- * prctl, seccomp, setpriority and its kin, and of all that takes the mode of a file.
+ * prctl, seccomp, ptrace, setpriority and its kin, and of all that takes the mode of a file.
  */
 #include "sysfilter_lists.h"
 
@@ -102,6 +102,14 @@ const struct sysfilter_group sysfilter_groups[] = {
 	{ "odds and ends of old programs", SYSFILTER_ALLOW_COMPAT,
 	  "remap_file_pages ustat sysfs name_to_handle_at" },
 
+	/*
+	 * Their reach is that of ptrace(2): processes of the same Landlock domain, and init is in
+	 * none, nor can it be traced by anybody without a capability, since it is not dumpable.
+	 * What a traced process is made to call passes its filter (Linux 4.8).
+	 */
+	{ "other processes' memory and registers: gdb, strace, the leak check of sanitizers",
+	  SYSFILTER_ALLOW_PTRACE, "ptrace process_vm_readv process_vm_writev" },
+
 	/* Refused in every profile. */
 	{ "mounts: the tree of files is the sandbox's wall", SYSFILTER_REFUSE,
 	  "mount umount2 pivot_root chroot open_tree open_tree_attr move_mount fsopen fsconfig "
@@ -109,9 +117,8 @@ const struct sysfilter_group sysfilter_groups[] = {
 	{ "namespaces: a new user namespace gives every capability in it, and with them the "
 	  "parts of the kernel where most of its holes are",
 	  SYSFILTER_REFUSE, "unshare setns" },
-	{ "other processes' memory, descriptors and registers", SYSFILTER_REFUSE,
-	  "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease "
-	  "pidfd_getfd kcmp move_pages migrate_pages" },
+	{ "other processes' descriptors and pages, which debuggers do without", SYSFILTER_REFUSE,
+	  "process_madvise process_mrelease pidfd_getfd kcmp move_pages migrate_pages" },
 	{ "machines within the kernel, and what exploits of its races lean on", SYSFILTER_REFUSE,
 	  "bpf perf_event_open userfaultfd vmsplice modify_ldt memfd_secret" },
 	{ "keyrings, which no namespace divides (CVE-2016-0728)", SYSFILTER_REFUSE,

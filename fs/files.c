@@ -515,9 +515,15 @@ bool file_there(const struct file *file, const struct dir *dir)
 	return !file->there || file->there(dir);
 }
 
-mode_t file_mode(const struct file *file)
+mode_t file_type(const struct file *file)
 {
-	return (file->link ? S_IFLNK : file->directory ? S_IFDIR : S_IFREG) | file->mode;
+	return file->link ? S_IFLNK : file->directory ? S_IFDIR : S_IFREG;
+}
+
+mode_t file_most_mode(const struct file *file)
+{
+	mode_t of_owner = file->mode & S_IRWXU;
+	return of_owner | of_owner >> 3 | of_owner >> 6;
 }
 
 bool file_readable(const struct file *file)

@@ -153,6 +153,8 @@ Test(ceiling, numbers_at_the_bound_and_above)
 		{ "landlock 4", "landlock 6", "landlock 3",
 		  "landlock: 3 is below the 4 of the ceiling" },
 		{ "fork no", "fork no", "fork yes", "fork: yes is above the ceiling of no" },
+		{ "ptrace no", "ptrace no", "ptrace yes",
+		  "ptrace: yes is above the ceiling of no" },
 		{ "seccomp network", "seccomp essential", "seccomp compat",
 		  "seccomp: compat is above the ceiling of network" },
 		{ "seccomp essential", "network none", "network host",

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,8 +30,10 @@
 #define LAST_NUMBER 600
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* All twelve programs, made once for each test's process. */
+/* The programs, made once for each test's process: twelve, and of each profile the one that traces.
+ */
 static struct sysfilter filters[SYSFILTER_PROFILES][2][2];
+static struct sysfilter tracing[SYSFILTER_PROFILES];
 
 static void build_all(void)
 {
@@ -46,10 +49,21 @@ static void build_all(void)
 
 		cr_assert_eq(r, 0, "%s", why);
 	}
+	for (int i = 0; i < SYSFILTER_PROFILES; i++) {
+		const struct sysfilter_options options = {
+			.profile = (enum sysfilter_profile)i,
+			.fork = true,
+			.ptrace = true,
+		};
+
+		cr_assert_eq(sysfilter_build(&options, &tracing[i], NULL, 0), 0);
+	}
 }
 
 static void finish_all(void)
 {
+	for (int i = 0; i < SYSFILTER_PROFILES; i++)
+		sysfilter_finish(&tracing[i]);
 	for (int i = 0; i < SYSFILTER_PROFILES * 4; i++)
 		sysfilter_finish(&filters[i / 4][(i >> 1) & 1][i & 1]);
 }
@@ -143,7 +157,7 @@ Test(sysfilter, newer_numbers_agree_with_libseccomp)
 }
 
 static uint32_t expected_of(const struct sysfilter_group *group, enum sysfilter_profile profile,
-			    bool fork)
+			    bool fork, bool ptrace)
 {
 	switch (group->verdict) {
 	case SYSFILTER_ALLOW:
@@ -152,6 +166,8 @@ static uint32_t expected_of(const struct sysfilter_group *group, enum sysfilter_
 		return fork ? ALLOW : ERROR(EPERM);
 	case SYSFILTER_ALLOW_COMPAT:
 		return profile == SYSFILTER_COMPAT ? ALLOW : ERROR(EPERM);
+	case SYSFILTER_ALLOW_PTRACE:
+		return ptrace ? ALLOW : ERROR(EPERM);
 	case SYSFILTER_REFUSE:
 		return ERROR(EPERM);
 	case SYSFILTER_ABSENT:
@@ -171,7 +187,7 @@ Test(sysfilter, every_call_gets_what_its_group_says)
 			uint32_t is = answer_plain(&filters[profile][fork][false], number);
 
 			if (name != NULL)
-				cr_assert_eq(is, expected_of(group_of(name), profile, fork),
+				cr_assert_eq(is, expected_of(group_of(name), profile, fork, false),
 					     "%s in %s: 0x%x", name,
 					     sysfilter_profile_name(profile), is);
 			free(name);
@@ -181,9 +197,81 @@ Test(sysfilter, every_call_gets_what_its_group_says)
 			if (newer->number >= 0)
 				cr_assert_eq(
 					answer_plain(&filters[profile][fork][false], newer->number),
-					expected_of(group_of(newer->name), profile, fork),
+					expected_of(group_of(newer->name), profile, fork, false),
 					"%s in %s", newer->name, sysfilter_profile_name(profile));
 	}
+}
+
+/* Three calls more than without, and no others. */
+Test(sysfilter, what_traces_has_nothing_else)
+{
+	for (int p = 0; p < SYSFILTER_PROFILES; p++) {
+		enum sysfilter_profile profile = (enum sysfilter_profile)p;
+		unsigned more = 0;
+
+		for (int number = 0; number < LAST_NUMBER; number++) {
+			char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+			uint32_t is = answer_plain(&tracing[p], number);
+
+			if (name != NULL)
+				cr_assert_eq(is, expected_of(group_of(name), profile, true, true),
+					     "%s: 0x%x", name, is);
+			more += is != answer_plain(usual(profile), number);
+			free(name);
+		}
+		cr_assert_eq(more, 3, "%u", more);
+	}
+}
+
+/* A tracer that could, would have what it traces go by no filter. */
+Test(sysfilter, no_tracer_suspends_a_filter)
+{
+	int number = SCMP_SYS(ptrace);
+	const uint64_t suspend = PTRACE_O_SUSPEND_SECCOMP, high = UINT64_C(1) << 32;
+
+	for (int p = 0; p < SYSFILTER_PROFILES; p++) {
+		const struct sysfilter *filter = &tracing[p];
+
+		for (unsigned i = 0; i < 2; i++) {
+			uint64_t request = i ? PTRACE_SEIZE : PTRACE_SETOPTIONS;
+
+			cr_expect_eq(answer(filter, number, request, 2, 0, 1), ALLOW);
+			cr_expect_eq(answer(filter, number, request, 2, 0, suspend), ERROR(EPERM));
+			cr_expect_eq(
+				answer(filter, number, request | high, 2, 0, suspend | high | 1),
+				ERROR(EPERM));
+		}
+		cr_expect_eq(answer(filter, number, PTRACE_SECCOMP_GET_FILTER, 2, 0, 0),
+			     ERROR(EPERM));
+		cr_expect_eq(answer(filter, number, PTRACE_SECCOMP_GET_METADATA, 2, 0, 0),
+			     ERROR(EPERM));
+	}
+}
+
+/* What init answers by is what the kernel would have answered. */
+Test(sysfilter, is_run_here_as_by_the_kernel)
+{
+	static const uint64_t values[] = {
+		0, 1, 2, 16, 0x10000000, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX
+	};
+
+	for (int p = 0; p < SYSFILTER_PROFILES; p++)
+		for (int number = -1; number < LAST_NUMBER; number++)
+			for (size_t a = 0; a < COUNT(values); a++)
+				for (size_t b = 0; b < COUNT(values); b++) {
+					const struct seccomp_data call = {
+						.nr = number,
+						.arch = a + b == 5 ? 0 : sysfilter_architecture(),
+						.args = { values[a], values[b], values[b] },
+					};
+
+					cr_assert_eq(
+						sysfilter_answer(usual((enum sysfilter_profile)p),
+								 &call),
+						bpf_run(usual((enum sysfilter_profile)p), &call)
+							.action);
+				}
+	cr_assert_eq(sysfilter_architecture(), BPF_ARCH);
 }
 
 /* Whatever the lists come to say: these are what the sandbox stands on. */

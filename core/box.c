@@ -470,7 +470,9 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 		error = cgroups_create(box->keep, &box->cgroups);
 	}
 	/* Most sessions have this one: the spawner gets it by being forked after it. */
-	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
+	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL,
+						 .fork = true,
+						 .own_network = true };
 	const struct sysfilter *filter;
 	enum stage stage = STAGE_FORK;
 	if (error == 0) {

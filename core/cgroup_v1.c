@@ -5,6 +5,7 @@
  */
 #include "cgroup_backend.h"
 
+#include "quotas.h"
 #include "units.h"
 
 #include <errno.h>
@@ -45,8 +46,9 @@ static int limit_sockets(struct cgroups *cgroups, const char *id, uint64_t memor
 			 const char **what)
 {
 	char text[32];
+	uint64_t most = quotas_sockets(), part = memory / SOCKETS_PART;
 	snprintf(text, sizeof(text), "%" PRId64,
-		 memory == UNITS_NONE ? -1 : (int64_t)(memory / SOCKETS_PART));
+		 memory == UNITS_NONE ? -1 : (int64_t)(most && part > most ? most : part));
 	int error =
 		cgroup_write(cgroups, MEMORY, id, *what = "memory.kmem.tcp.limit_in_bytes", text);
 	return error == -ENOENT ? 0 : error; /* a kernel that cannot count them */

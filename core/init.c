@@ -22,6 +22,7 @@
  */
 #include "init.h"
 
+#include "broker.h"
 #include "message.h"
 #include "mounts.h"
 #include "plan.h"
@@ -155,7 +156,7 @@ static void take_identity_as_init(void)
 		_exit(1);
 }
 
-static void finish_namespaces(bool raise_loopback)
+static void finish_namespaces(bool new_network)
 {
 	static const char name[] = ROOT_HOST_NAME;
 	/* Only now, so that its root is the session's own group. */
@@ -163,7 +164,7 @@ static void finish_namespaces(bool raise_loopback)
 		fail(STAGE_NAMESPACES, -errno, "cgroup");
 	if (sethostname(name, sizeof(name) - 1) < 0)
 		fail(STAGE_NAMESPACES, -errno, "host name");
-	int error = raise_loopback ? spawner_raise_loopback() : 0;
+	int error = new_network ? spawner_raise_loopback() : 0;
 	if (error < 0)
 		fail(STAGE_NAMESPACES, error, "lo");
 }
@@ -228,11 +229,17 @@ static void apply_landlock(const struct landlock_policy *policy)
 		     failed < policy->rule_count ? policy->rules[failed].path : "");
 }
 
+/* Init gets what the filter asks by. */
 static void load_filter(const struct sysfilter *filter)
 {
-	int error = sysfilter_load(filter);
+	int listener, error = sysfilter_load(filter, &listener);
+	if (error == 0 && listener >= 0) {
+		error = message_send(HANDED, "", 1, &listener, 1, 0);
+		close(listener);
+	}
 	if (error < 0)
 		fail(STAGE_SECCOMP, error, "filter");
+	close(HANDED);
 }
 
 /* Init keeps the inner ends, as it does a slave: the pipes end when it has gone. */
@@ -308,7 +315,7 @@ _Noreturn static void run_command(const struct sandbox_shape *shape, const struc
 	take_foreground(shape);
 	settle_in(shape, plan);
 	apply_landlock(&plan->landlock);
-	if (close_range(START + 1, ~0U, 0) < 0)
+	if (close_range(HANDED + 1, ~0U, 0) < 0)
 		fail(STAGE_EXEC, -errno, "close_range");
 	announce();
 	load_filter(&plan->filter);
@@ -324,14 +331,13 @@ _Noreturn static void run_sealed(const struct init_setup *setup,
 	struct landlock_policy policy = { .abi = setup->landlock_abi,
 					  .floor = shape->landlock,
 					  .rules = rules,
-					  .rule_count = root_rules(setup->layout, rules),
-					  .net = shape->own_network };
+					  .rule_count = root_rules(setup->layout, rules) };
 	const struct sysfilter *filter;
 	if (request->workspace[0])
 		rules[policy.rule_count++] = (struct landlock_rule){ "/workspace", LANDLOCK_FULL };
 	take_foreground(shape);
 	apply_landlock(&policy);
-	if (close_range(START + 1, ~0U, 0) < 0)
+	if (close_range(HANDED + 1, ~0U, 0) < 0)
 		fail(STAGE_EXEC, -errno, "close_range");
 	if (sysfilters_get(setup->filters, &shape->filter, &filter, NULL, 0) < 0)
 		fail(STAGE_SECCOMP, -EINVAL, "filter");
@@ -384,13 +390,14 @@ _Noreturn static void become_command(const struct init_setup *setup,
 	run_command(&request->shape, plan);
 }
 
-_Noreturn static void build(const struct init_setup *setup, const struct spawn_request *request)
+_Noreturn static void build(const struct init_setup *setup, const struct spawn_request *request,
+			    bool new_network)
 {
 	const struct sandbox_shape *shape = &request->shape;
 	const char *what = NULL;
 	take_identity();
 	const struct root_options options = { shape->tmp_size, shape->tmp_inodes, shape->terminals,
-					      shape->own_network };
+					      shape->own_network, new_network };
 	int root = root_make(setup->layout, &setup->quotas, &options, &what);
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);
@@ -516,10 +523,36 @@ static void tell_end(const struct exit_report *ended)
 	}
 }
 
-_Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
+/* First comes the listener of the command's filter, and then, by that, what is asked. */
+struct questions {
+	struct broker broker;
+	bool have_listener, closed;
+};
+
+static void answer(struct questions *questions, int events)
 {
+	if (questions->have_listener) {
+		/* Without anything to read there is no process any more that could ask. */
+		questions->closed =
+			!(events & POLLIN) || broker_answer(&questions->broker, HANDING) < 0;
+	} else {
+		int listener = receive_descriptor(HANDING);
+		questions->have_listener = listener >= 0;
+		questions->closed = listener < 0;
+		if (listener >= 0)
+			take_slot(listener, HANDING, STAGE_SECCOMP);
+	}
+	if (questions->closed)
+		close(HANDING);
+}
+
+_Noreturn static void serve(const struct init_setup *setup, const struct sandbox_shape *shape,
+			    pid_t pid)
+{
+	struct questions questions = { .broker.backlog = setup->quotas.backlog };
 	struct pollfd events[] = { { .fd = SIGNALS, .events = POLLIN },
-				   { .fd = CONTROL, .events = POLLIN } };
+				   { .fd = CONTROL, .events = POLLIN },
+				   { .fd = HANDING, .events = POLLIN } };
 	struct signalfd_siginfo info;
 	struct exit_report ended = { 0 };
 	struct command command = { .pid = pid };
@@ -528,10 +561,12 @@ _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 		children = reap(&command);
 		if (command.ended && (shape->ends_with_command || !children))
 			break;
-		if (poll(events, 2, -1) < 0 && errno != EINTR)
+		if (poll(events, questions.closed ? 2 : 3, -1) < 0 && errno != EINTR)
 			_exit(1);
 		if (events[1].revents)
 			obey(shape, pid);
+		if (!questions.closed && events[2].revents)
+			answer(&questions, events[2].revents);
 		if (events[0].revents && read(SIGNALS, &info, sizeof(info)) < 0 &&
 		    errno != EAGAIN && errno != ENOMEM)
 			_exit(1);
@@ -541,6 +576,18 @@ _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 	tell_end(&ended);
 	close_range(0, ~0U, 0); /* the slave first of all: its end is waited for */
 	_exit(0);
+}
+
+/* Two steps, for what was opened may lie where another is to go. */
+static void place(const int (*wanted)[2], size_t count)
+{
+	int moved[8];
+	for (size_t i = 0; i < count; i++)
+		if ((moved[i] = fcntl(wanted[i][0], F_DUPFD_CLOEXEC, FREE)) < 0)
+			fail(STAGE_FORK, -errno, "descriptors");
+	for (size_t i = 0; i < count; i++)
+		if (dup3(moved[i], wanted[i][1], O_CLOEXEC) < 0)
+			fail(STAGE_FORK, -errno, "descriptors");
 }
 
 /* Before there are two processes: signals that would be missed, and the way between them. */
@@ -558,23 +605,17 @@ static void prepare_for_two(void)
 				  { ends[0], HANDING },
 				  { ends[0], MASTER },
 				  { ends[0], ROOT } };
-	int moved[sizeof(wanted) / sizeof(*wanted)];
-	/* Two steps, for what was opened may lie where another is to go. */
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
-		if ((moved[i] = fcntl(wanted[i][0], F_DUPFD_CLOEXEC, FREE)) < 0)
-			fail(STAGE_FORK, -errno, "descriptors");
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
-		if (dup3(moved[i], wanted[i][1], O_CLOEXEC) < 0)
-			fail(STAGE_FORK, -errno, "descriptors");
+	place(wanted, sizeof(wanted) / sizeof(*wanted));
 	close_range(FREE, ~0U, 0);
 }
 
-static pid_t start_builder(const struct init_setup *setup, const struct spawn_request *request)
+static pid_t start_builder(const struct init_setup *setup, const struct spawn_request *request,
+			   bool new_network)
 {
 	struct clone_args args = { .flags = CLONE_FILES, .exit_signal = SIGCHLD };
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
-		build(setup, request);
+		build(setup, request, new_network);
 	if (pid < 0)
 		fail(STAGE_FORK, -errno, "builder");
 	return (pid_t)pid;
@@ -619,12 +660,19 @@ static void wait_for_builder(void)
  */
 static pid_t fork_command(const struct sandbox_shape *shape, pid_t builder)
 {
+	int ends[2];
 	close(HANDING);
 	waitpid(builder, NULL, 0);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		fail(STAGE_FORK, -errno, "descriptors");
+	place((const int[][2]){ { ends[0], HANDING }, { ends[1], HANDED } }, 2);
+	close_range(FREE, ~0U, 0);
 	lead_session(shape);
 	pid_t pid = _Fork();
 	if (pid < 0)
 		fail(STAGE_FORK, -errno, "fork");
+	if (pid > 0)
+		close(HANDED);
 	return pid;
 }
 
@@ -634,7 +682,6 @@ static void hand_over(const int *plan)
 	int error = message_send(HANDING, "", 1, plan, plan != NULL, 0);
 	if (error < 0)
 		fail(STAGE_FORK, error, "hand over");
-	close(HANDING);
 }
 
 static void finish_root(const struct sandbox_shape *shape, const struct sandbox_path *paths,
@@ -705,13 +752,13 @@ _Noreturn void init_run(const struct init_setup *setup, const struct spawn_reque
 	die_with_parent();
 	take_place_outside(ends);
 	take_place(ends);
-	finish_namespaces(ends->raise_loopback);
+	finish_namespaces(ends->new_network);
 	privileges_set_turns(PRIVILEGES_SESSIONS_TURN);
 	bound_privileges(setup);
 	prepare_for_two();
-	pid_t builder = start_builder(setup, request);
+	pid_t builder = start_builder(setup, request, ends->new_network);
 	pid_t command = request->shape.sealed ? seal(setup, request, builder)
 					      : follow_plan(setup, &request->shape, builder);
 	close(START);
-	serve(&request->shape, command);
+	serve(setup, &request->shape, command);
 }

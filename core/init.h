@@ -25,7 +25,7 @@ struct init_ends {
 	/* It says, with a byte, that it is apart and in its cgroup; one comes with its identity. */
 	int go;
 	const struct cgroup_entry *entry;
-	bool raise_loopback; /* in a network namespace that is new with it */
+	bool new_network; /* its network namespace was made with it, and nothing is set there */
 };
 
 /* Runs in the child of clone3(2), and never returns. Async-signal-safe calls only. */

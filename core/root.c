@@ -339,7 +339,18 @@ static int set_counts(int root, const struct quotas *quotas, const char **what)
 	return error;
 }
 
-static int add_proc(int root, const struct quotas *quotas, const char **what)
+/* By the /proc of the sandbox, which is of its network. */
+static int bound_network(int root, const struct quotas *quotas, const char **what)
+{
+	int proc = mount_open_below(root, "proc", O_PATH | O_DIRECTORY);
+	if (proc < 0)
+		return proc;
+	int error = quotas_bound_network(quotas, proc, what);
+	close(proc);
+	return error;
+}
+
+static int add_proc(int root, const struct quotas *quotas, bool new_network, const char **what)
 {
 	*what = "proc";
 	/* The mount of proc(5) covers it from now on. */
@@ -350,6 +361,8 @@ static int add_proc(int root, const struct quotas *quotas, const char **what)
 	int error = mount < 0 ? mount : mount_attach(root, mount, "proc");
 	if (error == 0)
 		error = set_counts(root, quotas, what);
+	if (error == 0 && new_network)
+		error = bound_network(root, quotas, what);
 	if (error == 0)
 		error = bind(root, root, *what = "proc/sys", "proc/sys",
 			     MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
@@ -391,7 +404,7 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	if (error == 0)
 		error = add_writable(root, what);
 	if (error == 0)
-		error = add_proc(root, quotas, what);
+		error = add_proc(root, quotas, options->new_network, what);
 	umask(022);
 	if (error == 0)
 		return root;

@@ -38,6 +38,7 @@ struct root_options {
 	const char *tmp_size, *tmp_inodes;
 	const char *terminals; /* how many its devpts may have */
 	bool own_network;      /* the host's is not there */
+	bool new_network;      /* and what is there has no bounds yet */
 };
 
 /*

@@ -41,6 +41,7 @@
 #define NAME_SIZE 32
 
 static const char *const profile_names[SYSFILTER_PROFILES] = {
+	[SYSFILTER_STRICT] = "strict",
 	[SYSFILTER_ESSENTIAL] = "essential",
 	[SYSFILTER_NETWORK] = "network",
 	[SYSFILTER_COMPAT] = "compat",
@@ -235,12 +236,12 @@ static int join(const struct sysfilter *guard, const struct sysfilter *list, str
 int sysfilter_build(const struct sysfilter_options *options, struct sysfilter *out, char *why,
 		    size_t why_size)
 {
-	struct sysfilter guard = { NULL, 0 };
-	struct sysfilter list = { NULL, 0 };
+	struct sysfilter guard = { 0 };
+	struct sysfilter list = { 0 };
 	const char *what = "arguments";
 	int r;
 
-	*out = (struct sysfilter){ NULL, 0 };
+	*out = (struct sysfilter){ .asks = options->profile != SYSFILTER_STRICT };
 	r = build_guard(options, &guard);
 	if (r == 0) {
 		what = "calls";
@@ -259,13 +260,14 @@ int sysfilter_build(const struct sysfilter_options *options, struct sysfilter *o
 void sysfilter_finish(struct sysfilter *filter)
 {
 	free(filter->code);
-	*filter = (struct sysfilter){ NULL, 0 };
+	*filter = (struct sysfilter){ 0 };
 }
 
 int sysfilters_get(struct sysfilters *filters, const struct sysfilter_options *options,
 		   const struct sysfilter **out, char *why, size_t why_size)
 {
-	struct sysfilter *filter = &filters->by[options->profile][options->fork][options->tcp_only];
+	struct sysfilter *filter = &filters->by[options->profile][options->fork][options->tcp_only]
+					       [options->own_network];
 
 	*out = filter;
 	return filter->code ? 0 : sysfilter_build(options, filter, why, why_size);
@@ -274,15 +276,20 @@ int sysfilters_get(struct sysfilters *filters, const struct sysfilter_options *o
 void sysfilters_finish(struct sysfilters *filters)
 {
 	for (int profile = 0; profile < SYSFILTER_PROFILES; profile++)
-		for (int i = 0; i < 4; i++)
-			sysfilter_finish(&filters->by[profile][i / 2][i % 2]);
+		for (int i = 0; i < 8; i++)
+			sysfilter_finish(&filters->by[profile][i / 4][i / 2 % 2][i % 2]);
 }
 
-int sysfilter_load(const struct sysfilter *filter)
+int sysfilter_load(const struct sysfilter *filter, int *listener)
 {
 	const struct sock_fprog program = { .len = filter->length, .filter = filter->code };
+	const unsigned long flag = filter->asks ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, &program);
 
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
+	*listener = flag && r >= 0 ? (int)r : -1;
+	if (r < 0 && flag && errno == EBUSY)
+		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+	return r < 0 ? -errno : 0;
 }
 
 int sysfilter_dump(const struct sysfilter *filter, int fd)

@@ -132,7 +132,7 @@ static void confine(unsigned layers)
 	if (layers & LANDLOCK)
 		child_need(landlock_apply(&bench.plan.landlock, &failed) == 0);
 	if (layers & FILTER)
-		child_need(sysfilter_load(&bench.filter) == 0);
+		child_need(sysfilter_load(&bench.filter, &(int){ -1 }) == 0);
 }
 
 static _Noreturn void become(unsigned layers, int go, const struct cgroup_entry *entry)

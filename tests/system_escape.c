@@ -21,7 +21,8 @@
 TestSuite(escape, .init = outside_start, .fini = outside_stop, .timeout = 120);
 
 static const uid_t users[] = { ROOT, ANN };
-static const char *const profiles[] = { "essential", "network", "compat" };
+enum { PROFILES = 4 };
+static const char *const profiles[PROFILES] = { "strict", "essential", "network", "compat" };
 
 /* What hostile says of itself with --list. */
 struct probe {
@@ -198,7 +199,7 @@ Test(escape, no_way_out_of_any_profile)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++)
+		for (unsigned p = 0; p < PROFILES; p++)
 			attack(&lures, "a", text("seccomp %s", profiles[p]), "");
 		process_finish();
 	}
@@ -239,7 +240,7 @@ Test(escape, no_way_out_of_a_sealed_one)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++)
+		for (unsigned p = 0; p < PROFILES; p++)
 			attack_sealed(&lures, "a", text("seccomp %s", profiles[p]));
 		attack_sealed(&lures, "a", "ends last-process");
 		process_finish();
@@ -265,7 +266,7 @@ Test(escape, network_tcp)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++) {
+		for (unsigned p = 0; p < PROFILES; p++) {
 			attack(&lures, "a",
 			       text("%snetwork tcp %u\nseccomp %s", landlock, lures.other_tcp,
 				    profiles[p]),
@@ -288,11 +289,12 @@ Test(escape, network_host)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++)
+		for (unsigned p = 0; p < PROFILES; p++)
 			attack(&lures, "a",
 			       text("%snetwork host\nseccomp %s", landlock, profiles[p]),
-			       text("namespaces%s connections tcp tcp-ipv6 udp%s", interfaces(),
-				    *landlock ? " unix-abstract" : ""));
+			       text("namespaces%s connections tcp tcp-ipv6 udp listeners "
+				    "multicast%s",
+				    interfaces(), *landlock ? " unix-abstract" : ""));
 		process_finish();
 	}
 }
@@ -322,7 +324,7 @@ Test(escape, fork_no)
 
 	lures_lay(&lures, ANN);
 	list_probes(&lures);
-	for (unsigned p = 0; p < 3; p++) {
+	for (unsigned p = 0; p < PROFILES; p++) {
 		output = session_run_as(
 			ANN, "a",
 			config_of(&lures, text("fork no\nseccomp %s\nargv "
@@ -419,7 +421,7 @@ Test(escape, nothing_outlives_the_session)
 	const char *program = text("/srv/h%u", marker());
 
 	lures_lay(&lures, ANN);
-	for (unsigned p = 0; p < 3; p++) {
+	for (unsigned p = 0; p < PROFILES; p++) {
 		session_start_as(ANN, "a",
 				 text("ro %s/hostile:%s\nseccomp %s\ncommand %s survivor; read x\n",
 				      lures.directory, program, profiles[p], program));

@@ -16,7 +16,7 @@ _mimobox_value() {
 	--config) compgen -f -- "$2" ;;
 	--ro | --rw) compgen -f -- "$2" ;;
 	--network) compgen -W 'none host tcp' -- "$2" ;;
-	--seccomp) compgen -W 'essential network compat' -- "$2" ;;
+	--seccomp) compgen -W 'strict essential network compat' -- "$2" ;;
 	--overflow) compgen -W 'wait drop' -- "$2" ;;
 	--ends) compgen -W 'command last-process' -- "$2" ;;
 	--landlock) compgen -W 'auto 1 2 3 4 5 6 none' -- "$2" ;;

@@ -396,8 +396,10 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	const struct sandbox_shape *shape = &request->shape;
 	const char *what = NULL;
 	take_identity();
-	const struct root_options options = { shape->tmp_size, shape->tmp_inodes, shape->terminals,
-					      shape->own_network, new_network };
+	const struct root_options options = { shape->tmp_size,  shape->tmp_inodes,
+					      shape->terminals, shape->own_network,
+					      new_network,      &setup->view,
+					      request->group };
 	int root = root_make(setup->layout, &setup->quotas, &options, &what);
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);

@@ -4,6 +4,7 @@
 #define INIT_H
 
 #include "cgroup.h"
+#include "cgroup_view.h"
 #include "quotas.h"
 #include "sandbox.h"
 
@@ -18,6 +19,7 @@ struct init_setup {
 	struct sysfilters *filters; /* that of a sealed one is there before its clone is */
 	int landlock_abi;
 	struct quotas quotas;
+	struct cgroup_view view;
 };
 
 struct init_ends {

@@ -39,6 +39,8 @@
 #endif
 
 #define NAME_SIZE 32
+/* No signal interrupts a call that init is answering: listen(2) has no EINTR. */
+#define WAIT_KILLABLE (1UL << 5)
 
 static const char *const profile_names[SYSFILTER_PROFILES] = {
 	[SYSFILTER_STRICT] = "strict",
@@ -283,12 +285,20 @@ void sysfilters_finish(struct sysfilters *filters)
 int sysfilter_load(const struct sysfilter *filter, int *listener)
 {
 	const struct sock_fprog program = { .len = filter->length, .filter = filter->code };
-	const unsigned long flag = filter->asks ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
-	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, &program);
+	static const unsigned long flags[] = {
+		SECCOMP_FILTER_FLAG_NEW_LISTENER | WAIT_KILLABLE,
+		SECCOMP_FILTER_FLAG_NEW_LISTENER, /* before Linux 5.19 */
+		0,
+	};
+	size_t i = filter->asks ? 0 : 2;
+	long r;
 
-	*listener = flag && r >= 0 ? (int)r : -1;
-	if (r < 0 && flag && errno == EBUSY)
-		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+	for (;; i++) {
+		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags[i], &program);
+		if (r >= 0 || i == 2 || (errno != EINVAL && errno != EBUSY))
+			break;
+	}
+	*listener = flags[i] && r >= 0 ? (int)r : -1;
 	return r < 0 ? -errno : 0;
 }
 

@@ -474,8 +474,12 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 		what = "cgroups";
 		error = cgroups_create(box->keep, &box->cgroups);
 	}
+	if (error == 0)
+		cgroups_view(box->cgroups, &box->setup.view);
 	/* Most sessions have this one: the spawner gets it by being forked after it. */
-	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
+	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL,
+						 .fork = true,
+						 .own_network = true };
 	const struct sysfilter *filter;
 	enum stage stage = STAGE_FORK;
 	if (error == 0) {

@@ -343,8 +343,8 @@ static int parse_seccomp(struct config *config, const struct key *key, const cha
 			 struct reason *reason)
 {
 	if (sysfilter_profile_parse(value, &config->access.seccomp) < 0)
-		return refuse(reason, "%s '%.100s': not essential, network or compat", key->name,
-			      value);
+		return refuse(reason, "%s '%.100s': not strict, essential, network or compat",
+			      key->name, value);
 	return 0;
 }
 

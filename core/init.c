@@ -127,7 +127,7 @@ static void take_identity_as_init(void)
 		_exit(1);
 }
 
-static void finish_namespaces(bool raise_loopback)
+static void finish_namespaces(bool new_network)
 {
 	static const char name[] = ROOT_HOST_NAME;
 	/* Only now, so that its root is the session's own group. */
@@ -135,7 +135,7 @@ static void finish_namespaces(bool raise_loopback)
 		command_fail(STAGE_NAMESPACES, -errno, "cgroup");
 	if (sethostname(name, sizeof(name) - 1) < 0)
 		command_fail(STAGE_NAMESPACES, -errno, "host name");
-	int error = raise_loopback ? spawner_raise_loopback() : 0;
+	int error = new_network ? spawner_raise_loopback() : 0;
 	if (error < 0)
 		command_fail(STAGE_NAMESPACES, error, "lo");
 }
@@ -174,13 +174,22 @@ static void bound_privileges(const struct init_setup *setup)
 		command_fail(STAGE_PRIVILEGES, error, what);
 }
 
-_Noreturn static void build(const struct init_setup *setup, const struct spawn_request *request)
+_Noreturn static void build(const struct init_setup *setup, const struct spawn_request *request,
+			    bool new_network)
 {
 	const struct sandbox_shape *shape = &request->shape;
 	const char *what = NULL;
 	take_identity();
-	const struct root_options options = { shape->tmp_size, shape->tmp_inodes, shape->terminals,
-					      shape->own_network, shape->home };
+	const struct root_options options = {
+		.tmp_size = shape->tmp_size,
+		.tmp_inodes = shape->tmp_inodes,
+		.terminals = shape->terminals,
+		.own_network = shape->own_network,
+		.home = shape->home,
+		.new_network = new_network,
+		.view = &setup->view,
+		.group = request->group,
+	};
 	int root = root_make(setup->layout, &setup->quotas, &options, &what);
 	if (root < 0)
 		command_fail(STAGE_ROOT, root, what);
@@ -193,12 +202,13 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	_exit(0);
 }
 
-static pid_t start_builder(const struct init_setup *setup, const struct spawn_request *request)
+static pid_t start_builder(const struct init_setup *setup, const struct spawn_request *request,
+			   bool new_network)
 {
 	struct clone_args args = { .flags = CLONE_FILES, .exit_signal = SIGCHLD };
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
-		build(setup, request);
+		build(setup, request, new_network);
 	if (pid < 0)
 		command_fail(STAGE_FORK, -errno, "builder");
 	return (pid_t)pid;
@@ -349,7 +359,7 @@ _Noreturn void init_run(const struct init_setup *setup, const struct spawn_reque
 	die_with_parent();
 	take_place_outside(ends);
 	take_place(ends);
-	finish_namespaces(ends->raise_loopback);
+	finish_namespaces(ends->new_network);
 	privileges_set_turns(PRIVILEGES_SESSIONS_TURN);
 	bound_privileges(setup);
 	sigset_t signals;
@@ -357,7 +367,8 @@ _Noreturn void init_run(const struct init_setup *setup, const struct spawn_reque
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, JOIN_SIGNAL);
 	command_prepare(&signals);
-	pid_t builder = start_builder(setup, request);
+	serve_bound(setup->quotas.backlog);
+	pid_t builder = start_builder(setup, request, ends->new_network);
 	pid_t command = request->shape.sealed ? seal(setup, request, builder)
 					      : follow_plan(setup, &request->shape, builder);
 	close(START);

@@ -110,7 +110,7 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 		.floor = landlock_floor(access),
 		.rules = plan->rules,
 		.rule_count = count,
-		.net = access->network != NETWORK_HOST,
+		.net = access->network == NETWORK_TCP,
 		.connect_ports = access->ports,
 		.port_count = access->network == NETWORK_TCP ? (unsigned)access->port_count : 0,
 	};

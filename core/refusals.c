@@ -70,9 +70,8 @@ static bool note(struct refusals_shared *shared, const struct seccomp_data *call
 	return true;
 }
 
-static int error_of(const struct sysfilter *filter, const struct seccomp_data *call)
+static int error_of(uint32_t answer)
 {
-	uint32_t answer = sysfilter_answer(filter, call);
 	bool refused = (answer & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO;
 	return refused ? (int)(answer & SECCOMP_RET_DATA) : EPERM;
 }
@@ -80,17 +79,32 @@ static int error_of(const struct sysfilter *filter, const struct seccomp_data *c
 /* One that is there: without that, the kernel would wait for one. */
 static bool answer_one(struct refusals *refusals)
 {
-	struct seccomp_notif call;
-	struct seccomp_notif_resp answer;
-	memset(&call, 0, sizeof(call));
-	if (ioctl(refusals->listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+	/* The kernel's structures may be longer than those of the headers. */
+	union {
+		struct seccomp_notif call;
+		char room[512];
+	} in = { 0 };
+	union {
+		struct seccomp_notif_resp answer;
+		char room[512];
+	} out = { 0 };
+	if (ioctl(refusals->listener, SECCOMP_IOCTL_NOTIF_RECV, &in) < 0)
 		return false; /* it was killed, or had a signal */
-	int error = error_of(refusals->filter, &call.data);
-	bool news = note(refusals->shared, &call.data, error);
-	memset(&answer, 0, sizeof(answer));
-	answer.id = call.id;
-	answer.error = -error;
-	(void)ioctl(refusals->listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+	uint32_t action = sysfilter_answer(refusals->filter, &in.call.data);
+	bool news = false;
+	int result;
+	if ((action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF) {
+		result = broker_do(&refusals->broker, refusals->listener, &in.call);
+	} else {
+		int error = error_of(action);
+		news = note(refusals->shared, &in.call.data, error);
+		result = -error;
+	}
+	out.answer.id = in.call.id;
+	out.answer.error = result < 0 ? result : 0;
+	out.answer.flags = result == BROKER_GO_ON ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
+	if (result != BROKER_ANSWERED)
+		(void)ioctl(refusals->listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
 	return news;
 }
 

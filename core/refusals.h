@@ -6,10 +6,13 @@
  * (SECCOMP_RET_USER_NOTIF, seccomp_unotify(2)), and init answers with the errno of the filter
  * that was asked for. So a call costs more only if it is refused, and it is never made: not even
  * when init has ended, for the kernel then answers with ENOSYS. What is answered with ENOSYS or
- * with 0 anyway is not told, since programs try such calls as a matter of course.
+ * with 0 anyway is not told, since programs try such calls as a matter of course. Calls that the
+ * filter itself has wait for init come by the same way, since the kernel takes one listener only.
  */
 #ifndef REFUSALS_H
 #define REFUSALS_H
+
+#include "broker.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -36,6 +39,7 @@ struct refusals {
 	int listener;                   /* -1: none (any more) */
 	const struct sysfilter *filter; /* that says what is answered */
 	struct refusals_shared *shared;
+	struct broker broker; /* of the calls that are not refused, and yet wait for init */
 };
 
 /*

@@ -22,6 +22,7 @@ static struct {
 	int terminal, signals, control;
 	int handing; /* -1: nothing more comes by that */
 	struct refusals refusals;
+	int backlog;   /* of each socket that listens, at most */
 	bool joined;   /* another's sandbox */
 	bool stopping; /* which comes to its end */
 } served;
@@ -278,6 +279,11 @@ _Noreturn static void finish(struct command *command, bool children)
 	_exit(0);
 }
 
+void serve_bound(int backlog)
+{
+	served.backlog = backlog;
+}
+
 int serve_begin(const struct sandbox_shape *shape, int page, int bell, const int ends[3],
 		int signals, int control)
 {
@@ -298,6 +304,7 @@ int serve_begin(const struct sandbox_shape *shape, int page, int bell, const int
 
 int serve_refusals(int handing, const struct sysfilter *filter)
 {
+	served.refusals.broker = (struct broker){ .backlog = served.backlog };
 	served.handing = handing;
 	served.refusals.filter = filter;
 	served.refusals.shared = &served.monitor.page->refusals;

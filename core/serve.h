@@ -19,6 +19,8 @@
  */
 int serve_begin(const struct sandbox_shape *shape, int page, int bell, const int ends[3],
 		int signals, int control);
+/* How many connections may wait for accept(2) at each socket that listens, at most. */
+void serve_bound(int backlog);
 /*
  * By that socket the listener of the command's filter comes (refusals.h), which answers as `filter`
  * does. Both stay in use. 0 or -errno.

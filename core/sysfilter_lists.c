@@ -8,8 +8,9 @@
  * which makes them say what they may not do. Names that an architecture lacks are passed over.
  *
  * Arguments are looked at in sysfilter_guard.c: those of clone, ioctl, socket, socketpair, sendto
- * and its kin, setsockopt, personality, setrlimit, prlimit64, mmap, madvise, memfd_create, shmget,
- * prctl, seccomp, ptrace, setpriority and its kin, and of all that takes the mode of a file.
+ * and its kin, listen, setsockopt and getsockopt, personality, setrlimit, prlimit64, mmap, madvise,
+ * memfd_create, shmget, prctl, seccomp, ptrace, setpriority and its kin, and of all that takes the
+ * mode of a file.
  */
 #include "sysfilter_lists.h"
 
@@ -62,10 +63,16 @@ const struct sysfilter_group sysfilter_groups[] = {
 	  "getegid getresuid getresgid getgroups capget" },
 	/*
 	 * Without a capability the kernel sets no id but to what another of the process's ids is,
-	 * which changes nothing here; and make starts its children with POSIX_SPAWN_RESETIDS.
+	 * which changes nothing here; and make starts its children with POSIX_SPAWN_RESETIDS. Nor
+	 * does it add a capability: programs that give up what they do not have must not fail.
 	 */
-	{ "setting ids to what they are: seteuid, posix_spawn", SYSFILTER_ALLOW,
-	  "setreuid setregid setresuid setresgid" },
+	{ "setting ids and capabilities to what they are: seteuid, posix_spawn, zygotes",
+	  SYSFILTER_ALLOW,
+	  "setreuid setregid setresuid setresgid setuid setgid setfsuid setfsgid setgroups "
+	  "capset" },
+	/* Real-time policies and higher classes take capabilities; see also sysfilter_guard.c. */
+	{ "taking a lower place: chrt, ionice; and where one's memory is", SYSFILTER_ALLOW,
+	  "sched_setscheduler sched_setparam ioprio_set get_mempolicy" },
 	/* Every option of prctl that reaches beyond the caller needs a capability it hasn't got. */
 	{ "settings of the calling process", SYSFILTER_ALLOW,
 	  "prctl arch_prctl personality getrlimit setrlimit prlimit64 getrusage times "
@@ -93,12 +100,7 @@ const struct sysfilter_group sysfilter_groups[] = {
 	  "shmget shmat shmdt shmctl semget semop semtimedop semctl msgget msgsnd msgrcv "
 	  "msgctl" },
 	{ "placement of one's own memory and threads: numactl, OpenMP, JVMs",
-	  SYSFILTER_ALLOW_COMPAT,
-	  "mbind get_mempolicy set_mempolicy set_mempolicy_home_node sched_setscheduler "
-	  "sched_setparam sched_setattr ioprio_set" },
-	/* As above; script and xterm end when they may not drop what they haven't got. */
-	{ "setting ids to what they are, the old way", SYSFILTER_ALLOW_COMPAT,
-	  "setuid setgid setfsuid setfsgid setgroups capset" },
+	  SYSFILTER_ALLOW_COMPAT, "mbind set_mempolicy set_mempolicy_home_node sched_setattr" },
 	{ "odds and ends of old programs", SYSFILTER_ALLOW_COMPAT,
 	  "remap_file_pages ustat sysfs name_to_handle_at" },
 

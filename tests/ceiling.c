@@ -92,7 +92,8 @@ Test(ceiling, lines_that_are_no_ceiling)
 		{ "memory 1", -ERANGE, "memory '1': out of bounds" },
 		{ "open-files none", -EINVAL, "open-files 'none': malformed" },
 		{ "network some", -EINVAL, "network 'some': not none, host or tcp PORT,..." },
-		{ "seccomp all", -EINVAL, "seccomp 'all': not essential, network or compat" },
+		{ "seccomp all", -EINVAL,
+		  "seccomp 'all': not strict, essential, network or compat" },
 		{ "user-memory x", -EINVAL, "user-memory 'x': malformed" },
 		{ "user-sessions -1", -EINVAL, "user-sessions '-1': malformed" },
 		{ "user-handles 1K", -EINVAL, "user-handles '1K': malformed" },
@@ -157,6 +158,8 @@ Test(ceiling, numbers_at_the_bound_and_above)
 		  "ptrace: yes is above the ceiling of no" },
 		{ "seccomp network", "seccomp essential", "seccomp compat",
 		  "seccomp: compat is above the ceiling of network" },
+		{ "seccomp strict", "seccomp strict", "seccomp essential",
+		  "seccomp: essential is above the ceiling of strict" },
 		{ "seccomp essential", "network none", "network host",
 		  "seccomp: network is above the ceiling of essential" },
 	};

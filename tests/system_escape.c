@@ -21,7 +21,8 @@
 TestSuite(escape, .init = outside_start, .fini = outside_stop, .timeout = 120);
 
 static const uid_t users[] = { ROOT, ANN };
-static const char *const profiles[] = { "essential", "network", "compat" };
+enum { PROFILES = 4 };
+static const char *const profiles[PROFILES] = { "strict", "essential", "network", "compat" };
 
 /* What hostile says of itself with --list. */
 struct probe {
@@ -198,7 +199,7 @@ Test(escape, no_way_out_of_any_profile)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++)
+		for (unsigned p = 0; p < PROFILES; p++)
 			attack(&lures, "a", text("seccomp %s", profiles[p]), "");
 		process_finish();
 	}
@@ -240,7 +241,7 @@ Test(escape, no_way_out_of_a_sealed_one)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++)
+		for (unsigned p = 0; p < PROFILES; p++)
 			attack_sealed(&lures, "a", text("seccomp %s", profiles[p]), "");
 		attack_sealed(&lures, "a", "ends last-process", "");
 		process_finish();
@@ -260,7 +261,7 @@ Test(escape, no_way_out_by_tracing)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++) {
+		for (unsigned p = 0; p < PROFILES; p++) {
 			const char *config = text("ptrace yes\nseccomp %s", profiles[p]);
 
 			attack(&lures, "a", config, TRACING);
@@ -298,7 +299,7 @@ Test(escape, no_way_out_of_another_sessions_sandbox)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++)
+		for (unsigned p = 0; p < PROFILES; p++)
 			attack_from_second(&lures, text("seccomp %s", profiles[p]), "");
 		attack_from_second(&lures, "ptrace yes", TRACING);
 		process_finish();
@@ -324,7 +325,7 @@ Test(escape, network_tcp)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++) {
+		for (unsigned p = 0; p < PROFILES; p++) {
 			attack(&lures, "a",
 			       text("%snetwork tcp %u\nseccomp %s", landlock, lures.other_tcp,
 				    profiles[p]),
@@ -347,11 +348,12 @@ Test(escape, network_host)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++)
+		for (unsigned p = 0; p < PROFILES; p++)
 			attack(&lures, "a",
 			       text("%snetwork host\nseccomp %s", landlock, profiles[p]),
-			       text("namespaces%s connections tcp tcp-ipv6 udp%s", interfaces(),
-				    *landlock ? " unix-abstract" : ""));
+			       text("namespaces%s connections tcp tcp-ipv6 udp listeners "
+				    "multicast%s",
+				    interfaces(), *landlock ? " unix-abstract" : ""));
 		process_finish();
 	}
 }
@@ -382,7 +384,7 @@ Test(escape, fork_no)
 
 	lures_lay(&lures, ANN);
 	list_probes(&lures);
-	for (unsigned p = 0; p < 3; p++) {
+	for (unsigned p = 0; p < PROFILES; p++) {
 		output = session_run_as(
 			ANN, "a",
 			config_of(&lures, text("fork no\nseccomp %s\nargv "
@@ -483,7 +485,7 @@ Test(escape, nothing_outlives_the_session)
 	const char *program = text("/srv/h%u", marker());
 
 	lures_lay(&lures, ANN);
-	for (unsigned p = 0; p < 3; p++) {
+	for (unsigned p = 0; p < PROFILES; p++) {
 		session_start_as(ANN, "a",
 				 text("ro %s/hostile:%s\nseccomp %s\ncommand %s survivor; read x\n",
 				      lures.directory, program, profiles[p], program));

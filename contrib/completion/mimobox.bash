@@ -16,7 +16,7 @@ _mimobox_value() {
 	--config) compgen -f -- "$2" ;;
 	--ro | --rw) compgen -f -- "$2" ;;
 	--network) compgen -W 'none host tcp' -- "$2" ;;
-	--seccomp) compgen -W 'essential network compat' -- "$2" ;;
+	--seccomp) compgen -W 'strict essential network compat' -- "$2" ;;
 	--overflow) compgen -W 'wait drop' -- "$2" ;;
 	--ends) compgen -W 'command last-process' -- "$2" ;;
 	--in) compgen -W "$(_mimobox_sessions)" -- "$2" ;;

@@ -102,7 +102,7 @@ NUMBERS = {
     'file-size': bounded(size, 0, None, True), 'tmp-size': bounded(size, 65536), 'home': bounded(size, 0, None, True),
     'terminals': bounded(count, 1, 4096),
     'retain': bounded(size, 65536), 'overflow': word('wait', 'drop'), 'network': network,
-    'seccomp': word('essential', 'network', 'compat'), 'fork': word('yes', 'no'), 'ptrace': word('yes', 'no'),
+    'seccomp': word('strict', 'essential', 'network', 'compat'), 'fork': word('yes', 'no'), 'ptrace': word('yes', 'no'),
     'landlock': version, 'terminal': word('yes', 'no'), 'ends': word('command', 'last-process'),
     'cwd': path,
 }
@@ -190,7 +190,7 @@ def shown(config):
     if config['command']:
         config['argv'] = None
     config['env']['PWD'] = config['cwd']
-    if config['network'] != 'none' and config['seccomp'] == 'essential':
+    if config['network'] != 'none' and config['seccomp'] in ('strict', 'essential'):
         config['seccomp'] = 'network'
     return config
 
@@ -199,7 +199,7 @@ GOOD = ['timeout none', 'timeout 2h', 'kill-grace 30ms', 'kill-grace 0.05s', 'me
         'memory 0.5G', 'memory none', 'memory 262144K', 'processes 64', 'processes none',
         'cpu 0.5', 'cpu 2', 'cpu none', 'open-files 256', 'open-files 64', 'file-size 10M',
         'file-size none', 'tmp-size 8M', 'tmp-size 1.5M', 'home 0', 'home 1M', 'terminals 1', 'terminals 16', 'retain 1M', 'retain 65536',
-        'overflow drop', 'overflow wait', 'seccomp compat', 'seccomp essential', 'landlock 5',
+        'overflow drop', 'overflow wait', 'seccomp compat', 'seccomp essential', 'seccomp strict', 'landlock 5',
         'landlock none', 'landlock 6', 'landlock auto', 'env A=1', 'env A=2 3', 'env B=',
         'env TERM=dumb', 'cwd /', 'cwd /tmp', 'ends last-process', 'ends command', 'ro /usr/share', '# a comment',
         '', '   ', '  cpu 1  ', 'memory 300M\r', 'env D= x \r', 'network none', 'network tcp 80,443', 'env C=a=b']

@@ -44,7 +44,7 @@ export const configArguments = (policy: Policy) => ({
 				'file-size, open-files, ro and rw (host paths to see or to change, HOST or ' +
 				'HOST:INSIDE), ' +
 				"network ('none' default, 'host', or 'tcp 53,443'), seccomp ('essential' " +
-				"default, 'network', 'compat'), " +
+				"default, 'strict', 'network', 'compat'), " +
 				"retain (output kept, 64M), overflow ('wait' default, 'drop'), ends " +
 				"('command', 'last-process'). " +
 				policy.describe(),

@@ -23,7 +23,7 @@ const NUMBERS = [
 ];
 /** Up to what is allowed, in this order. */
 const ORDERS: Record<string, string[]> = {
-	seccomp: ['essential', 'network', 'compat'],
+	seccomp: ['strict', 'essential', 'network', 'compat'],
 	fork: ['no', 'yes'],
 	ptrace: ['no', 'yes'],
 };

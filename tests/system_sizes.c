@@ -188,8 +188,7 @@ Test(sizes, runtimes_go_by_them)
 
 		if (access(text("/usr/bin/%s", runtimes[i].program), X_OK) != 0)
 			continue;
-		outside_file(outside(text("p/%s", runtimes[i].name)), runtimes[i].source, ROOT,
-			     0644);
+		outside_file(outside("p/%s", runtimes[i].name), runtimes[i].source, ROOT, 0644);
 		out = says(ANN, text("memory 256M\n%s", config));
 		cr_expect(sscanf(out, "is %d %d", &memory, &cores) == 2 && memory > 32 &&
 				  memory <= 256,

@@ -519,7 +519,7 @@ static void tell_end(const struct exit_report *ended)
 {
 	for (int tries = 0; tries < 50; tries++) {
 		if (send(CONTROL, ended, sizeof(*ended), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
-		    (errno != ENOBUFS && errno != ENOMEM))
+		    !message_may_pass(-errno))
 			return;
 		poll(NULL, 0, 10);
 	}
@@ -570,7 +570,7 @@ _Noreturn static void serve(const struct init_setup *setup, const struct sandbox
 		if (!questions.closed && events[2].revents)
 			answer(&questions, events[2].revents);
 		if (events[0].revents && read(SIGNALS, &info, sizeof(info)) < 0 &&
-		    errno != EAGAIN && errno != ENOMEM)
+		    errno != EAGAIN && !message_may_pass(-errno))
 			_exit(1);
 	}
 	ended.status = command.status;

@@ -320,9 +320,11 @@ Test(identity, status_is_what_the_kernel_says)
 
 /* Init */
 
-/* Those of the terminal, the control socket, the master and the signals; nothing of the daemon's.
+/*
+ * Those of the terminal, the control socket, the master, the signals and the filter's questions;
+ * nothing of the daemon's.
  */
-Test(identity, init_holds_six_descriptors)
+Test(identity, init_holds_seven_descriptors)
 {
 	char process[16];
 	unsigned count = 0;
@@ -340,13 +342,14 @@ Test(identity, init_holds_six_descriptors)
 			continue;
 		target = link_of(process, text("fd/%s", entry->d_name));
 		cr_expect(has(target, "/pts/") || has(target, "socket:") ||
-				  has(target, "signalfd") || has(target, "ptmx"),
+				  has(target, "signalfd") || has(target, "ptmx") ||
+				  has(target, "seccomp notify"),
 			  "%s is %s", entry->d_name, target);
 		count++;
 	}
 	closedir(dir);
-	cr_expect_eq(count, 6, "%u", count);
-	cr_expect_gt(fixture_descriptors(), 6);
+	cr_expect_eq(count, 7, "%u", count);
+	cr_expect_gt(fixture_descriptors(), 7);
 }
 
 /* What somebody left open when the daemon was started goes no further: CVE-2024-21626. */

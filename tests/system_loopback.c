@@ -218,8 +218,7 @@ Test(loopback, runtimes)
 		/* A session has the host's /usr, and no more. */
 		if (access(text("/usr/bin/%s", runtimes[i].program), X_OK) != 0)
 			continue;
-		outside_file(outside(text("p/%s", runtimes[i].name)), runtimes[i].source, ROOT,
-			     0644);
+		outside_file(outside("p/%s", runtimes[i].name), runtimes[i].source, ROOT, 0644);
 		output = session_run_as(
 			ANN, "a",
 			text("memory 2G\nprocesses 512\ncpu 2\ntmp-size 1G\nro %s:/srv/p\n"

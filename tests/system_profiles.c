@@ -126,6 +126,7 @@ static const char by_pipe[] =
 	"  if (!said.includes('\\0')) return;\n"
 	"  console.log(/HeadlessChrome|Chrome/.test(said));\n"
 	"  p.kill();\n"
+	"  process.exit();\n"
 	"});\n"
 	"p.stdio[3].write(JSON.stringify({ id: 1, method: 'Browser.getVersion' }) + '\\0');\n";
 

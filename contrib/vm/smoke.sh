@@ -148,7 +148,7 @@ limits_are_seen() {
 # Servers and clients on the session's own loopback, and what runtimes ask of it.
 loopback_works() {
 	start "$1/loop" <<-'S'
-		argv ["/usr/bin/python3", "-c", "import socket\ns = socket.socket()\ns.bind(('127.0.0.1', 80 + 8000))\ns.listen()\nc = socket.create_connection(('127.0.0.1', 8080))\nc.send(b'heard')\nprint(s.accept()[0].recv(9).decode(), socket.if_nameindex())"]
+		argv ["/usr/bin/python3", "-c", "import os, socket\nos.mkdir('/tmp/d')\nos.chmod('/tmp/d', 0o2770)\ns = socket.socket()\ns.bind(('127.0.0.1', 80 + 8000))\ns.listen()\nc = socket.create_connection(('127.0.0.1', 8080))\nc.send(b'heard')\nprint(s.accept()[0].recv(9).decode(), socket.if_nameindex())"]
 	S
 	cat "$1/loop/exit" "$1/loop/output"
 	grep -q "heard \[(1, 'lo')\]" "$1/loop/transcript"

@@ -78,7 +78,8 @@ void command_prepare(const sigset_t *signals)
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
 		if (dup3(moved[i], wanted[i][1], O_CLOEXEC) < 0)
 			command_fail(STAGE_FORK, -errno, "descriptors");
-	close_range(FREE, ~0U, 0);
+	if (close_range(FREE, ~0U, 0) < 0)
+		command_fail(STAGE_FORK, -errno, "close_range");
 }
 
 void command_open_ends(const struct sandbox_shape *shape, int root)

@@ -312,8 +312,7 @@ static pid_t seal(const struct init_setup *setup, const struct spawn_request *re
 	struct landlock_policy policy = { .abi = setup->landlock_abi,
 					  .floor = shape->landlock,
 					  .rules = rules,
-					  .rule_count = root_rules(setup->layout, rules),
-					  .net = shape->own_network };
+					  .rule_count = root_rules(setup->layout, rules) };
 	struct sandbox_path own[2];
 	char home[PATH_MAX];
 	unsigned count = open_own(request, own, home);

@@ -49,10 +49,10 @@ static const struct row rows[] = {
 	{ "", "c.ptrace,0,0,0,0", "EPERM",
 	  "ptrace: Operation not permitted ('ptrace yes' allows it)\n" },
 	{ "fork no", "c.fork", "EPERM", "clone: Operation not permitted ('fork yes' allows it)\n" },
-	{ "", "c.setuid,1000", "EPERM",
-	  "setuid: Operation not permitted ('seccomp compat' allows it)\n" },
-	{ "seccomp network", "c.setuid,1000", "EPERM",
-	  "setuid: Operation not permitted ('seccomp compat' allows it)\n" },
+	{ "", "c.msgget,0,0", "EPERM",
+	  "msgget: Operation not permitted ('seccomp compat' allows it)\n" },
+	{ "seccomp network", "c.msgget,0,0", "EPERM",
+	  "msgget: Operation not permitted ('seccomp compat' allows it)\n" },
 	{ "seccomp compat", "c.unshare,0x10000000", "EPERM",
 	  "unshare: Operation not permitted (no key allows it)\n" },
 	{ "", "c.socket,16,3,4", "EAFNOSUPPORT",
@@ -105,11 +105,11 @@ Test(refusals, kinds_are_told_apart)
 	session_run_as(ANN, "a",
 		       python("",
 			      "many(c.socket,16,3,4)\\nmany(c.socket,17,3,4)\\n"
-			      "many(c.setuid,1000)\\nmany(c.unshare,0)\\nmany(c.socket,16,3,4)"),
+			      "many(c.msgget,0,0)\\nmany(c.unshare,0)\\nmany(c.socket,16,3,4)"),
 		       &status);
 	lines = refused("a");
 	cr_expect_str_eq(sh(text("cut -d: -f1 <<'EOF'\n%sEOF\n", lines)),
-			 "socket\nsocket\nsetuid\nunshare\n", "%s", lines);
+			 "socket\nsocket\nmsgget\nunshare\n", "%s", lines);
 #if defined(__x86_64__)
 	/* Of all that there are in one program, some. */
 	session_run_as(ANN, "b",
@@ -130,7 +130,7 @@ Test(refusals, a_flood_of_them)
 		session_start_as(users[i], "a",
 				 python("kill-grace 0s\nprocesses 64",
 					"def f():\\n"
-					"    while True: c.setuid(1000)\\n"
+					"    while True: c.msgget(0,0)\\n"
 					"for i in range(32): threading.Thread(target=f,daemon=True)"
 					".start()\\n"
 					"while True: print('<'+sys.stdin.readline().strip()+'>',"
@@ -142,7 +142,7 @@ Test(refusals, a_flood_of_them)
 		}
 		stream_close(&stream);
 		cr_expect_str_eq(refused("a"),
-				 "setuid: Operation not permitted ('seccomp compat' allows it)\n");
+				 "msgget: Operation not permitted ('seccomp compat' allows it)\n");
 		put_all("a/ctl", "kill\n");
 		cr_expect_lt(session_exit("a"), 0);
 		session_remove("a");
@@ -187,7 +187,7 @@ Test(refusals, after_a_servers_death)
 	stream_close(&stream);
 	session_exit("a");
 	cr_expect_str_eq(sh(text("cut -d: -f1 <<'EOF'\n%sEOF\n", refused("a"))),
-			 "setuid\nsetgid\nsetfsuid\nsetfsgid\n", "%s", refused("a"));
+			 "msgget\nsemget\nshmget\nmsgctl\n", "%s", refused("a"));
 }
 
 /* A filter of the program's own has the last word where it refuses, and none where it allows. */

@@ -50,7 +50,7 @@ static const char *memory_file(void)
 	return file_of("memory.max", "memory/memory.limit_in_bytes");
 }
 
-/* Init is one of the processes. */
+/* Init has two threads, which are tasks of the group. */
 Test(sizes, the_own_group_is_seen)
 {
 	const char *files = text("%s %s %s", memory_file(), file_of("pids.max", "pids/pids.max"),
@@ -64,7 +64,7 @@ Test(sizes, the_own_group_is_seen)
 				      ways[i / 2], files));
 
 		cr_expect_str_eq(out,
-				 text("209715200\n78\n%s\n", is_v2() ? "50000 100000" : "50000"),
+				 text("209715200\n79\n%s\n", is_v2() ? "50000 100000" : "50000"),
 				 "%s: %s", ways[i / 2], out);
 	}
 	/* as it is used */

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include "descendants.h"
+#include "domain.h"
 #include "join.h"
 #include "message.h"
 #include "monitor.h"
@@ -155,36 +156,46 @@ struct command {
  */
 static void let_go(pid_t pid, int number)
 {
-	ptrace(PTRACE_DETACH, pid, NULL, number == SIGTRAP ? 0L : (long)number);
+	int passed = number == SIGTRAP ? 0 : number;
+	/* Its tracer is the thread that has forked it. A joined session's init has but one. */
+	if (ptrace(PTRACE_DETACH, pid, NULL, (long)passed) < 0 && !served.joined)
+		domain_let_go(pid, passed);
 }
 
-/* SIGCHLD coalesces: take all that there are. False when there are no children any more. */
+static void forget_joined(pid_t pid)
+{
+	for (unsigned i = 0; i < joined.count; i++)
+		if (joined.pids[i] == pid)
+			joined.pids[i--] = joined.pids[--joined.count];
+}
+
+/* 0 or less: as waitpid(2). What is traced comes by any flags. */
+static pid_t reap_one(struct command *command, int flags)
+{
+	int status;
+	pid_t pid = waitpid(-1, &status, WNOHANG | flags);
+	if (pid > 0 && WIFSTOPPED(status))
+		let_go(pid, WSTOPSIG(status));
+	else if (pid == command->pid) {
+		command->status = status;
+		command->ended = true;
+	} else if (pid > 0)
+		forget_joined(pid);
+	return pid;
+}
+
+/*
+ * SIGCHLD coalesces: take all that there are. False when there are no children any more. Joined
+ * sessions do not count as children: what they tell of their end by is not SIGCHLD.
+ */
 static bool reap(struct command *command)
 {
-	for (;;) {
-		int status;
-		pid_t pid = waitpid(-1, &status, WNOHANG);
-		if (pid > 0 && WIFSTOPPED(status)) {
-			let_go(pid, WSTOPSIG(status));
-			continue;
-		}
-		if (pid == command->pid) {
-			command->status = status;
-			command->ended = true;
-		}
-		if (pid <= 0)
-			return pid == 0;
-	}
-}
-
-/* They do not count as children: what they tell of their end by is not SIGCHLD. */
-static void reap_joined(void)
-{
 	pid_t pid;
-	while ((pid = waitpid(-1, NULL, WNOHANG | __WCLONE)) > 0)
-		for (unsigned i = 0; i < joined.count; i++)
-			if (joined.pids[i] == pid)
-				joined.pids[i--] = joined.pids[--joined.count];
+	while (reap_one(command, __WCLONE) > 0)
+		;
+	while ((pid = reap_one(command, 0)) > 0)
+		;
+	return pid == 0;
 }
 
 enum {
@@ -223,7 +234,6 @@ static void take_signal(void)
 	    !message_may_pass(-errno))
 		_exit(1);
 	served.stopping |= info.ssi_signo == SIGTERM;
-	reap_joined();
 }
 
 /* One wait, and what came of it. True: children may have ended. */
@@ -245,12 +255,13 @@ static bool work(pid_t command)
 }
 
 /* The other sessions have a moment to read what was printed there. */
-static void end_joined(pid_t command)
+static void end_joined(struct command *command)
 {
 	for (unsigned i = 0; i < joined.count; i++)
 		kill(joined.pids[i], SIGTERM);
 	while (joined.count > 0)
-		work(command);
+		if (work(command->pid))
+			reap(command);
 }
 
 /*
@@ -262,7 +273,7 @@ _Noreturn static void finish(struct command *command, bool children)
 	bool told = command->ended;
 	if (told)
 		monitor_tell_end(&served.monitor, command->status);
-	end_joined(command->pid);
+	end_joined(command);
 	while (children) {
 		signal_all(SIGKILL);
 		while (!work(command->pid))

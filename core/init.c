@@ -28,6 +28,7 @@
 #include "mounts.h"
 #include "plan.h"
 #include "privileges.h"
+#include "refusals.h"
 #include "root.h"
 #include "serve.h"
 #include "spawner.h"
@@ -234,11 +235,18 @@ static void apply_landlock(const struct landlock_policy *policy)
 		     failed < policy->rule_count ? policy->rules[failed].path : "");
 }
 
+/* And hands init the listener that comes with it. */
 static void load_filter(const struct sysfilter *filter)
 {
-	int error = sysfilter_load(filter);
+	int listener;
+	int error = refusals_load(filter, &listener);
+	if (error == 0)
+		error = message_send(HANDED, "", 1, &listener, listener >= 0, 0);
 	if (error < 0)
 		fail(STAGE_SECCOMP, error, "filter");
+	close(HANDED);
+	if (listener >= 0)
+		close(listener);
 }
 
 /* What init and the server share. */
@@ -308,7 +316,7 @@ _Noreturn static void run_command(const struct sandbox_shape *shape, const struc
 	take_foreground(shape);
 	settle_in(shape, plan);
 	apply_landlock(&plan->landlock);
-	if (close_range(START + 1, ~0U, 0) < 0)
+	if (close_range(HANDED + 1, ~0U, 0) < 0)
 		fail(STAGE_EXEC, -errno, "close_range");
 	announce();
 	load_filter(&plan->filter);
@@ -333,7 +341,7 @@ _Noreturn static void run_sealed(const struct init_setup *setup,
 		rules[policy.rule_count++] = (struct landlock_rule){ HOME_INSIDE, LANDLOCK_FULL };
 	take_foreground(shape);
 	apply_landlock(&policy);
-	if (close_range(START + 1, ~0U, 0) < 0)
+	if (close_range(HANDED + 1, ~0U, 0) < 0)
 		fail(STAGE_EXEC, -errno, "close_range");
 	if (sysfilters_get(setup->filters, &shape->filter, &filter, NULL, 0) < 0)
 		fail(STAGE_SECCOMP, -EINVAL, "filter");
@@ -488,18 +496,37 @@ static void wait_for_builder(void)
 	close(HANDED); /* the builder has its own by now */
 }
 
+/* The other end, which is not HANDED: that number may be another descriptor's by now. */
+static int renew_handing(void)
+{
+	int ends[2], one, other;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		fail(STAGE_FORK, -errno, "descriptors");
+	one = fcntl(ends[0], F_DUPFD_CLOEXEC, FREE);
+	other = fcntl(ends[1], F_DUPFD_CLOEXEC, FREE);
+	close(ends[0]);
+	close(ends[1]);
+	if (one < 0 || other < 0 || dup3(one, HANDING, O_CLOEXEC) < 0)
+		fail(STAGE_FORK, -errno, "descriptors");
+	close(one);
+	return other;
+}
+
 /*
  * The terminal's session is init's, and a child that is to be in it has to be made after that. 0
  * in the child.
  */
 static pid_t fork_command(const struct sandbox_shape *shape, pid_t builder)
 {
-	close(HANDING);
+	close(HANDING); /* so that the builder ends */
 	waitpid(builder, NULL, 0);
+	int handed = renew_handing();
 	lead_session(shape);
 	pid_t pid = _Fork();
-	if (pid < 0)
+	if (pid < 0 || (pid == 0 && dup3(handed, HANDED, O_CLOEXEC) < 0))
 		fail(STAGE_FORK, -errno, "fork");
+	if (pid > 0)
+		close(handed);
 	return pid;
 }
 
@@ -509,7 +536,14 @@ static void hand_over(const int *plan)
 	int error = message_send(HANDING, "", 1, plan, plan != NULL, 0);
 	if (error < 0)
 		fail(STAGE_FORK, error, "hand over");
-	close(HANDING);
+}
+
+/* What the command's filter refuses comes to init. */
+static void answer_refusals(const struct sysfilter *filter)
+{
+	int error = serve_refusals(HANDING, filter);
+	if (error < 0)
+		fail(STAGE_SECCOMP, error, "listener");
 }
 
 static void finish_root(const struct sandbox_shape *shape, const struct sandbox_path *paths,
@@ -554,13 +588,15 @@ static pid_t seal(const struct init_setup *setup, const struct spawn_request *re
 	take_identity_as_init();
 	finish_root(shape, own, count);
 	drop_privileges(setup);
-	if (shape->ends_with_command) {
+	pid_t pid = builder;
+	if (shape->ends_with_command)
 		hand_over(NULL);
-		return builder;
-	}
-	pid_t pid = fork_command(shape, builder);
-	if (pid == 0)
+	else if ((pid = fork_command(shape, builder)) == 0)
 		run_sealed(setup, request);
+	const struct sysfilter *filter;
+	if (sysfilters_get(setup->filters, &shape->filter, &filter, NULL, 0) < 0)
+		fail(STAGE_SECCOMP, -EINVAL, "filter");
+	answer_refusals(filter);
 	return pid;
 }
 
@@ -581,7 +617,7 @@ static pid_t follow_plan(const struct init_setup *setup, const struct sandbox_sh
 		hand_over(&fd);
 	else if ((pid = fork_command(shape, builder)) == 0)
 		run_command(shape, plan);
-	plan_unmap(plan);
+	answer_refusals(&plan->filter);
 	close(fd);
 	return pid;
 }

@@ -18,7 +18,9 @@ static struct {
 	struct monitor monitor;
 	bool has_terminal, ends_with_command;
 	int terminal, signals, control;
-} served;
+	int handing; /* -1: nothing more comes by that */
+	struct refusals refusals;
+} served = { .handing = -1, .refusals.listener = -1 };
 
 static pid_t foreground_of(pid_t command)
 {
@@ -131,7 +133,34 @@ static bool reap(struct command *command)
 	}
 }
 
-enum { SIGNALS_BIT = 1 << MONITOR_OTHERS, CONTROL_BIT = SIGNALS_BIT << 1 };
+enum {
+	SIGNALS_BIT = 1 << MONITOR_OTHERS,
+	CONTROL_BIT = SIGNALS_BIT << 1,
+	REFUSALS_BIT = CONTROL_BIT << 1
+};
+
+static void take_listener(void)
+{
+	char byte;
+	int descriptors[MESSAGE_DESCRIPTORS];
+	(void)message_receive(served.handing, &byte, 1, descriptors, NULL, MSG_DONTWAIT);
+	close(served.handing);
+	served.handing = -1;
+	served.refusals.listener = descriptors[0];
+	if (descriptors[0] >= 0 &&
+	    monitor_watch(&served.monitor, descriptors[0], MONITOR_OTHERS + 2) < 0) {
+		close(descriptors[0]); /* what is refused is absent then */
+		served.refusals.listener = -1;
+	}
+}
+
+static void hear_refusals(void)
+{
+	if (served.handing >= 0)
+		take_listener();
+	else if (served.refusals.listener >= 0 && refusals_answer(&served.refusals))
+		monitor_tell(&served.monitor);
+}
 
 /* One wait, and what came of it. True: children may have ended. */
 static bool work(pid_t command)
@@ -147,6 +176,8 @@ static bool work(pid_t command)
 	if (ready & SIGNALS_BIT && read(served.signals, &info, sizeof(info)) < 0 &&
 	    errno != EAGAIN && !message_may_pass(-errno))
 		_exit(1);
+	if (ready & REFUSALS_BIT)
+		hear_refusals();
 	monitor_work(&served.monitor);
 	return ready & SIGNALS_BIT;
 }
@@ -184,6 +215,14 @@ int serve_begin(const struct sandbox_shape *shape, int page, int bell, const int
 	if (error == 0)
 		error = monitor_watch(&served.monitor, control, MONITOR_OTHERS + 1);
 	return error;
+}
+
+int serve_refusals(int handing, const struct sysfilter *filter)
+{
+	served.handing = handing;
+	served.refusals.filter = filter;
+	served.refusals.shared = &served.monitor.page->refusals;
+	return monitor_watch(&served.monitor, handing, MONITOR_OTHERS + 2);
 }
 
 _Noreturn void serve(pid_t pid)

@@ -19,6 +19,11 @@
  */
 int serve_begin(const struct sandbox_shape *shape, int page, int bell, const int ends[3],
 		int signals, int control);
+/*
+ * By that socket the listener of the command's filter comes (refusals.h), which answers as `filter`
+ * does. Both stay in use. 0 or -errno.
+ */
+int serve_refusals(int handing, const struct sysfilter *filter);
 _Noreturn void serve(pid_t command);
 
 #endif

@@ -419,6 +419,7 @@ int mimobox_session_start(struct mimobox_session *session)
 	session->state = MIMOBOX_STARTING;
 	session->start_result = -EINPROGRESS;
 	session->exec_seen = session->status_told = session->gone = session->swept = false;
+	session->refusals = 0;
 	session->reason = END_NONE;
 	keep_request_starts(session->box->keep);
 	if (error == 0)

@@ -22,6 +22,7 @@
 #include "mimobox.h"
 #include "plan.h"
 #include "pool.h"
+#include "refusals.h"
 #include "root.h"
 #include "sandbox.h"
 #include "spawner.h"
@@ -90,6 +91,7 @@ struct mimobox_session {
 	struct sandbox sandbox;
 	int plan;               /* for the sandbox, while it is being cloned; -1 */
 	int landlock_abi;       /* in force in it; below 1: none */
+	uint32_t refusals;      /* so many of refusals_shared are in the log */
 	bool status_told, gone; /* by init; and its end was seen */
 	bool stuck;             /* it was killed, and the kernel does not end it */
 	bool has_cgroup, swept;

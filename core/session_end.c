@@ -164,6 +164,7 @@ void session_drain(struct mimobox_session *session)
 {
 	session_touch(session);
 	session->state = MIMOBOX_DRAINING;
+	refusals_log(session);
 	loop_timer_disarm(&session->timeout);
 	/* Patience, once more: with a terminal that would not come to its end. */
 	if (session->kill_stage < KILL_ALL)
@@ -178,6 +179,7 @@ void session_hear(struct mimobox_session *session)
 {
 	int status;
 	bool ended = session->state == MIMOBOX_RUNNING && streams_exit_status(session, &status);
+	refusals_log(session);
 	if (ended) {
 		take_status(session);
 		session_drain(session);

@@ -57,6 +57,7 @@ static void put_session(const struct mimobox_session *session)
 	kept.reason = (int)session->reason;
 	kept.status = session->status;
 	kept.landlock_abi = session->landlock_abi;
+	kept.refusals = session->refusals;
 	kept.kill_stage = session->kill_stage;
 	memcpy(kept.failure, session->failure, sizeof(kept.failure));
 	kept.created = session->created;

@@ -23,6 +23,7 @@ struct kept_session {
 	bool removed, exec_seen, status_told, gone, has_cgroup, live, accounted, kept;
 	bool favoured, sealed_timeline, stuck;
 	int state, start_result, reason, status, landlock_abi;
+	uint32_t refusals;
 	unsigned kill_stage;
 	char failure[512];
 	struct timespec created, changed, started, ended;

@@ -75,6 +75,7 @@ static void restore_facts(struct mimobox_session *session, const struct kept_ses
 	session->has_cgroup = kept->has_cgroup;
 	session->accounted = kept->accounted;
 	session->stuck = kept->stuck;
+	session->refusals = kept->refusals;
 	session->state = (enum mimobox_state)kept->state;
 	session->start_result = kept->start_result;
 	session->reason = (enum end_reason)kept->reason;

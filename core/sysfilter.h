@@ -8,7 +8,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+struct seccomp_data;
 struct sock_filter;
 
 /* Each allows all that the one before it does. */
@@ -61,6 +63,14 @@ void sysfilters_finish(struct sysfilters *filters);
  * Async-signal-safe; must be the last layer, for much of what sets up the others is refused then.
  */
 int sysfilter_load(const struct sysfilter *filter);
+
+/*
+ * What the filter answers to a call, as the kernel would have it (seccomp(2)).
+ * Async-signal-safe.
+ */
+uint32_t sysfilter_answer(const struct sysfilter *filter, const struct seccomp_data *call);
+/* The architecture of this program, as in seccomp_data. */
+uint32_t sysfilter_architecture(void);
 
 /* Writes the raw program, as scmp_bpf_disasm(1) reads it. 0 or -errno. */
 int sysfilter_dump(const struct sysfilter *filter, int fd);

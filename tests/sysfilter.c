@@ -248,6 +248,32 @@ Test(sysfilter, no_tracer_suspends_a_filter)
 	}
 }
 
+/* What init answers by is what the kernel would have answered. */
+Test(sysfilter, is_run_here_as_by_the_kernel)
+{
+	static const uint64_t values[] = {
+		0, 1, 2, 16, 0x10000000, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX
+	};
+
+	for (int p = 0; p < SYSFILTER_PROFILES; p++)
+		for (int number = -1; number < LAST_NUMBER; number++)
+			for (size_t a = 0; a < COUNT(values); a++)
+				for (size_t b = 0; b < COUNT(values); b++) {
+					const struct seccomp_data call = {
+						.nr = number,
+						.arch = a + b == 5 ? 0 : sysfilter_architecture(),
+						.args = { values[a], values[b], values[b] },
+					};
+
+					cr_assert_eq(
+						sysfilter_answer(usual((enum sysfilter_profile)p),
+								 &call),
+						bpf_run(usual((enum sysfilter_profile)p), &call)
+							.action);
+				}
+	cr_assert_eq(sysfilter_architecture(), BPF_ARCH);
+}
+
 /* Whatever the lists come to say: these are what the sandbox stands on. */
 Test(sysfilter, some_calls_are_never_allowed)
 {

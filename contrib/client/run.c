@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SETTINGS_MAX = 1024 };
+enum { SETTINGS_MAX = 1024, REFUSALS_TOLD = 4 };
 
 struct setting {
 	const char *key, *value;
@@ -338,6 +338,21 @@ static void tell_limit(const struct run *run)
 	free(processes);
 }
 
+/* And of the system calls that were refused, which programs often tell nothing of. */
+static void tell_refusals(const struct run *run)
+{
+	char *log = session_read(&run->session, "log"), *rest = log, *line;
+	unsigned count = 0;
+	while (count < REFUSALS_TOLD && (line = strsep(&rest, "\n"))) {
+		line += strcspn(line, " ");
+		if (strncmp(line, " refused: ", strlen(" refused: ")) == 0) {
+			report(0, "%s", line + 1);
+			count++;
+		}
+	}
+	free(log);
+}
+
 /* Until its end: the exit status, or minus the signal. */
 static int relay_session(struct run *run, struct relay *relay)
 {
@@ -345,8 +360,10 @@ static int relay_session(struct run *run, struct relay *relay)
 	tty_restore(&run->tty);
 	if (end != RELAY_ENDED)
 		return report(STATUS_CLIENT, "%s", relay->trouble);
-	if (relay->status != 0)
+	if (relay->status != 0) {
 		tell_limit(run);
+		tell_refusals(run);
+	}
 	return relay->status;
 }
 

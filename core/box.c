@@ -182,8 +182,9 @@ void box_limits(const struct config *config, struct cgroup_limits *out)
 {
 	*out = (struct cgroup_limits){
 		.memory = config->memory,
-		/* init is one of them */
-		.processes = config->processes == UNITS_NONE ? UNITS_NONE : config->processes + 1,
+		/* Init is two of them, by its threads. */
+		.processes = config->processes == UNITS_NONE ? UNITS_NONE
+							     : config->processes + INIT_THREADS,
 		.cpu_milli = config->cpu_milli,
 	};
 }
@@ -310,7 +311,7 @@ gid_t mimobox_session_gid(const struct mimobox_session *session)
 
 const char *mimobox_session_workspace(const struct mimobox_session *session)
 {
-	return session->workspace;
+	return session->host ? session->host->workspace : session->workspace;
 }
 
 pid_t mimobox_session_pid(const struct mimobox_session *session)

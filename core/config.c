@@ -261,6 +261,26 @@ NUMBER_KEY(duration, units_parse_duration, units_print_duration)
 NUMBER_KEY(whole, parse_any_count, print_count)
 NUMBER_KEY(cores, units_parse_milli, units_print_milli)
 
+/* in */
+
+static int parse_in(struct config *config, const struct key *key, const char *value,
+		    struct reason *reason)
+{
+	(void)key;
+	char *copy = strdup(value);
+	if (!copy)
+		return out_of_memory(reason);
+	free(config->in);
+	config->in = copy;
+	return 0;
+}
+
+static void print_in(const struct config *config, const struct key *key, FILE *to)
+{
+	if (config->in)
+		fprintf(to, "%s %s\n", key->name, config->in);
+}
+
 /* overflow */
 
 static int parse_overflow(struct config *config, const struct key *key, const char *value,
@@ -417,6 +437,7 @@ static const struct key keys[] = {
 	{ "landlock", parse_landlock, print_landlock, 0, 0, 0, false },
 	{ "terminal", parse_terminal, print_terminal, 0, 0, 0, false },
 	{ "ends", parse_ends, print_ends, 0, 0, 0, false },
+	{ "in", parse_in, print_in, 0, 0, 0, false },
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -459,12 +480,14 @@ int config_copy(struct config *to, const struct config *from)
 	to->command = from->command ? strdup(from->command) : NULL;
 	to->argv = copy_vector(from->argv);
 	to->cwd = strdup(from->cwd);
+	to->in = from->in ? strdup(from->in) : NULL;
 	to->environ = (struct environ){ 0 };
 	to->access = (struct access){ 0 };
 	int error = environ_copy(&to->environ, &from->environ);
 	if (error == 0)
 		error = access_copy(&to->access, &from->access);
-	if (error == 0 && to->argv && to->cwd && (to->command || !from->command))
+	if (error == 0 && to->argv && to->cwd && (to->command || !from->command) &&
+	    (to->in || !from->in))
 		return 0;
 	config_finish(to);
 	return -ENOMEM;
@@ -475,6 +498,7 @@ void config_finish(struct config *config)
 	free(config->command);
 	free_vector(config->argv);
 	free(config->cwd);
+	free(config->in);
 	environ_finish(&config->environ);
 	access_finish(&config->access);
 	*config = (struct config){ 0 };

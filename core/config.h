@@ -36,6 +36,8 @@ struct config {
 	enum overflow overflow;
 	bool terminal;          /* else pipes */
 	bool ends_with_command; /* else with the last process */
+	char *in; /* the session in whose sandbox it is; NULL: its own. Much of the rest is that
+		     one's */
 	struct access access;
 };
 

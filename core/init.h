@@ -11,6 +11,8 @@
 
 struct spawn_request;
 
+enum { INIT_THREADS = 2 }; /* the second: domain.h */
+
 /* What every sandbox is made with. Borrowed throughout. */
 struct init_setup {
 	const struct root_layout *layout;

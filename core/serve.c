@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "serve.h"
 
+#include "descendants.h"
+#include "join.h"
 #include "message.h"
 #include "monitor.h"
 
@@ -20,7 +22,16 @@ static struct {
 	int terminal, signals, control;
 	int handing; /* -1: nothing more comes by that */
 	struct refusals refusals;
-} served = { .handing = -1, .refusals.listener = -1 };
+	bool joined;   /* another's sandbox */
+	bool stopping; /* which comes to its end */
+} served;
+
+enum { JOINED_MAX = 64 };
+/* The inits of further sessions in this sandbox. */
+static struct {
+	pid_t pids[JOINED_MAX];
+	unsigned count;
+} joined;
 
 static pid_t foreground_of(pid_t command)
 {
@@ -67,17 +78,61 @@ static bool is_repeated(uint64_t key)
 	return false;
 }
 
+static void signal_all(int number)
+{
+	if (served.joined)
+		descendants_signal(number);
+	else
+		kill(-1, number);
+}
+
+/* They do not count as children: what they tell of their end by is not SIGCHLD. */
+static void reap_joined(void)
+{
+	pid_t pid;
+	while ((pid = waitpid(-1, NULL, WNOHANG | __WCLONE)) > 0)
+		for (unsigned i = 0; i < joined.count; i++)
+			if (joined.pids[i] == pid)
+				joined.pids[i--] = joined.pids[--joined.count];
+}
+
+/* Its sockets are closed after that: where there is no such process, the daemon reads their end. */
+static void take_in(const int descriptors[MESSAGE_DESCRIPTORS], int how)
+{
+	struct start_report failure = { .stage = STAGE_FORK, .error = EAGAIN };
+	pid_t pid = -EAGAIN;
+	reap_joined();
+	if (descriptors[0] < 0 || descriptors[1] < 0 || served.joined)
+		return;
+	if (joined.count < JOINED_MAX)
+		pid = join_start(descriptors[0], descriptors[1], how & CONTROL_JOIN_TERMINAL,
+				 how & CONTROL_JOIN_ENDS_WITH_COMMAND);
+	if (pid > 0) {
+		joined.pids[joined.count++] = pid;
+		return;
+	}
+	failure.error = -pid;
+	(void)message_send(descriptors[0], &failure, sizeof(failure), NULL, 0, MSG_DONTWAIT);
+}
+
 /* One message. False: there is none. */
 static bool obey(pid_t command)
 {
 	struct control_message message;
-	ssize_t size = recv(served.control, &message, sizeof(message), MSG_DONTWAIT);
+	int descriptors[MESSAGE_DESCRIPTORS];
+	ssize_t size = message_receive(served.control, &message, sizeof(message), descriptors, NULL,
+				       MSG_DONTWAIT);
 	if (size == 0 ||
-	    (size < 0 && errno != EAGAIN && errno != EINTR && !message_may_pass(-errno)))
+	    (size < 0 && size != -EAGAIN && size != -EINTR && !message_may_pass((int)size)))
 		_exit(1); /* the daemon has gone: so does all that it started */
 	if (size < 0)
 		return false;
-	if (size != sizeof(message))
+	if (size == sizeof(message) && message.verb == CONTROL_JOIN)
+		take_in(descriptors, message.signal);
+	for (int i = 0; i < MESSAGE_DESCRIPTORS; i++)
+		if (descriptors[i] >= 0)
+			close(descriptors[i]);
+	if (size != sizeof(message) || message.verb == CONTROL_JOIN)
 		return true;
 	monitor_hear(&served.monitor, message.typed);
 	if (is_repeated(message.key))
@@ -90,7 +145,7 @@ static bool obey(pid_t command)
 		signal_both(command, SIGTERM);
 		break;
 	case CONTROL_ALL:
-		kill(-1, message.signal);
+		signal_all(message.signal);
 		break;
 	case CONTROL_HANGUP:
 		hang_up(command);
@@ -162,10 +217,19 @@ static void hear_refusals(void)
 		monitor_tell(&served.monitor);
 }
 
+static void take_signal(void)
+{
+	struct signalfd_siginfo info = { 0 };
+	if (read(served.signals, &info, sizeof(info)) < 0 && errno != EAGAIN &&
+	    !message_may_pass(-errno))
+		_exit(1);
+	served.stopping |= info.ssi_signo == SIGTERM;
+	reap_joined();
+}
+
 /* One wait, and what came of it. True: children may have ended. */
 static bool work(pid_t command)
 {
-	struct signalfd_siginfo info;
 	int ready = monitor_wait(&served.monitor, -1);
 	if (ready < 0 && ready != -EINTR && !message_may_pass(ready))
 		_exit(1);
@@ -173,13 +237,21 @@ static bool work(pid_t command)
 		return false;
 	while (ready & CONTROL_BIT && obey(command))
 		;
-	if (ready & SIGNALS_BIT && read(served.signals, &info, sizeof(info)) < 0 &&
-	    errno != EAGAIN && !message_may_pass(-errno))
-		_exit(1);
+	if (ready & SIGNALS_BIT)
+		take_signal();
 	if (ready & REFUSALS_BIT)
 		hear_refusals();
 	monitor_work(&served.monitor);
 	return ready & SIGNALS_BIT;
+}
+
+/* The other sessions have a moment to read what was printed there. */
+static void end_joined(pid_t command)
+{
+	for (unsigned i = 0; i < joined.count; i++)
+		kill(joined.pids[i], SIGTERM);
+	while (joined.count > 0)
+		work(command);
 }
 
 /*
@@ -188,12 +260,18 @@ static bool work(pid_t command)
  */
 _Noreturn static void finish(struct command *command, bool children)
 {
+	bool told = command->ended;
+	if (told)
+		monitor_tell_end(&served.monitor, command->status);
+	end_joined(command->pid);
 	while (children) {
-		kill(-1, SIGKILL);
+		signal_all(SIGKILL);
 		while (!work(command->pid))
 			;
 		children = reap(command);
 	}
+	if (!told)
+		monitor_tell_end(&served.monitor, command->status);
 	/* The slave first of all: its end is waited for. */
 	close_range(STDIN_FILENO, STDERR_FILENO, 0);
 	while (monitor_is_open(&served.monitor))
@@ -205,6 +283,8 @@ int serve_begin(const struct sandbox_shape *shape, int page, int bell, const int
 		int signals, int control)
 {
 	served.has_terminal = shape->terminal;
+	served.handing = served.refusals.listener = -1;
+	joined.count = 0;
 	served.ends_with_command = shape->ends_with_command;
 	served.terminal = ends[0];
 	served.signals = signals;
@@ -231,11 +311,16 @@ _Noreturn void serve(pid_t pid)
 	bool children;
 	for (;;) {
 		children = reap(&command);
-		if (command.ended && (served.ends_with_command || !children))
+		if ((command.ended && (served.ends_with_command || !children)) || served.stopping)
 			break;
 		while (!work(pid))
 			;
 	}
-	monitor_tell_end(&served.monitor, command.status);
 	finish(&command, children);
+}
+
+_Noreturn void serve_joined(pid_t pid)
+{
+	served.joined = true;
+	serve(pid);
 }

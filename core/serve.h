@@ -25,5 +25,7 @@ int serve_begin(const struct sandbox_shape *shape, int page, int bell, const int
  */
 int serve_refusals(int handing, const struct sysfilter *filter);
 _Noreturn void serve(pid_t command);
+/* The same in an init that is not the sandbox's own (join.h). */
+_Noreturn void serve_joined(pid_t command);
 
 #endif

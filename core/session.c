@@ -169,6 +169,11 @@ void session_fail_start(struct mimobox_session *session, const struct start_repo
 	start_log_failure(session, report);
 	session->box->stats.failed_starts++;
 	session->start_result = report->error ? -report->error : -ECHILD;
+	if (session->host && session->sandbox.pidfd < 0) { /* there is nothing to wait for */
+		session_drop_sandbox(session);
+		loop_timer_arm(&session->retry_timer, 0);
+		return;
+	}
 	sandbox_kill(&session->sandbox);
 }
 
@@ -211,6 +216,18 @@ static bool sweep(struct mimobox_session *session)
 	return error == 0;
 }
 
+void session_leave_host(struct mimobox_session *session)
+{
+	struct mimobox_session *host = session->host;
+	if (!host)
+		return;
+	session->host = NULL;
+	if (session->plan >= 0)
+		close(session->plan);
+	session->plan = -1;
+	mimobox_session_unref(host);
+}
+
 /* The last of the sandbox is its cgroup; with it goes the reference that the sandbox held. */
 void session_settle(struct mimobox_session *session)
 {
@@ -228,6 +245,7 @@ void session_settle(struct mimobox_session *session)
 		session->stuck = false;
 		session_give_back(session);
 	}
+	session_leave_host(session);
 	session->box->live--;
 	session->live = false;
 	session->box->lingering -= session->removed;
@@ -313,19 +331,25 @@ void session_hear_start(struct mimobox_session *session)
 			return;
 		}
 		session->exec_seen |= report.stage == STAGE_EXEC;
-		if (session->sandbox.kept) {
+		if (session->host && session->plan >= 0 && session->sandbox.pidfd >= 0) {
+			start_joined(session);
+		} else if (session->sandbox.kept) {
 			session_keep_sandbox(session);
 			sandbox_received(&session->sandbox);
 		}
 	}
-	if (result == -EAGAIN)
+	/*
+	 * Another session's init may have its copy of the other end still, where this one's has
+	 * ended already (join.h).
+	 */
+	if (result == -EAGAIN && !session->gone)
 		return;
 	if (session->exec_seen && sandbox_has_page(&session->sandbox)) {
 		started(session);
 		return;
 	}
 	report = (struct start_report){ .stage = STAGE_FORK,
-					.error = result < 0 ? -result : ECHILD,
+					.error = result < 0 && result != -EAGAIN ? -result : ECHILD,
 					.what = "init was killed: too little memory?" };
 	if (session->exec_seen)
 		report = (struct start_report){ .stage = STAGE_TERMINAL, .error = EMFILE };
@@ -345,7 +369,7 @@ int session_watch(struct mimobox_session *session)
 	if (session->state == MIMOBOX_STARTING)
 		error = loop_add(loop, session->sandbox.start, EPOLLIN, on_start, session,
 				 &session->start_source);
-	if (error == 0)
+	if (error == 0 && session->sandbox.pidfd >= 0)
 		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, session_on_end, session,
 				 &session->end_source);
 	if (error < 0) {
@@ -424,12 +448,13 @@ int mimobox_session_start(struct mimobox_session *session)
 	keep_request_starts(session->box->keep);
 	if (error == 0)
 		error = start_launch(session);
-	if (error == 0 && session->sandbox.pidfd >= 0) {
+	if (error == 0 && (session->sandbox.pidfd >= 0 || session->host)) {
 		error = session_watch(session);
 		if (error < 0)
 			session_drop_cgroup(session);
 	}
 	if (error < 0) {
+		session_leave_host(session);
 		session->state = MIMOBOX_CREATED;
 		session->start_result = error;
 		session->box->stats.failed_starts++;
@@ -439,7 +464,7 @@ int mimobox_session_start(struct mimobox_session *session)
 	session->box->live++;
 	session->live = true;
 	mimobox_session_ref(session);
-	if (session->sandbox.pidfd >= 0)
+	if (session->sandbox.pidfd >= 0 || session->host)
 		loop_timer_arm(&session->kill_timer, START_PATIENCE_NS);
 	return -EINPROGRESS;
 }
@@ -527,6 +552,7 @@ void session_orphan(struct mimobox_session *session)
 	session_keep_nothing(session);
 	loop_timer_disarm(&session->retry_timer);
 	session_drop_sandbox(session);
+	session_leave_host(session);
 	if (session->plan >= 0)
 		close(session->plan);
 	if (session->mounts >= 0)

@@ -88,6 +88,7 @@ struct mimobox_session {
 	struct contact contact;
 	struct favour favour;
 
+	struct mimobox_session *host; /* in whose sandbox it is, a reference; NULL: its own */
 	struct sandbox sandbox;
 	int plan;               /* for the sandbox, while it is being cloned; -1 */
 	int landlock_abi;       /* in force in it; below 1: none */
@@ -226,6 +227,10 @@ void session_lost(struct mimobox_session *session);
 void session_resized(struct mimobox_session *session, uint16_t rows, uint16_t cols);
 /* What init has to say. */
 void session_hear(struct mimobox_session *session);
+/* start.c: of a session in another's sandbox, which has it now. */
+void start_joined(struct mimobox_session *session);
+/* session.c: the session has no use for another's sandbox any more. */
+void session_leave_host(struct mimobox_session *session);
 /* start.c: tells the sandbox once more what for. */
 int start_again(struct mimobox_session *session);
 /* A word to the sandbox, which does it once even where it is said again. 0 or -errno. */

@@ -75,6 +75,12 @@ static void give_up(struct mimobox_session *session)
 	session_drained(session);
 }
 
+/* It has no process, and so no end that is waited for. */
+static bool is_only_asked_for(const struct mimobox_session *session)
+{
+	return session->host && session->sandbox.pidfd < 0;
+}
+
 static void take_step(struct mimobox_session *session)
 {
 	uint64_t patience = PATIENCE_NS;
@@ -106,6 +112,8 @@ void session_on_kill_timer(void *data)
 		session_fail_start(session, &(struct start_report){ .stage = STAGE_EXEC,
 								    .error = ETIMEDOUT,
 								    .what = "it was not reached" });
+	if (is_only_asked_for(session) || session->state == MIMOBOX_CREATED)
+		return;
 	/* A start has nothing to lose, and after the command's end init was about to end all. */
 	if (session->state != MIMOBOX_RUNNING && session->kill_stage < KILL_INSIDE)
 		session->kill_stage = KILL_INSIDE;
@@ -153,7 +161,8 @@ void session_kill_now(struct mimobox_session *session)
 {
 	if (session->sandbox.pidfd < 0)
 		return;
-	cgroup_kill(session->box->cgroups, session->sandbox.group);
+	if (session->has_cgroup)
+		cgroup_kill(session->box->cgroups, session->sandbox.group);
 	sandbox_kill(&session->sandbox);
 }
 
@@ -191,12 +200,12 @@ void session_on_end(void *data, uint32_t events)
 {
 	(void)events;
 	struct mimobox_session *session = data;
+	session->gone = true;
 	/* What happened before the end may still be to be heard. */
 	if (session->state == MIMOBOX_STARTING && session->start_source)
 		session_hear_start(session);
 	sandbox_reap(&session->sandbox);
 	session_unwatch(&session->end_source);
-	session->gone = true;
 	session_touch(session);
 	if (session->state == MIMOBOX_STARTING) {
 		/* Its end of the start socket is closed by now, so that it was heard. */
@@ -204,6 +213,8 @@ void session_on_end(void *data, uint32_t events)
 		session_settle(session);
 		return;
 	}
+	if (session->host && session->host->state != MIMOBOX_RUNNING)
+		mimobox_session_log(session, "the sandbox of %s has ended", session->host->name);
 	if (!session->status_told)
 		take_status(session);
 	session_drain(session);

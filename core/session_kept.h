@@ -36,6 +36,7 @@ struct kept_session {
 	struct sandbox_shape shape;
 	struct cgroup_limits limits;
 	uint64_t group;
+	uint64_t host; /* 0: none */
 	struct cgroup_usage usage;
 	uint64_t timeout_due, kill_due; /* on the loop's clock; 0: not armed */
 };

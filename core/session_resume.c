@@ -315,6 +315,7 @@ static void start_anew(struct mimobox_session *session)
 	sandbox_finish(&session->sandbox);
 	session->sandbox.kept = false;
 	session->has_cgroup = false; /* cleared with those that nobody has */
+	session_leave_host(session);
 	session->live = false;
 	box->live--;
 	box->lingering -= session->removed;
@@ -345,8 +346,19 @@ static void resume_start(struct mimobox_session *session, bool has_sandbox)
 		sandbox_kill(&session->sandbox);
 }
 
+/* That one may be gone. */
+static void resume_host(struct mimobox_session *session)
+{
+	const struct kept_session *kept =
+		get_whole(session, KEEP_SESSION, 0, sizeof(struct kept_session));
+	struct mimobox_session *host =
+		kept && kept->host ? mimobox_session_by_id(session->box, kept->host) : NULL;
+	session->host = host ? mimobox_session_ref(host) : NULL;
+}
+
 static void resume_session(struct mimobox_session *session)
 {
+	resume_host(session);
 	session_touch(session);
 	if (session->favour.on)
 		session->favour.on = false;

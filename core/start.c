@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -30,6 +31,8 @@ static const char *advice(const struct mimobox_session *session, const struct st
 		return " (a session filesystem is no part of a sandbox)";
 	if (report->stage == STAGE_PATHS && report->error == EACCES)
 		return " (the session's owner may not go there)";
+	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC && session->host)
+		return " (the session that it is in has no more: its `terminals`)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
 		return " (no terminal is left on this machine: sysctl kernel.pty.max)";
 	return "";
@@ -133,7 +136,7 @@ static unsigned extra_paths(const struct mimobox_session *session, const char *h
 	return count;
 }
 
-static int add_filter(struct mimobox_session *session, struct plan *plan,
+static int add_filter(const struct mimobox_session *session, struct plan *plan,
 		      struct start_report *report)
 {
 	struct mimobox *box = session->box;
@@ -147,6 +150,31 @@ static int add_filter(struct mimobox_session *session, struct plan *plan,
 	return error;
 }
 
+/* What is run, and how, is this session's; where, and under what, is the other's. */
+static int make_joined_plan(struct mimobox_session *session, struct start_report *report)
+{
+	const struct config *host = &session->host->config;
+	struct config config = session->config;
+	struct plan plan;
+	config.access = (struct access){ 0 };
+	config.home = config_has_home(host) ? 0 : UNITS_NONE;
+	config.open_files = host->open_files;
+	config.file_size = host->file_size;
+	int error = plan_init(&plan, &config, NULL, NULL, 0);
+	if (error < 0)
+		return error;
+	plan.rows = session->rows;
+	plan.cols = session->cols;
+	session->landlock_abi = session->host->landlock_abi;
+	error = add_filter(session->host, &plan, report);
+	if (error == 0) {
+		report->stage = STAGE_CLONE;
+		error = plan_pack(&plan);
+	}
+	plan_finish(&plan);
+	return error;
+}
+
 static int make_plan(struct mimobox_session *session, bool sealed, struct start_report *report)
 {
 	struct plan plan;
@@ -154,6 +182,8 @@ static int make_plan(struct mimobox_session *session, bool sealed, struct start_
 	struct sandbox_path extra[3];
 	char home[PATH_MAX] = "";
 	int error = 0;
+	if (session->host)
+		return make_joined_plan(session, report);
 	if (session->workspace && config_has_home(&session->config))
 		error = home_path(session->workspace, home);
 	if (error == 0)
@@ -247,6 +277,60 @@ static int renew_workspace(struct mimobox_session *session, struct start_report 
 	return error < 0 ? error : 0;
 }
 
+/* One that is itself in another's sandbox stands for that one. */
+static int find_host(struct mimobox_session *session)
+{
+	const char *name = session->config.in;
+	struct mimobox_session *host = mimobox_session_find(session->box, name);
+	const char *why = !host || host == session         ? "there is no such session"
+			  : host->uid != session->uid      ? "it is another user's"
+			  : host->state != MIMOBOX_RUNNING ? "it does not run"
+							   : NULL;
+	if (why) {
+		mimobox_session_log(session, "start refused: in %s: %s", name, why);
+		return !host || host == session    ? -ENOENT
+		       : host->uid != session->uid ? -EPERM
+						   : -ESRCH;
+	}
+	session->host = mimobox_session_ref(host->host ? host->host : host);
+	return 0;
+}
+
+static int launch_joined(struct mimobox_session *session, struct start_report *report)
+{
+	struct sandbox *sandbox = &session->sandbox;
+	pool_disclaim(session->box->pool, session);
+	int plan = make_joined_plan(session, report);
+	if (plan < 0)
+		return plan;
+	sandbox_init(sandbox);
+	sandbox->shape = session->host->sandbox.shape;
+	sandbox->shape.terminal = session->config.terminal;
+	sandbox->shape.ends_with_command = session->config.ends_with_command;
+	sandbox->group = session->host->sandbox.group;
+	session->host->sandbox.typed = input_position(&session->host->typing.input);
+	int error = sandbox_join(sandbox, &session->host->sandbox);
+	if (error == 0)
+		session->plan = plan;
+	else
+		close(plan);
+	return error;
+}
+
+/* From here on whoever goes on in this process's place has it as well. */
+void start_joined(struct mimobox_session *session)
+{
+	int plan = session->plan;
+	session->plan = -1;
+	session_keep_sandbox(session);
+	if (loop_add(session->box->loop, session->sandbox.pidfd, EPOLLIN, session_on_end, session,
+		     &session->end_source) < 0)
+		sandbox_kill(&session->sandbox); /* and the patience with its start ends it */
+	else
+		sandbox_give(&session->sandbox, plan);
+	close(plan);
+}
+
 static int launch(struct mimobox_session *session, struct start_report *report)
 {
 	struct mimobox *box = session->box;
@@ -304,14 +388,15 @@ static int open_spools(struct mimobox_session *session)
 int start_launch(struct mimobox_session *session)
 {
 	struct start_report report = { .stage = STAGE_CLONE };
-	int error = check_enforceable(session);
-	if (error == 0)
+	bool joins = session->config.in != NULL;
+	int error = joins ? find_host(session) : check_enforceable(session);
+	if (error == 0 && !joins)
 		error = check_home(session);
 	if (error == 0)
 		error = open_spools(session);
 	if (error < 0)
 		return error;
-	error = launch(session, &report);
+	error = joins ? launch_joined(session, &report) : launch(session, &report);
 	if (error == 0)
 		return 0;
 	report.error = -error;

@@ -54,8 +54,8 @@ static void print_usage(const struct mimobox_session *session, FILE *to)
 	struct cgroup_usage usage = session->usage;
 	if (session->state == MIMOBOX_RUNNING) {
 		cgroup_usage(session->box->cgroups, session->sandbox.group, &usage);
-		if (usage.processes != UINT64_MAX && usage.processes > 0)
-			usage.processes--; /* init */
+		if (usage.processes != UINT64_MAX && usage.processes >= INIT_THREADS)
+			usage.processes -= INIT_THREADS;
 	} else {
 		usage.memory = usage.processes = 0;
 	}
@@ -204,7 +204,8 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 		print_stuck(session, to);
 	if (session->box->unlimited[0])
 		fprintf(to, "unlimited %s\n", session->box->unlimited);
-	if (session->started.tv_sec)
+	/* Another's sandbox is what it uses, while it does. */
+	if (session->started.tv_sec && (!session->config.in || session->state == MIMOBOX_RUNNING))
 		print_usage(session, to);
 	if (command) {
 		print_process(session->sandbox.pid, to);

@@ -247,14 +247,14 @@ Test(escape, no_way_out_of_a_sealed_one)
 	}
 }
 
+#define TRACING "ptrace-traceme ptrace-child process-vm-read process-vm-write"
+
 /*
  * With `ptrace yes` a program traces its own processes. Nothing else is within reach: neither init,
  * nor a call that the filter refuses.
  */
 Test(escape, no_way_out_by_tracing)
 {
-	const char *own = "ptrace-traceme ptrace-child process-vm-read process-vm-write";
-
 	for (unsigned i = 0; i < 2; i++) {
 		struct lures lures;
 
@@ -263,9 +263,44 @@ Test(escape, no_way_out_by_tracing)
 		for (unsigned p = 0; p < 3; p++) {
 			const char *config = text("ptrace yes\nseccomp %s", profiles[p]);
 
-			attack(&lures, "a", config, own);
-			attack_sealed(&lures, "b", config, own);
+			attack(&lures, "a", config, TRACING);
+			attack_sealed(&lures, "b", config, TRACING);
 		}
+		process_finish();
+	}
+}
+
+/* The same from a second session in a sandbox, which has every layer of the first. */
+static void attack_from_second(const struct lures *lures, const char *more, const char *asked)
+{
+	const char *allowed = granted(more, asked);
+	int status;
+	char *output;
+
+	session_start_as(lures->owner, "a",
+			 config_of(lures, text("%s\ncommand echo READY; read x\n", more)));
+	get("a/wait/match@0:READY", NULL);
+	output = session_run_as(lures->owner, "b",
+				text("in a\n%scommand stty -opost; exec /srv/hostile\n",
+				     lures_environment(lures, "env ", true)),
+				&status);
+	cr_expect_eq(status, *allowed != '\0', "%s: status %d", more, status);
+	assert_contained(output, allowed, text("second, user %u, %s", lures->owner, more));
+	lures_unchanged(lures);
+	session_remove("b");
+	session_remove("a");
+}
+
+Test(escape, no_way_out_of_another_sessions_sandbox)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct lures lures;
+
+		lures_lay(&lures, users[i]);
+		list_probes(&lures);
+		for (unsigned p = 0; p < 3; p++)
+			attack_from_second(&lures, text("seccomp %s", profiles[p]), "");
+		attack_from_second(&lures, "ptrace yes", TRACING);
 		process_finish();
 	}
 }
@@ -427,6 +462,10 @@ Test(escape, init_takes_no_signal)
 					    "range(65):\\n"
 					    "    try: os.kill(1, n); print(n, 'sent')\\n"
 					    "    except OSError as e: print(n, e.errno)\\n"
+					    "for n in list(range(65))*2:\\n"
+					    "    for t in os.listdir('/proc/1/task'):\\n"
+					    "        try: os.kill(int(t), n)\\n"
+					    "        except OSError: pass\\n"
 					    "sys.exit(7)\"]\n",
 					    kinds[i / 2]),
 				       &status);

@@ -40,16 +40,22 @@ complete -c mimobox -f
 complete -c mimobox -n 'test (count (commandline -opc)) -eq 1' -l help -d 'Show help'
 complete -c mimobox -n 'test (count (commandline -opc)) -eq 1' -l version -d 'Show the version'
 complete -c mimobox -n __fish_use_subcommand -a run -d 'Run a command in a session of its own'
+complete -c mimobox -n __fish_use_subcommand -a exec -d 'Run a command in the sandbox of a session'
 complete -c mimobox -n __fish_use_subcommand -a attach -d 'Use a session\'s terminal'
 complete -c mimobox -n __fish_use_subcommand -a ls -d 'List the sessions'
 complete -c mimobox -n __fish_use_subcommand -a rm -d 'End and remove sessions'
 complete -c mimobox -n __fish_use_subcommand -a doctor -d 'What this machine has and lacks'
 
-complete -c mimobox -n '__mimobox_verb run attach ls rm doctor' -l mount -r \
+complete -c mimobox -n '__mimobox_verb run exec attach ls rm doctor' -l mount -r \
     -a '(__fish_complete_directories)' -d 'Where the sessions are'
-complete -c mimobox -n '__mimobox_verb attach rm' -a '(__mimobox_sessions)' -d Session
+complete -c mimobox -n '__mimobox_verb exec attach rm' -a '(__mimobox_sessions)' -d Session
 complete -c mimobox -n '__mimobox_verb attach' -s e -x -d 'The key that detaches'
 complete -c mimobox -n '__mimobox_verb ls' -s q -d 'Names alone'
+
+complete -c mimobox -n '__mimobox_verb exec' -l env -x -d 'A variable, NAME=VALUE'
+complete -c mimobox -n '__mimobox_verb exec' -l cwd -x -d 'Where it starts'
+complete -c mimobox -n '__mimobox_verb exec' -l timeout -x -a none -d 'When it is ended'
+complete -c mimobox -n '__mimobox_verb exec' -l terminal -x -a 'yes no' -d 'Or pipes'
 
 complete -c mimobox -n $run -l name -x -d 'Of the session'
 complete -c mimobox -n $run -l keep -d 'Leave the session there'
@@ -77,4 +83,5 @@ complete -c mimobox -n $run -l ptrace -x -a 'yes no' -d 'Debuggers'
 complete -c mimobox -n $run -l landlock -x -a 'auto 1 2 3 4 5 6 none' -d 'The lowest version'
 complete -c mimobox -n $run -l terminal -x -a 'yes no' -d 'Or pipes'
 complete -c mimobox -n $run -l ends -x -a 'command last-process' -d 'With whom'
+complete -c mimobox -n $run -l in -x -a '(__mimobox_sessions)' -d 'Whose sandbox'
 complete -c mimobox -n $run -a '(__mimobox_command)'

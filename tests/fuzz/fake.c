@@ -404,6 +404,12 @@ int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *s
 	return 0;
 }
 
+int sandbox_join(struct sandbox *sandbox, const struct sandbox *host)
+{
+	(void)sandbox, (void)host;
+	return -ESRCH;
+}
+
 int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 		 struct start_report *report)
 {

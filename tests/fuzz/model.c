@@ -235,9 +235,20 @@ void model_remove(struct model_session *session)
 
 /* Writes that start, or are to what may have to be started. */
 
+/* In the sandbox of another: those here take nobody in. */
+static int join(const struct model_session *session)
+{
+	const struct model_session *host = model_find(session->config.in);
+	if (!host || host == session)
+		return -ENOENT;
+	return host->uid != session->uid ? -EPERM : -ESRCH;
+}
+
 static int begin(struct model_session *session)
 {
 	session->manner = fake_manner;
+	if (session->config.in)
+		return join(session);
 	if (fake_manner.ask_error)
 		return fake_manner.ask_error;
 	session->state = STARTING;

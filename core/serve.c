@@ -23,6 +23,7 @@ static struct {
 	int terminal, signals, control;
 	int handing; /* -1: nothing more comes by that */
 	struct refusals refusals;
+	struct command *command;
 	bool joined;   /* another's sandbox */
 	bool stopping; /* which comes to its end */
 } served;
@@ -87,63 +88,6 @@ static void signal_all(int number)
 		kill(-1, number);
 }
 
-/* Its sockets are closed after that: where there is no such process, the daemon reads their end. */
-static void take_in(const int descriptors[MESSAGE_DESCRIPTORS], int how)
-{
-	struct start_report failure = { .stage = STAGE_FORK, .error = EAGAIN };
-	pid_t pid = -EAGAIN;
-	if (descriptors[0] < 0 || descriptors[1] < 0 || served.joined)
-		return;
-	if (joined.count < JOINED_MAX)
-		pid = join_start(descriptors[0], descriptors[1], how & CONTROL_JOIN_TERMINAL,
-				 how & CONTROL_JOIN_ENDS_WITH_COMMAND);
-	if (pid > 0) {
-		joined.pids[joined.count++] = pid;
-		return;
-	}
-	failure.error = -pid;
-	(void)message_send(descriptors[0], &failure, sizeof(failure), NULL, 0, MSG_DONTWAIT);
-}
-
-/* One message. False: there is none. */
-static bool obey(pid_t command)
-{
-	struct control_message message;
-	int descriptors[MESSAGE_DESCRIPTORS];
-	ssize_t size = message_receive(served.control, &message, sizeof(message), descriptors, NULL,
-				       MSG_DONTWAIT);
-	if (size == 0 ||
-	    (size < 0 && size != -EAGAIN && size != -EINTR && !message_may_pass((int)size)))
-		_exit(1); /* the daemon has gone: so does all that it started */
-	if (size < 0)
-		return false;
-	if (size == sizeof(message) && message.verb == CONTROL_JOIN)
-		take_in(descriptors, message.signal);
-	for (int i = 0; i < MESSAGE_DESCRIPTORS; i++)
-		if (descriptors[i] >= 0)
-			close(descriptors[i]);
-	if (size != sizeof(message) || message.verb == CONTROL_JOIN)
-		return true;
-	monitor_hear(&served.monitor, message.typed);
-	if (is_repeated(message.key))
-		return true;
-	switch (message.verb) {
-	case CONTROL_FOREGROUND:
-		kill(-foreground_of(command), message.signal);
-		break;
-	case CONTROL_TERMINATE:
-		signal_both(command, SIGTERM);
-		break;
-	case CONTROL_ALL:
-		signal_all(message.signal);
-		break;
-	case CONTROL_HANGUP:
-		hang_up(command);
-		break;
-	}
-	return true;
-}
-
 struct command {
 	pid_t pid;
 	bool ended;
@@ -196,6 +140,64 @@ static bool reap(struct command *command)
 	while ((pid = reap_one(command, 0)) > 0)
 		;
 	return pid == 0;
+}
+
+/* Its sockets are closed after that: where there is no such process, the daemon reads their end. */
+static void take_in(const int descriptors[MESSAGE_DESCRIPTORS], int how)
+{
+	struct start_report failure = { .stage = STAGE_FORK, .error = EAGAIN };
+	pid_t pid = -EAGAIN;
+	reap(served.command);
+	if (descriptors[0] < 0 || descriptors[1] < 0 || served.joined)
+		return;
+	if (joined.count < JOINED_MAX)
+		pid = join_start(descriptors[0], descriptors[1], how & CONTROL_JOIN_TERMINAL,
+				 how & CONTROL_JOIN_ENDS_WITH_COMMAND);
+	if (pid > 0) {
+		joined.pids[joined.count++] = pid;
+		return;
+	}
+	failure.error = -pid;
+	(void)message_send(descriptors[0], &failure, sizeof(failure), NULL, 0, MSG_DONTWAIT);
+}
+
+/* One message. False: there is none. */
+static bool obey(pid_t command)
+{
+	struct control_message message;
+	int descriptors[MESSAGE_DESCRIPTORS];
+	ssize_t size = message_receive(served.control, &message, sizeof(message), descriptors, NULL,
+				       MSG_DONTWAIT);
+	if (size == 0 ||
+	    (size < 0 && size != -EAGAIN && size != -EINTR && !message_may_pass((int)size)))
+		_exit(1); /* the daemon has gone: so does all that it started */
+	if (size < 0)
+		return false;
+	if (size == sizeof(message) && message.verb == CONTROL_JOIN)
+		take_in(descriptors, message.signal);
+	for (int i = 0; i < MESSAGE_DESCRIPTORS; i++)
+		if (descriptors[i] >= 0)
+			close(descriptors[i]);
+	if (size != sizeof(message) || message.verb == CONTROL_JOIN)
+		return true;
+	monitor_hear(&served.monitor, message.typed);
+	if (is_repeated(message.key))
+		return true;
+	switch (message.verb) {
+	case CONTROL_FOREGROUND:
+		kill(-foreground_of(command), message.signal);
+		break;
+	case CONTROL_TERMINATE:
+		signal_both(command, SIGTERM);
+		break;
+	case CONTROL_ALL:
+		signal_all(message.signal);
+		break;
+	case CONTROL_HANGUP:
+		hang_up(command);
+		break;
+	}
+	return true;
 }
 
 enum {
@@ -319,6 +321,7 @@ _Noreturn void serve(pid_t pid)
 {
 	struct command command = { .pid = pid };
 	bool children;
+	served.command = &command;
 	for (;;) {
 		children = reap(&command);
 		if ((command.ended && (served.ends_with_command || !children)) || served.stopping)

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ static struct {
 	const struct landlock_policy *policy;
 	unsigned failed;
 	int error, signal;
+	pid_t traced; /* to be let go, instead of a fork; 0: none */
 	long forked;
 	bool is_child;
 	ucontext_t caller;
@@ -69,7 +71,11 @@ _Noreturn static int run(void *unused)
 	for (;;) {
 		pass(CALLERS);
 		await(THREADS);
-		fork_caller();
+		if (domain.traced)
+			syscall(SYS_ptrace, PTRACE_DETACH, domain.traced, NULL,
+				(long)domain.signal);
+		else
+			fork_caller();
 	}
 }
 
@@ -93,6 +99,7 @@ int domain_begin(const struct landlock_policy *policy, enum stage *stage, unsign
 pid_t domain_fork(int signal)
 {
 	domain.signal = signal;
+	domain.traced = 0;
 	domain.is_child = false;
 	if (getcontext(&domain.caller) < 0)
 		return -errno;
@@ -101,4 +108,12 @@ pid_t domain_fork(int signal)
 	pass(THREADS);
 	await(CALLERS);
 	return (pid_t)domain.forked;
+}
+
+void domain_let_go(pid_t pid, int signal)
+{
+	domain.traced = pid;
+	domain.signal = signal;
+	pass(THREADS);
+	await(CALLERS);
 }

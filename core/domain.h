@@ -29,4 +29,10 @@ int domain_begin(const struct landlock_policy *policy, enum stage *stage, unsign
  */
 pid_t domain_fork(int signal);
 
+/*
+ * As ptrace(2), PTRACE_DETACH, of a child that has the thread for a tracer: the thread alone can do
+ * it. For the thread that has called domain_begin().
+ */
+void domain_let_go(pid_t pid, int signal);
+
 #endif

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include "descendants.h"
+#include "domain.h"
 #include "join.h"
 #include "message.h"
 #include "monitor.h"
@@ -23,6 +24,7 @@ static struct {
 	int handing; /* -1: nothing more comes by that */
 	struct refusals refusals;
 	int backlog;   /* of each socket that listens, at most */
+	struct command *command;
 	bool joined;   /* another's sandbox */
 	bool stopping; /* which comes to its end */
 } served;
@@ -87,11 +89,66 @@ static void signal_all(int number)
 		kill(-1, number);
 }
 
+struct command {
+	pid_t pid;
+	bool ended;
+	int status;
+};
+
+/*
+ * A child that asks to be traced by its parent (PTRACE_TRACEME) has init for a tracer. At its first
+ * stop init lets it go. SIGTRAP is then what the kernel tells a tracer of an execve.
+ */
+static void let_go(pid_t pid, int number)
+{
+	int passed = number == SIGTRAP ? 0 : number;
+	/* Its tracer is the thread that has forked it. A joined session's init has but one. */
+	if (ptrace(PTRACE_DETACH, pid, NULL, (long)passed) < 0 && !served.joined)
+		domain_let_go(pid, passed);
+}
+
+static void forget_joined(pid_t pid)
+{
+	for (unsigned i = 0; i < joined.count; i++)
+		if (joined.pids[i] == pid)
+			joined.pids[i--] = joined.pids[--joined.count];
+}
+
+/* 0 or less: as waitpid(2). What is traced comes by any flags. */
+static pid_t reap_one(struct command *command, int flags)
+{
+	int status;
+	pid_t pid = waitpid(-1, &status, WNOHANG | flags);
+	if (pid > 0 && WIFSTOPPED(status))
+		let_go(pid, WSTOPSIG(status));
+	else if (pid == command->pid) {
+		command->status = status;
+		command->ended = true;
+	} else if (pid > 0)
+		forget_joined(pid);
+	return pid;
+}
+
+/*
+ * SIGCHLD coalesces: take all that there are. False when there are no children any more. Joined
+ * sessions do not count as children: what they tell of their end by is not SIGCHLD.
+ */
+static bool reap(struct command *command)
+{
+	pid_t pid;
+	while (reap_one(command, __WCLONE) > 0)
+		;
+	while ((pid = reap_one(command, 0)) > 0)
+		;
+	return pid == 0;
+}
+
 /* Its sockets are closed after that: where there is no such process, the daemon reads their end. */
 static void take_in(const int descriptors[MESSAGE_DESCRIPTORS], int how)
 {
 	struct start_report failure = { .stage = STAGE_FORK, .error = EAGAIN };
 	pid_t pid = -EAGAIN;
+	reap(served.command);
 	if (descriptors[0] < 0 || descriptors[1] < 0 || served.joined)
 		return;
 	if (joined.count < JOINED_MAX)
@@ -144,50 +201,6 @@ static bool obey(pid_t command)
 	return true;
 }
 
-struct command {
-	pid_t pid;
-	bool ended;
-	int status;
-};
-
-/*
- * A child that asks to be traced by its parent (PTRACE_TRACEME) has init for a tracer. At its first
- * stop init lets it go. SIGTRAP is then what the kernel tells a tracer of an execve.
- */
-static void let_go(pid_t pid, int number)
-{
-	ptrace(PTRACE_DETACH, pid, NULL, number == SIGTRAP ? 0L : (long)number);
-}
-
-/* SIGCHLD coalesces: take all that there are. False when there are no children any more. */
-static bool reap(struct command *command)
-{
-	for (;;) {
-		int status;
-		pid_t pid = waitpid(-1, &status, WNOHANG);
-		if (pid > 0 && WIFSTOPPED(status)) {
-			let_go(pid, WSTOPSIG(status));
-			continue;
-		}
-		if (pid == command->pid) {
-			command->status = status;
-			command->ended = true;
-		}
-		if (pid <= 0)
-			return pid == 0;
-	}
-}
-
-/* They do not count as children: what they tell of their end by is not SIGCHLD. */
-static void reap_joined(void)
-{
-	pid_t pid;
-	while ((pid = waitpid(-1, NULL, WNOHANG | __WCLONE)) > 0)
-		for (unsigned i = 0; i < joined.count; i++)
-			if (joined.pids[i] == pid)
-				joined.pids[i--] = joined.pids[--joined.count];
-}
-
 enum {
 	SIGNALS_BIT = 1 << MONITOR_OTHERS,
 	CONTROL_BIT = SIGNALS_BIT << 1,
@@ -224,7 +237,6 @@ static void take_signal(void)
 	    !message_may_pass(-errno))
 		_exit(1);
 	served.stopping |= info.ssi_signo == SIGTERM;
-	reap_joined();
 }
 
 /* One wait, and what came of it. True: children may have ended. */
@@ -246,12 +258,13 @@ static bool work(pid_t command)
 }
 
 /* The other sessions have a moment to read what was printed there. */
-static void end_joined(pid_t command)
+static void end_joined(struct command *command)
 {
 	for (unsigned i = 0; i < joined.count; i++)
 		kill(joined.pids[i], SIGTERM);
 	while (joined.count > 0)
-		work(command);
+		if (work(command->pid))
+			reap(command);
 }
 
 /*
@@ -263,7 +276,7 @@ _Noreturn static void finish(struct command *command, bool children)
 	bool told = command->ended;
 	if (told)
 		monitor_tell_end(&served.monitor, command->status);
-	end_joined(command->pid);
+	end_joined(command);
 	while (children) {
 		signal_all(SIGKILL);
 		while (!work(command->pid))
@@ -315,6 +328,7 @@ _Noreturn void serve(pid_t pid)
 {
 	struct command command = { .pid = pid };
 	bool children;
+	served.command = &command;
 	for (;;) {
 		children = reap(&command);
 		if ((command.ended && (served.ends_with_command || !children)) || served.stopping)

@@ -338,14 +338,18 @@ void session_hear_start(struct mimobox_session *session)
 			sandbox_received(&session->sandbox);
 		}
 	}
-	if (result == -EAGAIN)
+	/*
+	 * Another session's init may have its copy of the other end still, where this one's has
+	 * ended already (join.h).
+	 */
+	if (result == -EAGAIN && !session->gone)
 		return;
 	if (session->exec_seen && sandbox_has_page(&session->sandbox)) {
 		started(session);
 		return;
 	}
 	report = (struct start_report){ .stage = STAGE_FORK,
-					.error = result < 0 ? -result : ECHILD,
+					.error = result < 0 && result != -EAGAIN ? -result : ECHILD,
 					.what = "init was killed: too little memory?" };
 	if (session->exec_seen)
 		report = (struct start_report){ .stage = STAGE_TERMINAL, .error = EMFILE };

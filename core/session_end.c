@@ -200,12 +200,12 @@ void session_on_end(void *data, uint32_t events)
 {
 	(void)events;
 	struct mimobox_session *session = data;
+	session->gone = true;
 	/* What happened before the end may still be to be heard. */
 	if (session->state == MIMOBOX_STARTING && session->start_source)
 		session_hear_start(session);
 	sandbox_reap(&session->sandbox);
 	session_unwatch(&session->end_source);
-	session->gone = true;
 	session_touch(session);
 	if (session->state == MIMOBOX_STARTING) {
 		/* Its end of the start socket is closed by now, so that it was heard. */

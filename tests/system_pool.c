@@ -159,7 +159,7 @@ Test(pool, serves_what_a_session_adds)
 		     "memory.max -o -name cpu.max \\)) | sort -u",
 		     fixture.daemon));
 	cr_assert(has(is, "104857600\n"), "%s", is);
-	cr_assert(has(is, "34\n"), "%s", is);
+	cr_assert(has(is, "35\n"), "%s", is);
 	cr_assert(has(is, "50000"), "%s", is);
 	put_all("a/input", "\n");
 	session_exit("a");
@@ -693,8 +693,8 @@ Test(pool, limits_in_force_are_those_asked_for)
 	static const struct {
 		const char *config, *memory, *processes, *cpu;
 	} cases[] = {
-		{ "memory 1G\nprocesses 500\ncpu 2\n", "1073741824", "501", "200000" },
-		{ "memory 64M\nprocesses 7\ncpu 0.25\n", "67108864", "8", "25000" },
+		{ "memory 1G\nprocesses 500\ncpu 2\n", "1073741824", "502", "200000" },
+		{ "memory 64M\nprocesses 7\ncpu 0.25\n", "67108864", "9", "25000" },
 		{ "memory none\nprocesses none\ncpu none\n", "9223372036854771712", "max", "-1" },
 	};
 	const unsigned one = 1;

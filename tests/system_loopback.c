@@ -83,6 +83,7 @@ Test(loopback, streams_and_datagrams)
 /* Each has the port, and neither hears of the other. */
 Test(loopback, two_sessions_on_one_port)
 {
+	static const char *const names[] = { "a", "b", "c" };
 	static const char serve[] =
 		"argv [\"python3\",\"-c\",\"import socket\\nserver = socket.socket()\\n"
 		"server.bind(('127.0.0.1', 8000))\\nserver.listen()\\nprint('READY', flush=True)\\n"
@@ -97,11 +98,11 @@ Test(loopback, two_sessions_on_one_port)
 	session_start_as(BOB, "b", text(serve, "of-bob"));
 	session_start_as(ANN, "c", text(serve, "another"));
 #pragma GCC diagnostic pop
-	for (const char *name = "a\0b\0c"; *name; name += 2)
-		get(text("%s/wait/match@0:READY", name), NULL);
-	for (const char *name = "a\0b\0c"; *name; name += 2) {
-		put_all(text("%s/input", name), "\n");
-		cr_expect_eq(session_exit(name), 0);
+	for (unsigned i = 0; i < 3; i++)
+		get(text("%s/wait/match@0:READY", names[i]), NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		put_all(text("%s/input", names[i]), "\n");
+		cr_expect_eq(session_exit(names[i]), 0);
 	}
 	cr_expect(has(plain(get("a/output", NULL)), "of-ann\nalone\n"));
 	cr_expect(has(plain(get("b/output", NULL)), "of-bob\nalone\n"));

@@ -254,25 +254,35 @@ static int decide(struct broker *broker, int listener, const struct seccomp_noti
 	return broker_set_mode(listener, call);
 }
 
+bool broker_decide(struct broker *broker, int listener, const struct seccomp_notif *call,
+		   struct seccomp_notif_resp *answer)
+{
+	int result = decide(broker, listener, call);
+	*answer = (struct seccomp_notif_resp){
+		.id = call->id,
+		.error = result < 0 ? result : 0,
+		.flags = result == GO_ON ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0,
+	};
+	return result != ANSWERED;
+}
+
 int broker_answer(struct broker *broker, int listener)
 {
 	/* The kernel's structures may be longer than those of the headers. */
 	union {
 		struct seccomp_notif call;
 		char room[512];
-	} in = { 0 };
+	} in = { .room = "" };
 	union {
 		struct seccomp_notif_resp answer;
 		char room[512];
-	} out = { 0 };
+	} out = { .room = "" };
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &in) < 0)
 		return errno == EINTR || errno == ENOENT ? 0 : -errno;
-	int result = decide(broker, listener, &in.call);
-	if (result == ANSWERED)
-		return 0;
-	out.answer.id = in.call.id;
-	out.answer.error = result < 0 ? result : 0;
-	out.answer.flags = result == GO_ON ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
 	/* ENOENT: the caller was interrupted, and asks again. */
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out) < 0 && errno != ENOENT ? -errno : 0;
+	return broker_decide(broker, listener, &in.call, &out.answer) &&
+			       ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out) < 0 &&
+			       errno != ENOENT
+		       ? -errno
+		       : 0;
 }

@@ -23,6 +23,9 @@
 
 #include <stdbool.h>
 
+struct seccomp_notif;
+struct seccomp_notif_resp;
+
 enum { BROKER_LISTENERS = 32, BROKER_NETLINKS = 16 };
 
 struct broker {
@@ -39,5 +42,12 @@ struct broker {
  * EPERM.
  */
 int broker_answer(struct broker *broker, int listener);
+
+/*
+ * The same of one that was received: true where `answer` is to be sent. For calls that the filter
+ * hands on, and for no others: what they ask for is known by their numbers.
+ */
+bool broker_decide(struct broker *broker, int listener, const struct seccomp_notif *call,
+		   struct seccomp_notif_resp *answer);
 
 #endif

@@ -83,11 +83,11 @@ static bool answer_one(struct refusals *refusals)
 	union {
 		struct seccomp_notif call;
 		char room[512];
-	} in = { 0 };
+	} in = { .room = "" };
 	union {
 		struct seccomp_notif_resp answer;
 		char room[512];
-	} out = { 0 };
+	} out = { .room = "" };
 	if (ioctl(refusals->listener, SECCOMP_IOCTL_NOTIF_RECV, &in) < 0)
 		return false; /* it was killed, or had a signal */
 	uint32_t action = sysfilter_answer(refusals->filter, &in.call.data);

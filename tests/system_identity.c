@@ -320,10 +320,6 @@ Test(identity, status_is_what_the_kernel_says)
 
 /* Init */
 
-/*
- * Those of the terminal, the control socket, the master, the signals and the filter's questions;
- * nothing of the daemon's.
- */
 /* The terminal's, three of the command's, and what it waits for. */
 Test(identity, init_holds_nine_descriptors)
 {

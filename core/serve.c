@@ -23,7 +23,7 @@ static struct {
 	int terminal, signals, control;
 	int handing; /* -1: nothing more comes by that */
 	struct refusals refusals;
-	int backlog;   /* of each socket that listens, at most */
+	int backlog; /* of each socket that listens, at most */
 	struct command *command;
 	bool joined;   /* another's sandbox */
 	bool stopping; /* which comes to its end */

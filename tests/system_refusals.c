@@ -103,9 +103,8 @@ Test(refusals, kinds_are_told_apart)
 	char *lines;
 
 	session_run_as(ANN, "a",
-		       python("",
-			      "many(c.socket,16,3,4)\\nmany(c.socket,17,3,4)\\n"
-			      "many(c.msgget,0,0)\\nmany(c.unshare,0)\\nmany(c.socket,16,3,4)"),
+		       python("", "many(c.socket,16,3,4)\\nmany(c.socket,17,3,4)\\n"
+				  "many(c.msgget,0,0)\\nmany(c.unshare,0)\\nmany(c.socket,16,3,4)"),
 		       &status);
 	lines = refused("a");
 	cr_expect_str_eq(sh(text("cut -d: -f1 <<'EOF'\n%sEOF\n", lines)),

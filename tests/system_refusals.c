@@ -55,8 +55,10 @@ static const struct row rows[] = {
 	  "msgget: Operation not permitted ('seccomp compat' allows it)\n" },
 	{ "seccomp compat", "c.unshare,0x10000000", "EPERM",
 	  "unshare: Operation not permitted (no key allows it)\n" },
-	{ "", "c.socket,16,3,4", "EAFNOSUPPORT",
+	{ "", "c.socket,17,3,4", "EAFNOSUPPORT",
 	  "socket: Address family not supported by protocol (no key allows it)\n" },
+	{ "", "c.socket,16,3,4", "EPROTONOSUPPORT",
+	  "socket: Protocol not supported (no key allows it)\n" },
 	{ "", "c.personality,0x400000", "EPERM",
 	  "personality: Operation not permitted (no key allows it)\n" },
 	/* What programs try as a matter of course. */
@@ -170,8 +172,8 @@ Test(refusals, after_a_servers_death)
 	struct stream stream;
 
 	session_start_as(ANN, "a",
-			 python("", "for f in (c.setuid,c.setgid,c.setfsuid,c.setfsgid):\\n"
-				    "    f(1000)\\n"
+			 python("", "for f in (c.msgget,c.semget,c.shmget,c.msgctl):\\n"
+				    "    f(1,0,0)\\n"
 				    "    print('DONE',flush=True)\\n"
 				    "    sys.stdin.readline()"));
 	stream_open(&stream, "a/output");

@@ -503,10 +503,8 @@ void streams_resume(struct mimobox_session *session, const int ends[3])
 		resume_staged(&session->streams[stage->part], stage);
 		drained_staged(&session->streams[stage->part], 1);
 	}
-	for (int i = 0; i < STREAMS; i++) {
+	for (int i = 0; i < STREAMS; i++)
 		loop_timer_arm(&session->streams[i].flush, 0);
-		output_room(&session->streams[i].output); /* its readers are known by now */
-	}
 	input_resume(&session->typing.input, session->typing.fd, session->config.terminal);
 	if (session->typing.fd >= 0 && input_pending(&session->typing.input))
 		pass_input(session);
@@ -562,8 +560,12 @@ int mimobox_reader_open(struct mimobox_session *session, enum mimobox_stream str
 	struct mimobox_reader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;
+	int error = output_attach(output_of(session, stream), reader);
+	if (error < 0) {
+		free(reader);
+		return error;
+	}
 	reader->session = mimobox_session_ref(session);
-	output_attach(output_of(session, stream), reader);
 	*out = reader;
 	return 0;
 }
@@ -620,11 +622,10 @@ void mimobox_reader_state(const struct mimobox_reader *reader, struct reader_sta
 
 void mimobox_reader_restore(struct mimobox_reader *reader, const struct reader_state *state)
 {
-	reader->position = state->position;
+	output_move(reader, state->position);
 	reader->counted = state->counted;
 	reader->before_position = state->before_position;
 	reader->before_counted = state->before_counted;
-	reader->output->floor = 0; /* it is found anew */
 }
 
 void mimobox_reader_again(struct mimobox_reader *reader, uint64_t offset)
@@ -632,7 +633,5 @@ void mimobox_reader_again(struct mimobox_reader *reader, uint64_t offset)
 	if (offset == reader->counted || offset != reader->before_counted)
 		return;
 	reader->counted = reader->before_counted;
-	reader->position = reader->before_position;
-	if (reader->position < reader->output->floor)
-		reader->output->floor = reader->position;
+	output_move(reader, reader->before_position);
 }

@@ -192,6 +192,16 @@ static void open_paths(struct plan *plan, const struct sandbox_shape *shape, boo
 		fail(STAGE_PATHS, error, what);
 }
 
+/* As the session's id. Nothing else tells its owner of a path that cannot be changed. */
+static void tell_of_paths(const struct plan *plan)
+{
+	for (unsigned i = plan->own_paths; i < plan->path_count; i++)
+		if (plan->paths[i].writable &&
+		    faccessat(plan->paths[i].mount, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) < 0 &&
+		    (errno == EACCES || errno == EROFS))
+			report(STAGE_PATHS, 0, plan->paths[i].outside, NULL, 0);
+}
+
 static void open_terminal(void)
 {
 	struct termios modes;
@@ -687,6 +697,7 @@ static pid_t follow_plan(const struct init_setup *setup, const struct sandbox_sh
 	wait_for_builder();
 	take_identity_as_init();
 	open_paths(plan, shape, true);
+	tell_of_paths(plan);
 	finish_root(shape, plan->paths, plan->path_count);
 	drop_privileges(setup);
 	if (shape->ends_with_command)

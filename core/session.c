@@ -322,6 +322,8 @@ static void hear_start(struct mimobox_session *session)
 			return;
 		}
 		session->exec_seen |= report.stage == STAGE_EXEC;
+		if (report.stage == STAGE_PATHS)
+			start_log_path(session, &report);
 		if (session->sandbox.kept) {
 			session_keep_sandbox(session);
 			sandbox_received(&session->sandbox);

@@ -285,7 +285,7 @@ void cgroup_base_remove(struct cgroups *cgroups, int index)
 	struct cgroup_base *base = &cgroups->bases[index];
 	if (base->fd < 0)
 		return;
-	/* Its name is free only when it is gone: until then nobody else has the lock. */
+	/* The lock goes last: another daemon could take the name between. */
 	remove_tree(base->parent, cgroups->name);
 	close(base->fd);
 	cgroup_v2_give_back(cgroups, base->parent);

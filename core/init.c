@@ -156,6 +156,16 @@ static void open_paths(struct plan *plan, const struct sandbox_shape *shape, boo
 		command_fail(STAGE_PATHS, error, what);
 }
 
+/* As the session's id. Nothing else tells its owner of a path that cannot be changed. */
+static void tell_of_paths(const struct plan *plan)
+{
+	for (unsigned i = plan->own_paths; i < plan->path_count; i++)
+		if (plan->paths[i].writable &&
+		    faccessat(plan->paths[i].mount, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) < 0 &&
+		    (errno == EACCES || errno == EROFS))
+			command_report(STAGE_PATHS, 0, plan->paths[i].outside, NULL, 0);
+}
+
 static void drop_privileges(const struct init_setup *setup)
 {
 	int error = privileges_drop(setup->no_capabilities);
@@ -342,6 +352,7 @@ static pid_t follow_plan(const struct init_setup *setup, const struct sandbox_sh
 	command_begin_to_monitor(shape);
 	take_identity_as_init();
 	open_paths(plan, shape, true);
+	tell_of_paths(plan);
 	finish_root(shape, plan->paths, plan->path_count);
 	drop_privileges(setup);
 	pid_t pid = fork_command(shape, &plan->landlock);

@@ -405,6 +405,12 @@ static bool can_serve(const struct waiting *waiting, const struct sandbox_shape 
 	return waiting->ready && is_of(waiting, shape) && !has_ended(waiting);
 }
 
+/* Files in a session's workspace may have been given to the id that the workspace has. */
+static bool suits(const struct waiting *waiting, const struct mimobox_session *session)
+{
+	return waiting->sandbox.shape.uid == session->run_uid || workspace_is_new(session);
+}
+
 /* One with a workspace is for that session alone which has it. */
 static struct waiting *find(const struct pool *pool, const struct mimobox_session *session,
 			    const struct sandbox_shape *shape)
@@ -413,7 +419,7 @@ static struct waiting *find(const struct pool *pool, const struct mimobox_sessio
 	if (shape->sealed && session->workspace)
 		return waiting && can_serve(waiting, shape) ? waiting : NULL;
 	for (waiting = pool->first; waiting; waiting = waiting->next)
-		if (!waiting->claimant && can_serve(waiting, shape))
+		if (!waiting->claimant && can_serve(waiting, shape) && suits(waiting, session))
 			return waiting;
 	return NULL;
 }

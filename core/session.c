@@ -331,6 +331,8 @@ void session_hear_start(struct mimobox_session *session)
 			return;
 		}
 		session->exec_seen |= report.stage == STAGE_EXEC;
+		if (report.stage == STAGE_PATHS)
+			start_log_path(session, &report);
 		if (session->host && session->plan >= 0 && session->sandbox.pidfd >= 0) {
 			start_joined(session);
 		} else if (session->sandbox.kept) {

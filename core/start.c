@@ -51,6 +51,24 @@ static void explain_limits(const struct config *config, const struct start_repor
 		 (unsigned long long)limit.rlim_max, files ? 'n' : 'f');
 }
 
+static void make_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			*text = '?';
+}
+
+void start_log_path(struct mimobox_session *session, const struct start_report *report)
+{
+	char path[sizeof(report->what)];
+	strcpy(path, report->what);
+	make_line(path);
+	mimobox_session_log(session, "path: rw %s: the session may not write there%s", path,
+			    session->uid == 0 ? " (sessions of root run as an id of their own, "
+						"which `status` has)"
+					      : "");
+}
+
 void start_log_failure(struct mimobox_session *session, const struct start_report *report)
 {
 	char why[200] = "";
@@ -65,9 +83,7 @@ void start_log_failure(struct mimobox_session *session, const struct start_repor
 		 strerror(report->error), why[0] ? " (" : "", why, why[0] ? ")" : "",
 		 advice(session, report));
 	/* A line of `status`, whatever the name of what failed has in it. */
-	for (char *at = session->failure; *at; at++)
-		if ((unsigned char)*at < ' ' || *at == 127)
-			*at = '?';
+	make_line(session->failure);
 	mimobox_session_log(session, "start failed: %s", session->failure);
 }
 

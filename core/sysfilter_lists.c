@@ -146,8 +146,8 @@ const struct sysfilter_group sysfilter_groups[] = {
 	  "a "
 	  "session bounds its part; programs with libaio fall back on threads",
 	  SYSFILTER_ABSENT, "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents" },
-	{ "POSIX message queues: they are opened below a mount of the kernel's own, which Landlock "
-	  "lets nobody open anything of; programs fall back on pipes and sockets",
+	{ "POSIX message queues: Landlock refuses to open them, since no rule can name the "
+	  "kernel's own mount that they are on; programs fall back on pipes and sockets",
 	  SYSFILTER_ABSENT,
 	  "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr" },
 	{ "new, and nothing needs them yet", SYSFILTER_ABSENT,

@@ -210,6 +210,17 @@ int workspace_renew(struct mimobox_session *session)
 	return 1;
 }
 
+/* The server may not look into it: it belongs to another id. */
+bool workspace_is_new(const struct mimobox_session *session)
+{
+	struct statx status;
+	return !session->workspace || (statx(AT_FDCWD, session->workspace, AT_SYMLINK_NOFOLLOW,
+					     STATX_BTIME | STATX_MTIME, &status) == 0 &&
+				       (status.stx_mask & STATX_BTIME) &&
+				       status.stx_mtime.tv_sec == status.stx_btime.tv_sec &&
+				       status.stx_mtime.tv_nsec == status.stx_btime.tv_nsec);
+}
+
 int workspace_give(const struct mimobox_session *session)
 {
 	if (!session->workspace)

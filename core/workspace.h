@@ -6,6 +6,7 @@
 #ifndef WORKSPACE_H
 #define WORKSPACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,9 @@ int workspace_create(struct mimobox_session *session);
  * Makes what of them somebody has removed. 1: something was made, 0: nothing had to be; -errno.
  */
 int workspace_renew(struct mimobox_session *session);
+
+/* Nothing has been put into it; or there is none. */
+bool workspace_is_new(const struct mimobox_session *session);
 
 /* To whatever id the session runs as by now. 0 or -errno. */
 int workspace_give(const struct mimobox_session *session);

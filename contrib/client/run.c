@@ -363,6 +363,19 @@ static void tell_refusals(const struct run *run)
 	free(log);
 }
 
+/* The command says "Permission denied" of a path that it was given to change. */
+static void tell_paths(const struct run *run)
+{
+	static const char mark[] = " path: rw ";
+	char *log = session_read(&run->session, "log"), *rest = log, *line;
+	while (rest && (line = strsep(&rest, "\n"))) {
+		char *path = strstr(line, mark);
+		if (path)
+			report(0, "%s", path + strlen(" path: "));
+	}
+	free(log);
+}
+
 /* Until its end: the exit status, or minus the signal. */
 static int relay_session(struct run *run, struct relay *relay)
 {
@@ -373,6 +386,7 @@ static int relay_session(struct run *run, struct relay *relay)
 	if (relay->status != 0) {
 		tell_limit(run);
 		tell_refusals(run);
+		tell_paths(run);
 	}
 	return relay->status;
 }

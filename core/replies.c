@@ -56,11 +56,13 @@ static int answer(struct mimobox_session *session, const struct query *query, ui
 /* What does not go yet goes on when there is room: replies_go_on(). */
 static void type(struct mimobox_session *session, struct replies_waiting *waiting)
 {
-	ssize_t typed = typing_answer(session, waiting->text, waiting->size);
-	if (typed <= 0)
-		return;
-	waiting->size -= (size_t)typed;
-	memmove(waiting->text, waiting->text + typed, waiting->size);
+	while (waiting->size) {
+		ssize_t typed = typing_answer(session, waiting->text, waiting->size);
+		if (typed <= 0)
+			return;
+		waiting->size -= (size_t)typed;
+		memmove(waiting->text, waiting->text + typed, waiting->size);
+	}
 }
 
 static void work(struct mimobox_session *session)

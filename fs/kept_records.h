@@ -25,8 +25,10 @@ struct kept_server {
 	uint64_t last_question; /* that may have been given */
 };
 
+/* Part 1 is an array of struct dir_rights. */
 struct kept_dir {
 	mode_t mode;
+	gid_t gid;
 	bool input_full;
 };
 

@@ -236,7 +236,7 @@ Test(client, every_key_is_an_option)
 		"rmdir $M/k; wc -l < $M/../keys; $C run \"$@\" --terminal no sh -c 'echo done'");
 
 	cr_assert_eq(done.status, 0, "%s", done.err);
-	cr_assert_str_eq(done.out, "23\ndone\n");
+	cr_assert_str_eq(done.out, "25\ndone\n");
 	done = with_client(
 		"printf 'env A=file\\nenv B=file\\nfile-size 1M\\n' > $M/../conf;"
 		"$C run --config $M/../conf --env B=option sh -c 'echo $A $B; ulimit -f'");
@@ -274,6 +274,24 @@ Test(client, relative_paths_from_an_odd_directory)
 
 	cr_assert_eq(done.status, 0, "%s", done.err);
 	cr_assert_str_eq(done.out, "text\nmore\ntext\nz\n", "%s", done.err);
+}
+
+/* The id of root's session cannot change a directory of root's. */
+Test(client, tells_of_paths_that_may_not_be_written)
+{
+	static const char line[] = "/d: the session may not write there (sessions of root";
+	struct run done =
+		with_client("mkdir $M/../d; d=$(realpath $M/../d); $C run --rw $d -- touch $d/f");
+
+	cr_expect_neq(done.status, 0);
+	cr_expect(has(done.err, "Permission denied") && has(done.err, "mimobox: rw ") &&
+			  has(done.err, line),
+		  "%s", done.err);
+	/* the control */
+	done = with_client("d=$(realpath $M/../d); chmod 777 $d; $C run --rw $d -- sh -c "
+			   "'touch $0/f; exit 3' $d");
+	cr_expect_eq(done.status, 3);
+	cr_expect_str_eq(done.err, "");
 }
 
 /* Without XDG_RUNTIME_DIR, as from cron; but not in a directory of another's. */

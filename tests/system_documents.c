@@ -267,3 +267,16 @@ Test(documents, promises_name_tests_that_there_are)
 	cr_expect_str_eq(missing, "", "no such test: %s", missing);
 	cr_expect_gt(atoi(sh("cd $SOURCE; grep -o '`[a-z_]*::[a-z_]*`' SECURITY.md | wc -l")), 20);
 }
+
+/* So does each of what a daemon does under FAULTS. */
+Test(documents, faults_name_tests_that_there_are)
+{
+	char *missing =
+		sh("cd $SOURCE; sed -n 's/^\\.Pq Li //p' contrib/man/mimoboxfs.8 | "
+		   "sed 's/ , /\\n/g' | while read suite test; do suite=${suite%:}; "
+		   "grep -qE \"^Test\\($suite, $test\" tests/*.c || echo \"$suite: $test\"; "
+		   "done");
+
+	cr_expect_str_eq(missing, "", "no such test: %s", missing);
+	cr_expect_gt(atoi(sh("grep -c '^.Pq Li [a-z]*: ' $SOURCE/contrib/man/mimoboxfs.8")), 20);
+}

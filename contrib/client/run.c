@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mimobox run: a command in a session of its own, which goes when the command has. Beside a
- * terminal it is used as one; in a pipeline it is a part of it: bytes, errors and status are those
- * that the command alone would give.
+ * mimobox run: a command in a session of its own, which goes when the command has. mimobox exec:
+ * the same, in the sandbox of a session that runs. Beside a terminal it is used as one; in a
+ * pipeline it is a part of it: bytes, errors and status are those that the command alone would
+ * give.
  */
 #include "commands.h"
 #include "ending.h"
@@ -20,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SETTINGS_MAX = 1024 };
+enum { SETTINGS_MAX = 1024, REFUSALS_TOLD = 4 };
 
 struct setting {
 	const char *key, *value;
@@ -28,6 +29,8 @@ struct setting {
 
 struct run {
 	const char *mount, *name, *config;
+	bool joins;       /* another session's sandbox */
+	const char *host; /* that one's name */
 	bool keep, terminal, terminal_set;
 	struct setting settings[SETTINGS_MAX];
 	size_t setting_count;
@@ -91,6 +94,11 @@ static int parse(struct run *run, char **argv)
 		int status = take_option(run, key, value);
 		if (status)
 			return status;
+	}
+	if (run->joins) {
+		run->host = *argv && strcmp(*argv, "--") != 0 ? *argv++ : "";
+		if (!session_is_name(run->host))
+			return report(STATUS_USAGE, "'%s' is no name of a session", run->host);
 	}
 	run->argv = *argv && strcmp(*argv, "--") == 0 ? argv + 1 : argv;
 	if (!run->argv[0])
@@ -238,6 +246,8 @@ static int configure_all(const struct run *run)
 		status = configure_terminal(run);
 	for (size_t i = 0; i < run->setting_count && status == 0; i++)
 		status = configure(run, run->settings[i].key, run->settings[i].value);
+	if (status == 0 && run->joins)
+		status = configure(run, "in", run->host);
 	if (status)
 		return status;
 	char *line = command_line(run->argv, !run->terminal && errors_go_with_output());
@@ -345,6 +355,34 @@ static void tell_limit(const struct run *run)
 	free(processes);
 }
 
+/* And of the system calls that were refused, which programs often tell nothing of. */
+static void tell_refusals(const struct run *run)
+{
+	char *log = session_read(&run->session, "log"), *rest = log, *line;
+	unsigned count = 0;
+	while (count < REFUSALS_TOLD && (line = strsep(&rest, "\n"))) {
+		line += strcspn(line, " ");
+		if (strncmp(line, " refused: ", strlen(" refused: ")) == 0) {
+			report(0, "%s", line + 1);
+			count++;
+		}
+	}
+	free(log);
+}
+
+/* The command says "Permission denied" of a path that it was given to change. */
+static void tell_paths(const struct run *run)
+{
+	static const char mark[] = " path: rw ";
+	char *log = session_read(&run->session, "log"), *rest = log, *line;
+	while (rest && (line = strsep(&rest, "\n"))) {
+		char *path = strstr(line, mark);
+		if (path)
+			report(0, "%s", path + strlen(" path: "));
+	}
+	free(log);
+}
+
 /* Until its end: the exit status, or minus the signal. */
 static int relay_session(struct run *run, struct relay *relay)
 {
@@ -352,8 +390,11 @@ static int relay_session(struct run *run, struct relay *relay)
 	tty_restore(&run->tty);
 	if (end != RELAY_ENDED)
 		return report(STATUS_CLIENT, "%s", relay->trouble);
-	if (relay->status != 0)
+	if (relay->status != 0) {
 		tell_limit(run);
+		tell_refusals(run);
+		tell_paths(run);
+	}
 	return relay->status;
 }
 
@@ -377,10 +418,9 @@ static int run_session(struct run *run, struct relay *relay)
 	return status;
 }
 
-int command_run(int argc, char **argv)
+static int run_command(bool joins, char **argv)
 {
-	(void)argc;
-	struct run run = { .tty.fd = -1 };
+	struct run run = { .tty.fd = -1, .joins = joins };
 	int status = parse(&run, argv);
 	if (status == 0)
 		status = place_open(&run.place, run.mount);
@@ -394,4 +434,16 @@ int command_run(int argc, char **argv)
 	status = run_session(&run, relay);
 	relay_destroy(relay);
 	return ending_as(status);
+}
+
+int command_run(int argc, char **argv)
+{
+	(void)argc;
+	return run_command(false, argv);
+}
+
+int command_exec(int argc, char **argv)
+{
+	(void)argc;
+	return run_command(true, argv);
 }

@@ -21,6 +21,19 @@ static void trouble_start(void)
 	   "$D/opt/program && chmod 755 $D/opt/program && mkdir $D/w && chmod 777 $D/w");
 }
 
+/* A session with a server, a file and a process. */
+#define SERVER                                                                              \
+	"argv [\"python3\",\"-c\",\"import socket\\nopen('/tmp/there', 'w').write('of the " \
+	"server')"                                                                          \
+	"\\ns = socket.create_server(('127.0.0.1', 8000))\\nprint('READY', flush=True)\\n"  \
+	"while True: s.accept()[0].send(b'it serves')\"]\n"
+#define CLIENT                                                                             \
+	"python3 -c 'import socket; s = socket.create_connection((\"127.0.0.1\", 8000)); " \
+	"print(s.recv(9).decode())'"
+#define LISTENER                                                                  \
+	"python3 -c 'import socket; s = socket.socket(); s.bind((\"127.0.0.1\", " \
+	"8000)); s.listen(); print(\"it listens\")'"
+
 TestSuite(trouble, .init = trouble_start, .fini = fixture_stop, .timeout = 120);
 
 /* `seen` and `mended` are parts of what is printed, errors included; @ is a directory of the
@@ -46,6 +59,25 @@ static const struct {
 	  "(sleep 0.3; echo later) & echo now", "now", "later" },
 	{ "Cannot fork: Resource temporarily unavailable", "processes 3\n", "processes 20",
 	  "sleep 0.1 & sleep 0.1 & sleep 0.1 & sleep 0.1 & echo four", "Cannot fork", "four" },
+	{ "Operation not permitted: of a system call", "", "seccomp compat",
+	  "ipcmk -Q | sed 's/:.*/ made/'", "('seccomp compat' allows it)", "made" },
+	{ "gdb, strace, a leak check: ptrace: Operation not permitted", "", "ptrace yes",
+	  "strace -o /tmp/t true && grep -c execve /tmp/t | sed 's/^/traced /'",
+	  "Operation not permitted", "traced 1" },
+	{ "Connection refused: a server of another session, or of the machine", "", "in server",
+	  CLIENT, "Connection refused", "it serves" },
+	{ "It does not see the processes or files of another session", "", "in server",
+	  "cat /tmp/there; echo", "No such file or directory", "of the server" },
+	{ "It cannot listen, with network tcp", "network tcp 80\n", "network none", LISTENER,
+	  "Permission denied", "it listens" },
+	{ "Address family not supported by protocol, or no interfaces (getifaddrs)",
+	  "seccomp strict\n", "seccomp essential",
+	  LISTENER "; python3 -c 'import socket; print(socket.if_nameindex())'",
+	  "Address family not supported by protocol", "it listens\n[(1, 'lo')]" },
+	{ "Permission denied: below a directory of rw", "rw @/opt\n", NULL, "echo x > @/opt/f",
+	  "Permission denied", NULL },
+	{ "No space left on device: in the home", "home none\ntmp-size 64K\n", "home 0",
+	  "head -c 1000000 /dev/zero > ~/f; wc -c < ~/f", "No space left on device", "1000000" },
 	{ "Too many open files", "open-files 8\n", "open-files 64",
 	  "python3 -c 'x = [open(\"/dev/null\") for i in range(9)]; print(\"nine\")'",
 	  "Too many open files", "nine" },
@@ -85,6 +117,8 @@ static const struct {
 	const char *symptom, *why;
 } others[] = {
 	{ "not an absolute path", "system_client.c: what run refuses" },
+	{ "home: bytes of the disk are free", "system_home.c: asks_for_room" },
+	{ "A JVM, PostgreSQL or a browser: ended, or never ready", "system_profiles.c" },
 	{ "Bad system call", "system_isolation.c: other architectures end the process" },
 	{ "Could not resolve host, Network is unreachable", "system_network.c" },
 	{ "sudo, su: effective uid is not 0", "system_identity.c: no set-id program counts" },
@@ -110,17 +144,19 @@ static char *said(const char *config, const char *key, const char *command)
 	put_all("a/config", with_directory(text("%s%s\ncommand %s\n", config, key, command)));
 	put_all("a/ctl", "start\n");
 	session_exit("a");
-	char *all = text("%s%s\nreason %s\n", plain(get("a/output", NULL)),
+	char *all = text("%s%s%s\nreason %s\n", plain(get("a/output", NULL)),
 			 strstr(config, "terminal no") && !strstr(key, "terminal yes")
 				 ? get("a/stderr", NULL)
 				 : "",
-			 get_value("a/status", "reason"));
+			 sh("grep ' refused: ' $M/a/log || :"), get_value("a/status", "reason"));
 	sh("rmdir $M/a");
 	return all;
 }
 
 Test(trouble, symptoms_and_keys)
 {
+	session_start("server", SERVER);
+	sh("cat $M/server/wait/match@0:READY");
 	for (unsigned i = 0; i < CASES; i++) {
 		const char *before = said(cases[i].config, "", cases[i].command);
 

@@ -320,6 +320,20 @@ Test(replies, always_by_the_session)
 	user_ended(&user, 0);
 }
 
+/* It has a terminal of its own, and its own key says who answers there. */
+Test(replies, of_one_in_the_sandbox_of_another)
+{
+	session_start("host", "replies never\ncommand echo ready; sleep 1000\n");
+	sh("cat $M/host/wait/match@0:ready");
+	ask_start("in host\n");
+	put_all("a/input", "a");
+	reaches("1");
+	sh("cat $M/a/wait/match@0:R");
+	cr_expect(has(get("a/transcript", NULL), "<E><[><2><;>"), "%s", get("a/transcript", NULL));
+	cr_expect_str_eq(get_value("a/status", "answers"), "session");
+	cr_expect_str_eq(get_value("host/status", "answers"), "nothing");
+}
+
 /* A terminal that answers nothing is not asked. */
 Test(replies, not_by_a_dumb_terminal)
 {

@@ -106,6 +106,53 @@ Test(replies, between_writes)
 	cr_expect(has(all, "\033[0n"));
 }
 
+enum { LINES = 200, WRITERS = 3 };
+
+/* A line that may be too long for the terminal, as far as the server knows: init is asked. */
+static int write_lines(const void *unused)
+{
+	char line[3801];
+	struct stream stream;
+
+	(void)unused;
+	memset(line, 'x', sizeof(line));
+	strcpy(line + sizeof(line) - 3, "y\n");
+	stream_open(&stream, "a/output");
+	for (unsigned i = 0; i < LINES; i++) {
+		stream_until(&stream, text("GO %u\r\n", i));
+		put_all("a/input", line);
+	}
+	return 0;
+}
+
+/* One write is asked at a time: an answer that finds another there has its turn after that. */
+Test(replies, behind_writes_that_init_is_asked_about)
+{
+	struct stream stream;
+
+	session_start(
+		"a",
+		text("argv "
+		     "[\"python3\",\"-c\",\"import os,termios\\nm=termios.tcgetattr(0)\\n"
+		     "m[3]&=~termios.ECHO\\nm[6][termios.VEOL]=b'n'\\ntermios.tcsetattr(0,0,m)\\n"
+		     "print('ready',flush=True)\\nos.read(0,1)\\n"
+		     "for i in range(%u):\\n"
+		     "  print('GO',i,flush=True)\\n  data=''\\n  asked=False\\n"
+		     "  while data.count('y')<%u or chr(27)+'[0n' not in data:\\n"
+		     "    data+=os.read(0,65536).decode()\\n"
+		     "    if 'y' in data and not asked: print(end=chr(27)+'[5n',flush=True)\\n"
+		     "    asked|='y' in data\\n"
+		     "print('ALL',flush=True)\"]\n",
+		     LINES, WRITERS));
+	stream_open(&stream, "a/output");
+	stream_until(&stream, "ready");
+	for (unsigned i = 0; i < WRITERS; i++)
+		spawn_function(write_lines, NULL);
+	put_all("a/input", "\n");
+	stream_until(&stream, "ALL");
+	stream_close(&stream);
+}
+
 Test(replies, once_the_screen_is_made)
 {
 	/* more than is drawn in one go */

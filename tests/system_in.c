@@ -294,12 +294,13 @@ Test(in, layers_are_those_of_the_first)
 	char *output;
 
 	start_host(ANN, 0, "fork no\nnetwork none\n");
-	output = run_in(ANN, "b",
-			"fork yes\nnetwork host\nseccomp compat\nrw /tmp:/srv/x\nptrace yes\nargv "
-			"[\"python3\",\"-c\",\"import os\\nprint(os.path.exists('/srv/x'))\\ntry: "
-			"os.fork()\\nexcept OSError as e: print(e.errno)\\ntry: "
-			"os.setuid(1000)\\nexcept OSError as e: print(e.errno)\"]\n",
-			&status);
+	output = run_in(
+		ANN, "b",
+		"fork yes\nnetwork host\nseccomp compat\nrw /tmp:/srv/x\nptrace yes\nargv "
+		"[\"python3\",\"-c\",\"import ctypes,os\\nprint(os.path.exists('/srv/x'))\\n"
+		"try: os.fork()\\nexcept OSError as e: print(e.errno)\\n"
+		"ctypes.CDLL(None,use_errno=True).msgget(0,0)\\nprint(ctypes.get_errno())\"]\n",
+		&status);
 	cr_expect_str_eq(output, "False\n1\n1\n", "%s", output);
 	cr_expect(has(get("b/log", NULL), "refused: clone: "), "%s", get("b/log", NULL));
 	cr_expect(!has(get("a/log", NULL), "refused: "));

@@ -245,11 +245,12 @@ Test(documents, every_example_that_is_known_is_there)
 			     left_out[i].document, left_out[i].begins);
 }
 
-/* References to pages that this machine happens not to have are not the pages' fault. */
+/* References to pages that this machine lacks, or has no index of, are not the pages' fault. */
 Test(documents, manual_pages_are_clean)
 {
-	struct run done = run_shell("sh", "mandoc -Tlint \"$SOURCE\"/contrib/man/*.[1-8] | "
-					  "grep -v 'referenced manual not found' | grep .");
+	struct run done = run_shell(
+		"sh", "mandoc -Tlint \"$SOURCE\"/contrib/man/*.[1-8] | grep -v "
+		      "-e 'referenced manual not found' -e 'outdated mandoc.db' | grep .");
 
 	cr_assert_eq(done.status, 1, "%s%s", done.out, done.err);
 	cr_assert(!has(done.err, "not found"), "%s", done.err);

@@ -152,8 +152,9 @@ export const requests = {
 			['{"size":[1,"1\\n2"]}', 1008], ['{"size":[1,2,3]}', 1008]];
 		for (const [message, code] of messages) {
 			const socket = await web.socket('/view/a');
+			const closed = once(socket, 'close');
 			socket.send(message);
-			assert.equal((await once(socket, 'close'))[0], code, String(message).slice(0, 30));
+			assert.equal((await closed)[0], code, String(message).slice(0, 30));
 		}
 	},
 
@@ -243,9 +244,8 @@ export const requests = {
 	// What another has written as a command turns nothing round in the list.
 	async commands_as_text(web) {
 		make('a', 'command echo \u202etxt.exe\u2066 \x1b[1m\n');
-		const socket = await web.socket('/list');
 		const told = [];
-		socket.on('message', (data) => told.push(JSON.parse(data)));
+		await web.socket('/list', { hear: data => told.push(JSON.parse(data)) });
 		const found = () => told.flatMap((message) => message.sessions ?? message.session).find((one) => one?.name === 'a');
 		await until(found, 'the session in the list');
 		assert.equal(found().command, 'echo ?txt.exe? ?[1m');

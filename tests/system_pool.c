@@ -539,7 +539,8 @@ static bool some_ready(const void *nothing)
 
 static char *workspaces(void)
 {
-	return sh(text("ls -A %s | sed 's/-.*//' | sort | tr '\\n' ' '", fixture.workspaces));
+	return sh(text("ls -A %s | sed 's/-.*//' | LC_ALL=C sort | tr '\\n' ' '",
+		       fixture.workspaces));
 }
 
 /* What it printed, lines ended as everywhere; it was created before. */
@@ -682,7 +683,7 @@ Test(pool, what_nobody_claimed_is_swept)
 			waitpid(pids[i], NULL, WNOHANG);
 	cr_expect(has(workspaces(), text(".%d ", dead)), "%s", workspaces());
 	start_daemon("0");
-	cr_expect_str_eq(workspaces(), ".home a ", "%s", workspaces());
+	cr_expect_str_eq(workspaces(), "a ~home ", "%s", workspaces());
 	fixture_daemon_ended(SIGTERM);
 	fixture_nothing_left(dead);
 }

@@ -85,6 +85,23 @@ Test(replies, by_nobody)
 	cr_expect_str_eq(get_value("a/status", "answers"), "nothing");
 }
 
+/* The terminal would echo the answer into the output of a program that does not wait for it. */
+Test(replies, not_echoed_into_what_a_program_prints)
+{
+	session_start("a",
+		      "command stty raw -opost; printf 'x\\033[6ny\\033[5nz'; cat >/dev/null\n");
+	sh("cat $M/a/wait/match@0:z");
+	sh("cat $M/a/wait/idle:300ms");
+	cr_expect_str_eq(get("a/transcript", NULL), "x\033[6ny\033[5nz");
+}
+
+Test(replies, with_echo_to_one_that_waits)
+{
+	session_start("a", "command stty raw; printf '\\033[6n'; "
+			   "dd bs=1 count=6 2>/dev/null | tr '\\033R' EX; sleep 1000\n");
+	sh("cat '$M/a/wait/match@0:E.1;1X'");
+}
+
 /* Each in one piece, and never in the midst of what a client writes. */
 Test(replies, between_writes)
 {

@@ -196,6 +196,15 @@ void session_hear(struct mimobox_session *session)
 	streams_look(session);
 }
 
+/* Its init's end may be heard of only later: the kernel ends the others of a sandbox before it. */
+static bool host_has_ended(const struct mimobox_session *session)
+{
+	int status;
+	return session->host &&
+	       (session->host->state != MIMOBOX_RUNNING || session->host->kill_stage != KILL_NOT ||
+		streams_exit_status(session->host, &status));
+}
+
 void session_on_end(void *data, uint32_t events)
 {
 	(void)events;
@@ -213,7 +222,7 @@ void session_on_end(void *data, uint32_t events)
 		session_settle(session);
 		return;
 	}
-	if (session->host && session->host->state != MIMOBOX_RUNNING)
+	if (host_has_ended(session))
 		mimobox_session_log(session, "the sandbox of %s has ended", session->host->name);
 	if (!session->status_told)
 		take_status(session);

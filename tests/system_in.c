@@ -45,11 +45,11 @@ static void end_host(void)
 }
 
 /* What the kernel says of a process; the same for two in one sandbox. */
-#define FACTS                                                                                \
-	"readlink /proc/self/ns/user /proc/self/ns/mnt /proc/self/ns/pid /proc/self/ns/ipc " \
-	"/proc/self/ns/uts /proc/self/ns/net /proc/self/ns/cgroup; id; pwd; cat "            \
-	"/proc/self/cgroup; grep -E '^(Seccomp|NoNewPrivs|Cap|Uid|Gid|Groups)' "             \
-	"/proc/self/status; ulimit -n; ulimit -c; ulimit -f; umask; cat /proc/self/mounts; " \
+#define FACTS                                                                                 \
+	"readlink /proc/self/ns/user /proc/self/ns/mnt /proc/self/ns/pid /proc/self/ns/ipc "  \
+	"/proc/self/ns/uts /proc/self/ns/net /proc/self/ns/cgroup; id; pwd; cat "             \
+	"/proc/self/cgroup; grep -E '^(Seccomp|NoNewPrivs|Cap|Uid|Gid|Groups)' "              \
+	"/proc/self/status; ulimit -n; ulimit -c; ulimit -f; umask; sort /proc/self/mounts; " \
 	"hostname; echo $HOME $TMPDIR; cat /proc/self/oom_score_adj"
 
 Test(in, is_the_same_sandbox)

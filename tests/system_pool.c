@@ -258,7 +258,8 @@ static char *found_in(pid_t pid, const char *search, const char *of_memory, cons
 	descriptors =
 		run_shell("sh", text("ls -l /proc/%d/fd | sed 1d | sed 's/.*-> //'", pid)).out;
 	for (char *line = strtok(descriptors, "\n"); line; line = strtok(NULL, "\n"))
-		if (!has(line, "socket:") && !has(line, "signalfd") && strcmp(line, "/dev/null") &&
+		if (!has(line, "socket:") && !has(line, "signalfd") && !has(line, "[event") &&
+		    strcmp(line, "anon_inode:seccomp notify") && strcmp(line, "/dev/null") &&
 		    !has(line, "pts/") && !has(line, "ptmx") && strcmp(line, "/"))
 			found = text("%sdescriptor: %s\n", found, line);
 	done = run_shell("sh", text("grep -c %s /proc/%d/environ", of_daemon, pid));

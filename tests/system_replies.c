@@ -99,7 +99,7 @@ Test(replies, with_echo_to_one_that_waits)
 {
 	session_start("a", "command stty raw; printf '\\033[6n'; "
 			   "dd bs=1 count=6 2>/dev/null | tr '\\033R' EX; sleep 1000\n");
-	sh("cat '$M/a/wait/match@0:E.1;1X'");
+	sh("cat $M/a/wait/'match@0:E.1;1X'");
 }
 
 /* Each in one piece, and never in the midst of what a client writes. */
@@ -329,6 +329,12 @@ static const char *last_answer(void)
 	return last ? text("%.12s", last + 6) : "";
 }
 
+static bool client_answers(const void *unused)
+{
+	(void)unused;
+	return strncmp(get_value("a/status", "answers"), "attached", 8) == 0;
+}
+
 Test(replies, by_one_of_the_attached)
 {
 	struct user users[2];
@@ -337,6 +343,7 @@ Test(replies, by_one_of_the_attached)
 	ask_start("");
 	user_start(&users[0], ARGUMENTS("attach", "a"));
 	stream_until(&users[0].screen, "ready");
+	cr_assert(await(client_answers, NULL, 5000));
 	ask_all(users, seen, 1, "1");
 	cr_expect_eq(printed("<R>"), 1, "%s", get("a/transcript", NULL));
 	cr_expect_str_eq(last_answer(), "<1><1><;><1>");
@@ -350,6 +357,7 @@ Test(replies, by_one_of_the_attached)
 	user_ended(&users[0], 0);
 	ask_all(users + 1, seen + 1, 1, "3");
 	cr_expect_eq(printed("<R>"), 3, "%s", get("a/transcript", NULL));
+	cr_assert(await(client_answers, NULL, 5000));
 	ask_all(users + 1, seen + 1, 1, "4");
 	cr_expect_eq(printed("<R>"), 4, "%s", get("a/transcript", NULL));
 	cr_expect_str_eq(last_answer(), "<1><1><;><1>");

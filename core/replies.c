@@ -118,12 +118,41 @@ static void on_timer(void *data)
 	mimobox_session_unref(session);
 }
 
+void replies_typed(struct mimobox_session *session, const char *data, size_t size)
+{
+	struct replies *replies = &session->replies;
+	const char *at = data;
+	struct query query = { 0 };
+	if (!session->config.terminal)
+		return;
+	while (query_next(&replies->typed_scanner, &at, data + size, &query))
+		replies->typed[replies->typed_count++ % REPLIES_TYPED] = query;
+}
+
+static bool is_same(const struct query *one, const struct query *other)
+{
+	return one->kind == other->kind && one->count == other->count &&
+	       memcmp(one->numbers, other->numbers, one->count * sizeof(*one->numbers)) == 0;
+}
+
+/* Each that was typed counts once. */
+static bool was_typed(struct replies *replies, const struct query *query)
+{
+	for (int i = 0; i < REPLIES_TYPED; i++)
+		if (is_same(&replies->typed[i], query)) {
+			replies->typed[i].kind = QUERY_NONE;
+			return true;
+		}
+	return false;
+}
+
 static void ask(struct mimobox_session *session, const struct query *query, uint64_t at)
 {
 	struct replies *replies = &session->replies;
 	struct replies_waiting *waiting = replies->waiting;
 	if (replies->attached || session->config.replies == REPLIES_NEVER ||
-	    query->kind == QUERY_OTHER || session->state != MIMOBOX_RUNNING)
+	    query->kind == QUERY_OTHER || session->state != MIMOBOX_RUNNING ||
+	    was_typed(replies, query))
 		return;
 	if (!waiting)
 		waiting = replies->waiting = calloc(1, sizeof(*waiting));

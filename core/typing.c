@@ -106,6 +106,8 @@ ssize_t mimobox_session_input(struct mimobox_session *session, uint64_t key, con
 	count = input_ask(&typing->input, key, data, size);
 	typing->waits |= count != (ssize_t)size;
 	typing->crowd |= count == -EINPROGRESS && input_key(&typing->input) != key;
+	if (count > 0)
+		replies_typed(session, data, (size_t)count);
 	told_init(session, true);
 	if (count == -EINPROGRESS)
 		return count;

@@ -95,6 +95,16 @@ Test(replies, not_echoed_into_what_a_program_prints)
 	cr_expect_str_eq(get("a/transcript", NULL), "x\033[6ny\033[5nz");
 }
 
+Test(replies, not_to_one_that_prints_what_is_typed)
+{
+	session_start("a", "command stty raw -echo; printf ready; exec cat\n");
+	sh("cat $M/a/wait/match@0:ready");
+	put_all("a/input", "x\033[6ny\033[cz");
+	sh("cat $M/a/wait/match@0:z");
+	sh("cat $M/a/wait/idle:300ms");
+	cr_expect_str_eq(get("a/transcript", NULL), "readyx\033[6ny\033[cz");
+}
+
 Test(replies, with_echo_to_one_that_waits)
 {
 	session_start("a", "command stty raw; printf '\\033[6n'; "

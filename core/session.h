@@ -44,7 +44,9 @@ enum end_reason {
 	END_TIMEOUT,
 	END_REMOVED,
 	END_OOM,
-	END_LOST
+	END_LOST,
+	END_IDLE,
+	END_REASONS
 };
 
 struct screen;

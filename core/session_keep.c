@@ -206,6 +206,8 @@ static void put_box(struct mimobox *box)
 	kept.pool_misses = stats->pool_misses;
 	kept.bytes_in = stats->bytes_in;
 	kept.bytes_out = stats->bytes_out;
+	memcpy(kept.ends, stats->ends, sizeof(kept.ends));
+	kept.latency_sum = stats->latency_sum;
 	const struct kept_box *was = keep_get(box->keep, KEEP_BOX, 0, 0, &size);
 	if (!was || was->starts != kept.starts)
 		keep_put(box->keep, KEEP_BOX, 0, 1, stats->latencies, sizeof(stats->latencies));

@@ -210,7 +210,7 @@ static bool is_sound(const struct keep_record *record)
 	const struct kept_session *kept = record->data;
 	return record->size == sizeof(*kept) && kept->state >= MIMOBOX_CREATED &&
 	       kept->state <= MIMOBOX_EXITED && kept->reason >= END_NONE &&
-	       kept->reason <= END_LOST && kept->shape.filter.profile < SYSFILTER_PROFILES &&
+	       kept->reason < END_REASONS && kept->shape.filter.profile < SYSFILTER_PROFILES &&
 	       kept->first_mark <= TIMELINE_MAX && kept->marks <= TIMELINE_MAX - kept->first_mark &&
 	       memchr(kept->name, 0, sizeof(kept->name)) &&
 	       memchr(kept->failure, 0, sizeof(kept->failure));
@@ -272,7 +272,9 @@ static int restore_box(struct mimobox *box)
 					     .pool_hits = kept->pool_hits,
 					     .pool_misses = kept->pool_misses,
 					     .bytes_in = kept->bytes_in,
-					     .bytes_out = kept->bytes_out };
+					     .bytes_out = kept->bytes_out,
+					     .latency_sum = kept->latency_sum };
+		memcpy(box->stats.ends, kept->ends, sizeof(box->stats.ends));
 	}
 	if (latencies)
 		memcpy(box->stats.latencies, latencies, sizeof(box->stats.latencies));

@@ -163,6 +163,12 @@ void mimobox_defaults_print(const struct mimobox *box, FILE *to);
 void mimobox_print_stats(const struct mimobox *box, uid_t uid, FILE *to);
 
 /*
+ * The same counters as OpenMetrics text; `each`: and what each session of these uses. Else its size
+ * does not depend on how many there are. 0 or -ENOMEM.
+ */
+int mimobox_print_metrics(const struct mimobox *box, uid_t uid, bool each, FILE *to);
+
+/*
  * The size of the disk that output is kept on, and what is free there: f_frsize, f_blocks, f_bfree
  * and f_bavail of statvfs(3). 0 or -errno.
  */

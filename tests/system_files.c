@@ -53,6 +53,7 @@ Test(files, names_modes_and_owners)
 		{ "defaults", S_IFREG | 0644, true },
 		{ "events", S_IFREG | 0444, true },
 		{ "stats", S_IFREG | 0444, true },
+		{ "metrics", S_IFREG | 0444, true },
 	};
 	static const struct listed files[] = {
 		{ "input", S_IFREG | 0200, true },      { "output", S_IFREG | 0400, true },

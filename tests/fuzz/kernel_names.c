@@ -259,7 +259,11 @@ static int expect_setattr(const struct model_node *node, const struct fuse_setat
 	if (in->valid & FATTR_SIZE &&
 	    (!(mode_of(node) & 0200) || is_directory(node) || node->file == FILE_WORKSPACE))
 		return -EACCES;
-	return in->valid & FATTR_MODE && node->file != FILE_DIRECTORY ? -EPERM : 0;
+	/* A mode that it has already is no change. */
+	return in->valid & FATTR_MODE && node->file != FILE_DIRECTORY &&
+			       ((in->mode ^ mode_of(node)) & 07777)
+		       ? -EPERM
+		       : 0;
 }
 
 void kernel_set_attributes(void)

@@ -2,6 +2,7 @@
 #ifndef DIR_H
 #define DIR_H
 
+#include "labels.h"
 #include "link.h"
 
 #include <mimobox.h>
@@ -20,6 +21,7 @@ struct dir {
 	struct link link;                /* in the server's list of all of them */
 	unsigned users;                  /* its name in the root, and its open handles */
 	mode_t mode;                     /* permission bits */
+	struct labels labels;            /* its extended attributes */
 	bool input_full;                 /* the queue had no room when last asked */
 	bool awaited;                    /* the server waits for its end, to stop */
 	struct link parked[EVENTS];      /* requests, by the event they wait for */

@@ -40,8 +40,18 @@ void kept_dir(struct dir *dir)
 	keep_put(dir->server->keep, KEEP_DIR, id_of(dir), 0, &kept, sizeof(kept));
 }
 
+void kept_labels(const struct dir *dir)
+{
+	if (dir->labels.size)
+		keep_put(dir->server->keep, KEEP_LABELS, id_of(dir), 0, dir->labels.data,
+			 dir->labels.size);
+	else
+		keep_drop(dir->server->keep, KEEP_LABELS, id_of(dir), 0);
+}
+
 void kept_no_dir(const struct dir *dir)
 {
+	keep_drop(dir->server->keep, KEEP_LABELS, id_of(dir), 0);
 	keep_drop(dir->server->keep, KEEP_DIR, id_of(dir), 0);
 }
 

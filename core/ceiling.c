@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 16 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 17 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
@@ -231,6 +231,7 @@ static int judge_landlock(const struct bound *bound, const struct ceiling *ceili
 
 static const struct bound bounds[] = {
 	NUMBER("timeout", timeout_ns, units_print_duration),
+	NUMBER("idle-timeout", idle_timeout_ns, units_print_duration),
 	NUMBER("kill-grace", kill_grace_ns, units_print_duration),
 	NUMBER("memory", memory, units_print_size),
 	NUMBER("processes", processes, print_count),

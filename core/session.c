@@ -96,6 +96,7 @@ static void drop_sandbox(struct mimobox_session *session)
 	session->sandbox.kept = false;
 	session_touch(session);
 	loop_timer_disarm(&session->timeout);
+	idle_stop(session);
 	loop_timer_disarm(&session->kill_timer);
 	loop_timer_disarm(&session->retry_timer);
 	favour_stop(session);
@@ -304,6 +305,7 @@ static void started(struct mimobox_session *session)
 	if (session->config.timeout_ns != UNITS_NONE)
 		loop_timer_arm(&session->timeout, session->config.timeout_ns);
 	session->begun = loop_now();
+	idle_start(session);
 	timeline_init(&session->timeline, session->rows, session->cols);
 	take_streams(session);
 	session_resize(session); /* it may have been asked for meanwhile */
@@ -696,6 +698,7 @@ int mimobox_session_resize(struct mimobox_session *session, const char *text, si
 	}
 	if (session->state >= MIMOBOX_DRAINING)
 		return 0;
+	idle_use(session);
 	session->rows = rows;
 	session->cols = cols;
 	session_touch(session);
@@ -725,6 +728,7 @@ void session_init(struct mimobox_session *session)
 	loop_timer_init(&session->timeout, loop, on_timeout, session);
 	loop_timer_init(&session->kill_timer, loop, on_kill_timer, session);
 	loop_timer_init(&session->retry_timer, loop, on_retry, session);
+	idle_init(session);
 	favour_init(session);
 	sandbox_init(&session->sandbox);
 	session->plan = session->mounts = -1;

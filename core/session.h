@@ -15,6 +15,7 @@
 #include "favour.h"
 #include "helper.h"
 #include "identity.h"
+#include "idle.h"
 #include "init.h"
 #include "journal.h"
 #include "keep.h"
@@ -102,6 +103,7 @@ struct mimobox_session {
 	int mounts; /* the namespace of a sandbox that is no more, to be swept; -1 */
 	struct loop_source *start_source, *control_source, *end_source;
 	struct loop_timer timeout;
+	struct idle idle;
 	struct loop_timer kill_timer;  /* the grace; after it, patience with init */
 	struct loop_timer retry_timer; /* a cgroup that is still busy */
 };

@@ -77,6 +77,7 @@ static void put_session(const struct mimobox_session *session)
 	kept.limits = sandbox->limits;
 	kept.group = sandbox->group;
 	kept.usage = session->usage;
+	kept.idle_kept = session->idle.kept;
 	kept.timeout_due = due(&session->timeout);
 	kept.kill_due = due(&session->kill_timer);
 	put(session, KEEP_SESSION, 0, &kept, sizeof(kept));

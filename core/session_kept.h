@@ -37,6 +37,7 @@ struct kept_session {
 	struct cgroup_limits limits;
 	uint64_t group;
 	struct cgroup_usage usage;
+	uint64_t idle_kept;
 	uint64_t timeout_due, kill_due; /* on the loop's clock; 0: not armed */
 };
 

@@ -101,6 +101,7 @@ static void restore_facts(struct mimobox_session *session, const struct kept_ses
 	session->rows = kept->rows;
 	session->cols = kept->cols;
 	session->usage = kept->usage;
+	session->idle.kept = kept->idle_kept;
 	session->live = kept->live ||
 			(session->state >= MIMOBOX_STARTING && session->state <= MIMOBOX_DRAINING);
 	struct sandbox *sandbox = &session->sandbox;
@@ -417,6 +418,7 @@ static void resume_session(struct mimobox_session *session)
 		session_lost(session);
 	else if (session->state == MIMOBOX_DRAINING)
 		session_drain(session);
+	idle_resume(session);
 }
 
 static bool is_wanted(void *data, uint64_t id)

@@ -191,6 +191,11 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 			fprintf(to, "exit %d\n", session->status);
 		fprintf(to, "reason %s\n", status_reason_name(session->reason));
 	}
+	if (session->state == MIMOBOX_RUNNING && session->config.idle_timeout_ns != UNITS_NONE) {
+		uint64_t idle = loop_now() - idle_since(session);
+		fprintf(to, "idle %" PRIu64 ".%06" PRIu64 "\n", idle / 1000000000,
+			idle % 1000000000 / 1000);
+	}
 	print_stream(session, MIMOBOX_STDOUT, "output", to);
 	if (!session->config.terminal)
 		print_stream(session, MIMOBOX_STDERR, "stderr", to);

@@ -400,6 +400,7 @@ ssize_t mimobox_session_input(struct mimobox_session *session, const void *data,
 				    "than %d bytes would be cut",
 				    INPUT_LINE_MAX);
 	if (count > 0) {
+		idle_use(session);
 		session->box->stats.bytes_in += (uint64_t)count;
 		if (session->state == MIMOBOX_RUNNING)
 			favour_typed(session);
@@ -581,6 +582,7 @@ void mimobox_reader_close(struct mimobox_reader *reader)
 ssize_t mimobox_reader_view(struct mimobox_reader *reader, void *buffer, size_t size,
 			    uint64_t offset, const void **data)
 {
+	idle_use(reader->session);
 	ssize_t count = output_view(reader->output, reader, buffer, size, offset, data);
 	if (count > 0)
 		reader_moved(reader->output);
@@ -589,6 +591,8 @@ ssize_t mimobox_reader_view(struct mimobox_reader *reader, void *buffer, size_t 
 
 ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t size, uint64_t offset)
 {
+	if (size) /* else it is asked what a read would do */
+		idle_use(reader->session);
 	ssize_t count = output_read(reader->output, reader, data, size, offset);
 	if (count > 0)
 		reader_moved(reader->output);
@@ -607,6 +611,7 @@ ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_strea
 			     void *data, size_t size, uint64_t offset)
 {
 	const struct spool *spool = &output_of(session, stream)->spool;
+	idle_use(session);
 	if (offset < spool->start)
 		return -ESTALE;
 	return offset >= spool->end ? 0 : spool_read(spool, data, size, offset);

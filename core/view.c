@@ -94,6 +94,7 @@ static int update_screen(struct mimobox_session *session)
 /* As it is now; a resize since the last output is seen as well. 0 or as update_screen(). */
 static int bring_up_to_date(struct mimobox_session *session)
 {
+	idle_use(session);
 	int error = session->screen ? 0 : make_screen(session);
 	if (error == 0)
 		error = update_screen(session);
@@ -177,6 +178,7 @@ void mimobox_cast_close(struct mimobox_cast *cast)
 
 ssize_t mimobox_cast_read(struct mimobox_cast *cast, void *data, size_t size, uint64_t offset)
 {
+	idle_use(cast->session);
 	return cast_read(&cast->cast, data, size, offset, cast->session->state == MIMOBOX_EXITED);
 }
 

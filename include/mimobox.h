@@ -82,6 +82,7 @@ struct mimobox_options {
  * host. seccomp: essential, network, compat, as a session has it: a network brings `network` along.
  *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
  *   at least what the config needs.
+ * idle-timeout: at most this.
  * ro, rw: once either is there, paths must be at or below one of those named, and for `rw` one
  *   that `rw` names; `none` names none. So `ro /` is to read anything, `ro none` to have no path.
  *   They hold for the name that is asked for, and at the start for the place it leads to.

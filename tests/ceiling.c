@@ -119,7 +119,8 @@ Test(ceiling, lines_that_are_no_ceiling)
 
 Test(ceiling, every_key_has_a_bound)
 {
-	make("timeout 1h\nkill-grace 1s\nmemory 1G\nprocesses 10\ncpu 0.5\nopen-files 64\n"
+	make("timeout 1h\nidle-timeout 1h\nkill-grace 1s\nmemory 1G\nprocesses 10\ncpu "
+	     "0.5\nopen-files 64\n"
 	     "file-size 1M\ntmp-size 1M\nterminals 2\nretain 1M\nro /srv\nrw /tmp\nnetwork tcp "
 	     "80,443\n"
 	     "seccomp network\nfork no\nlandlock 4\nuser-sessions 1\nuser-memory 1G\n"
@@ -148,6 +149,8 @@ Test(ceiling, numbers_at_the_bound_and_above)
 		{ "retain 1M", "retain 64K", "retain 2M", "retain: 2M is above the ceiling of 1M" },
 		{ "timeout 1h", "timeout 1s", "timeout 61m",
 		  "timeout: 61m is above the ceiling of 1h" },
+		{ "idle-timeout 1h", "idle-timeout 1s", "idle-timeout none",
+		  "idle-timeout: none is above the ceiling of 1h" },
 		{ "kill-grace 1s", "kill-grace 0", "kill-grace 1001ms",
 		  "kill-grace: 1001ms is above the ceiling of 1s" },
 		{ "landlock 4", "landlock 6", "landlock 3",

@@ -343,12 +343,11 @@ Test(files, config_shows_what_is_in_force)
 		{ "command echo  two", "command", "echo  two" },
 	};
 	static const char *const defaults[][2] = {
-		{ "timeout", "none" },   { "kill-grace", "150ms" },
-		{ "memory", "512M" },    { "processes", "128" },
-		{ "cpu", "1" },          { "open-files", "1024" },
-		{ "file-size", "none" }, { "tmp-size", "64M" },
-		{ "retain", "64M" },     { "overflow", "wait" },
-		{ "cwd", "/tmp" },       { "terminals", "8" },
+		{ "timeout", "none" },    { "idle-timeout", "none" }, { "kill-grace", "150ms" },
+		{ "memory", "512M" },     { "processes", "128" },     { "cpu", "1" },
+		{ "open-files", "1024" }, { "file-size", "none" },    { "tmp-size", "64M" },
+		{ "retain", "64M" },      { "overflow", "wait" },     { "cwd", "/tmp" },
+		{ "terminals", "8" },
 	};
 	char *before, *shown;
 

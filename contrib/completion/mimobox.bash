@@ -21,12 +21,12 @@ _mimobox_value() {
 	--ends) compgen -W 'command last-process' -- "$2" ;;
 	--landlock) compgen -W 'auto 1 2 3 4 5 6 none' -- "$2" ;;
 	--terminal | --fork) compgen -W 'yes no' -- "$2" ;;
-	--timeout | --memory | --processes | --cpu | --file-size) compgen -W none -- "$2" ;;
+	--timeout | --idle-timeout | --memory | --processes | --cpu | --file-size) compgen -W none -- "$2" ;;
 	esac
 }
 
 _mimobox_run() {
-	local i word options='--mount --name --keep --config --env --cwd --timeout --kill-grace
+	local i word options='--mount --name --keep --config --env --cwd --timeout --idle-timeout --kill-grace
 		--memory --processes --cpu --open-files --file-size --tmp-size --terminals --retain --overflow
 		--ro --rw --network --seccomp --fork --landlock --terminal --ends'
 	for ((i = 2; i < COMP_CWORD; i++)); do

@@ -57,6 +57,7 @@ complete -c mimobox -n $run -l config -r -F -d 'Lines for the config'
 complete -c mimobox -n $run -l env -x -d 'A variable, NAME=VALUE'
 complete -c mimobox -n $run -l cwd -x -d 'Where it starts'
 complete -c mimobox -n $run -l timeout -x -a none -d 'When it is ended'
+complete -c mimobox -n $run -l idle-timeout -x -a none -d 'When it is ended, unused'
 complete -c mimobox -n $run -l kill-grace -x -d 'From SIGTERM to SIGKILL'
 complete -c mimobox -n $run -l memory -x -a none -d Limit
 complete -c mimobox -n $run -l processes -x -a none -d Limit

@@ -54,7 +54,7 @@ _mimobox() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local IFS=$' \t\n' found
 	if ((COMP_CWORD == 1)); then
-		found=$(compgen -W 'run attach ls rm doctor --help --version' -- "$word")
+		found=$(compgen -W 'run attach ls status rm doctor --help --version' -- "$word")
 	elif [[ ${COMP_WORDS[1]} == run ]]; then
 		found=$(_mimobox_run "$word")
 	elif [[ $before == --mount ]]; then
@@ -62,9 +62,10 @@ _mimobox() {
 	else
 		case ${COMP_WORDS[1]}:$word in
 		attach:-*) found=$(compgen -W '-e --mount' -- "$word") ;;
-		ls:*) found=$(compgen -W '-q --mount' -- "$word") ;;
-		rm:-* | doctor:*) found=$(compgen -W '--mount' -- "$word") ;;
-		attach:* | rm:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
+		ls:*) found=$(compgen -W '-q --json --mount' -- "$word") ;;
+		rm:-*) found=$(compgen -W '--mount' -- "$word") ;;
+		status:-* | doctor:*) found=$(compgen -W '--json --mount' -- "$word") ;;
+		attach:* | status:* | rm:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
 		esac
 	fi
 	IFS=$'\n'

@@ -42,14 +42,16 @@ complete -c mimobox -n 'test (count (commandline -opc)) -eq 1' -l version -d 'Sh
 complete -c mimobox -n __fish_use_subcommand -a run -d 'Run a command in a session of its own'
 complete -c mimobox -n __fish_use_subcommand -a attach -d 'Use a session\'s terminal'
 complete -c mimobox -n __fish_use_subcommand -a ls -d 'List the sessions'
+complete -c mimobox -n __fish_use_subcommand -a status -d 'What is known of a session'
 complete -c mimobox -n __fish_use_subcommand -a rm -d 'End and remove sessions'
 complete -c mimobox -n __fish_use_subcommand -a doctor -d 'What this machine has and lacks'
 
-complete -c mimobox -n '__mimobox_verb run attach ls rm doctor' -l mount -r \
+complete -c mimobox -n '__mimobox_verb run attach ls status rm doctor' -l mount -r \
     -a '(__fish_complete_directories)' -d 'Where the sessions are'
-complete -c mimobox -n '__mimobox_verb attach rm' -a '(__mimobox_sessions)' -d Session
+complete -c mimobox -n '__mimobox_verb attach status rm' -a '(__mimobox_sessions)' -d Session
 complete -c mimobox -n '__mimobox_verb attach' -s e -x -d 'The key that detaches'
 complete -c mimobox -n '__mimobox_verb ls' -s q -d 'Names alone'
+complete -c mimobox -n '__mimobox_verb ls status doctor' -l json -d 'As JSON'
 
 complete -c mimobox -n $run -l name -x -d 'Of the session'
 complete -c mimobox -n $run -l keep -d 'Leave the session there'

@@ -40,6 +40,8 @@ static void need_built(void)
 	    access(text("%s/node_modules", place()), R_OK) < 0 ||
 	    run_shell("sh", "command -v node").status)
 		cr_skip_test("contrib/e2b is not built: npm ci && npm run build");
+	if (run_shell("sh", "node -e 'process.exit(parseInt(process.versions.node) < 20)'").status)
+		cr_skip_test("the SDK of E2B needs Node 20");
 }
 
 /* All cases of a file, each of which tells that it is done and has left nothing. */
@@ -87,8 +89,11 @@ Test(e2b, code)
 	succeeds("code");
 }
 
+/* One of them is a client of contrib/mcp. */
 Test(e2b, agents)
 {
+	if (access(text("%s/../mcp/dist/main.js", place()), R_OK) < 0)
+		cr_skip_test("contrib/mcp is not built: npm ci && npm run build");
 	succeeds("agents");
 }
 

@@ -171,7 +171,7 @@ export const they_go_with_the_server = async () => {
 /** A program that speaks in the name of its sandbox's agent harms no more than its own sandbox. */
 export const one_that_says_nonsense = async () => {
 	const [bad, good] = await Promise.all([Sandbox.create(), Sandbox.create()]);
-	const say = 'printf "\\377\\377\\377\\377x" > /proc/$PPID/fd/1 || exit 3; sleep 1000';
+	const say = 'printf "\\377%.0s" 1 2 3 4 5 6 7 8 9 10 > /proc/$PPID/fd/1 || exit 3; sleep 1000';
 	const error = await fails(bad.commands.run(say), SandboxError);
 	if (error.exitCode !== 3) await until(() => sessions().length === 1, 'it is ended');
 	assert.equal((await good.commands.run('echo x')).stdout, 'x\n');

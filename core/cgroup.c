@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HIERARCHIES_MAX = 24, NAMES_MAX = 1000 };
+enum { NAMES_MAX = 1000 };
 
 /* The bases' descriptors have a number of their own. */
 #define KEPT_BASES (UINT64_MAX - 1)
@@ -136,10 +136,10 @@ static int visit_mount(const struct mountinfo *mount, void *data)
 {
 	struct finding *finding = data;
 	finding->count += take_mount(finding->cgroups, mount, &finding->found[finding->count]);
-	return finding->count == HIERARCHIES_MAX;
+	return finding->count == CGROUP_HIERARCHIES_MAX;
 }
 
-static size_t find_hierarchies(struct cgroups *cgroups, struct cgroup_hierarchy *found)
+size_t cgroup_find_hierarchies(struct cgroups *cgroups, struct cgroup_hierarchy *found)
 {
 	struct finding finding = { cgroups, found, 0 };
 	int error = mountinfo_read_own(visit_mount, &finding);
@@ -285,8 +285,9 @@ void cgroup_base_remove(struct cgroups *cgroups, int index)
 	struct cgroup_base *base = &cgroups->bases[index];
 	if (base->fd < 0)
 		return;
-	close(base->fd);
+	/* The lock goes last: another daemon could take the name between. */
 	remove_tree(base->parent, cgroups->name);
+	close(base->fd);
 	cgroup_v2_give_back(cgroups, base->parent);
 	close(base->parent);
 	*base = (struct cgroup_base){ .fd = -1, .parent = -1 };
@@ -294,10 +295,10 @@ void cgroup_base_remove(struct cgroups *cgroups, int index)
 
 static int detect(struct cgroups *cgroups)
 {
-	struct cgroup_hierarchy *found = calloc(HIERARCHIES_MAX, sizeof(*found));
+	struct cgroup_hierarchy *found = calloc(CGROUP_HIERARCHIES_MAX, sizeof(*found));
 	if (!found)
 		return -ENOMEM;
-	size_t count = find_hierarchies(cgroups, found);
+	size_t count = cgroup_find_hierarchies(cgroups, found);
 	if (!cgroup_v2_detect(cgroups, found, count))
 		cgroup_v1_detect(cgroups, found, count);
 	free(found);
@@ -307,11 +308,12 @@ static int detect(struct cgroups *cgroups)
 /* What was found once is not looked for again: the answer could be another. */
 static int keep_found(const struct cgroups *cgroups)
 {
-	const struct cgroups_kept kept = { .can = cgroups->can,
-					   .emptied = cgroups->emptied,
-					   .version = !cgroups->backend                ? 0
-						      : cgroups->backend == &cgroup_v1 ? 1
-										       : 2 };
+	struct cgroups_kept kept = { .can = cgroups->can,
+				     .emptied = cgroups->emptied,
+				     .version = !cgroups->backend                ? 0
+						: cgroups->backend == &cgroup_v1 ? 1
+										 : 2 };
+	memcpy(kept.name, cgroups->name, sizeof(kept.name));
 	int error = 0;
 	keep_put(cgroups->keep, KEEP_CGROUPS, 0, 0, &kept, sizeof(kept));
 	for (uint32_t i = 0; error == 0 && i < CGROUP_BASES; i++)
@@ -328,6 +330,7 @@ static int take_found(struct cgroups *cgroups)
 		return -ENOENT;
 	cgroups->can = kept->can;
 	cgroups->emptied = kept->emptied;
+	memcpy(cgroups->name, kept->name, sizeof(cgroups->name));
 	cgroups->backend = kept->version == 1 ? &cgroup_v1 : kept->version == 2 ? &cgroup_v2 : NULL;
 	for (uint32_t i = 0; i < CGROUP_BASES; i++)
 		cgroups->bases[i] =

@@ -14,6 +14,9 @@ struct cgroup_hierarchy {
 	char own[2048];        /* the directory of the group this process is in */
 };
 
+enum { CGROUP_NAME_MAX = 32 };
+enum { CGROUP_HIERARCHIES_MAX = 24 };
+
 /* A directory mimobox-PID that was made. */
 struct cgroup_base {
 	int fd;     /* of the directory */
@@ -27,6 +30,7 @@ struct cgroups_kept {
 	unsigned can;
 	int version; /* 0: there are none */
 	int emptied;
+	char name[CGROUP_NAME_MAX];
 };
 
 struct cgroups {
@@ -34,7 +38,7 @@ struct cgroups {
 	unsigned can;
 	int error; /* a shortage that kept something from being found out; 0: none */
 	struct cgroup_base bases[CGROUP_BASES]; /* indices are the backend's */
-	char name[32];                          /* mimobox-PID */
+	char name[CGROUP_NAME_MAX];             /* mimobox-PID, or mimobox-PID.N */
 	pid_t owner;                            /* that PID */
 	struct keep *keep;                      /* NULL: no other process goes on with them */
 	bool emptied; /* v2: the processes of the group above the base are in a leaf */
@@ -53,6 +57,15 @@ struct cgroup_backend {
 bool cgroup_v1_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count);
 bool cgroup_v2_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count);
 extern const struct cgroup_backend cgroup_v1, cgroup_v2;
+
+/* The hierarchies that are mounted, in `found`, which has room for the most; returns how many. */
+size_t cgroup_find_hierarchies(struct cgroups *cgroups, struct cgroup_hierarchy *found);
+/* Of these hierarchies, what a sandbox is to see. */
+struct cgroup_view;
+void cgroup_v1_view(const struct cgroups *cgroups, const struct cgroup_hierarchy *found,
+		    size_t count, struct cgroup_view *view);
+/* Whether a list with commas has the name. */
+bool cgroup_has(const char *list, const char *name);
 
 /* v1 uses this one too, for cgroup.kill and cpu.stat. */
 const struct cgroup_hierarchy *cgroup_find_v2(const struct cgroup_hierarchy *found, size_t count);

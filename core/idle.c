@@ -55,6 +55,7 @@ void idle_init(struct mimobox_session *session)
 
 void idle_start(struct mimobox_session *session)
 {
+	idle_use_host(session);
 	if (is_asked_for(session))
 		loop_timer_arm(&session->idle.timer, session->config.idle_timeout_ns);
 }
@@ -76,7 +77,7 @@ void idle_stop(struct mimobox_session *session)
 	loop_timer_disarm(&session->idle.timer);
 }
 
-void idle_use(struct mimobox_session *session)
+static void use(struct mimobox_session *session)
 {
 	struct idle *idle = &session->idle;
 	if (!is_asked_for(session))
@@ -86,4 +87,16 @@ void idle_use(struct mimobox_session *session)
 		return;
 	idle->kept = idle->used;
 	session_touch(session);
+}
+
+void idle_use(struct mimobox_session *session)
+{
+	use(session);
+	idle_use_host(session);
+}
+
+void idle_use_host(struct mimobox_session *session)
+{
+	if (session->host)
+		use(session->host);
 }

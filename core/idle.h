@@ -22,8 +22,10 @@ void idle_init(struct mimobox_session *session);
 void idle_start(struct mimobox_session *session);
 void idle_resume(struct mimobox_session *session);
 void idle_stop(struct mimobox_session *session);
-/* Somebody types, writes or reads. */
+/* Somebody types, writes or reads: also a use of the session in whose sandbox this one is. */
 void idle_use(struct mimobox_session *session);
+/* It prints, or starts: a use of that one alone. */
+void idle_use_host(struct mimobox_session *session);
 /* Since when it is idle, in ns. */
 uint64_t idle_since(const struct mimobox_session *session);
 

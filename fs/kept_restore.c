@@ -38,6 +38,19 @@ static int restore_server(struct server *server)
 	return 0;
 }
 
+static int restore_rights(struct dir *dir, uint64_t id)
+{
+	size_t size;
+	const void *kept = keep_get(dir->server->keep, KEEP_DIR, id, 1, &size);
+	if (!kept)
+		return 0;
+	if (size % sizeof(*dir->rights))
+		return -EPROTO;
+	dir->rights = copy(kept, size);
+	dir->rights_count = dir->rights ? size / sizeof(*dir->rights) : 0;
+	return dir->rights ? 0 : -ENOMEM;
+}
+
 static int restore_dir(struct server *server, const struct keep_record *record)
 {
 	const struct kept_dir *kept = record->data;
@@ -52,9 +65,13 @@ static int restore_dir(struct server *server, const struct keep_record *record)
 	if (error < 0)
 		return error;
 	dir->mode = kept->mode;
+	dir->gid = kept->gid;
 	dir->input_full = kept->input_full;
 	/* Its name's; the handles add theirs. */
 	dir->users = !mimobox_session_removed(session);
+	error = restore_rights(dir, record->id);
+	if (error < 0)
+		return error;
 	const void *labels = keep_get(server->keep, KEEP_LABELS, record->id, 0, &size);
 	return labels ? labels_restore(&dir->labels, labels, size) : 0;
 }
@@ -188,6 +205,7 @@ static int restore_handle(struct server *server, const struct keep_record *recor
 	handle->base = kept->base;
 	handle->stale = kept->stale;
 	handle->owns = kept->owns;
+	handle->answers = kept->answers;
 	if (handle->reader)
 		mimobox_reader_restore(handle->reader, &kept->reader);
 	if (kept->polled)

@@ -414,8 +414,8 @@ void options_print_help(void)
 		printf("  %-18s %s\n", form, valued[i].help);
 	}
 	printf("  --metrics-sessions have metrics tell of each session, too\n"
-	       "  --dump-seccomp PROFILE  the filter of essential, network or compat, raw, on\n"
-	       "                     standard output (for scmp_bpf_disasm)\n"
+	       "  --dump-seccomp PROFILE  the filter of strict, essential, network or compat,\n"
+	       "                     raw, on standard output (for scmp_bpf_disasm)\n"
 	       "  --check            try what a mount needs, and print what the machine has and\n"
 	       "                     lacks, one line each, on standard output\n"
 	       "  --replace          have the mimoboxfs at MOUNTPOINT be this program, with the\n"

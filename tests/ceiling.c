@@ -92,7 +92,8 @@ Test(ceiling, lines_that_are_no_ceiling)
 		{ "memory 1", -ERANGE, "memory '1': out of bounds" },
 		{ "open-files none", -EINVAL, "open-files 'none': malformed" },
 		{ "network some", -EINVAL, "network 'some': not none, host or tcp PORT,..." },
-		{ "seccomp all", -EINVAL, "seccomp 'all': not essential, network or compat" },
+		{ "seccomp all", -EINVAL,
+		  "seccomp 'all': not strict, essential, network or compat" },
 		{ "user-memory x", -EINVAL, "user-memory 'x': malformed" },
 		{ "user-sessions -1", -EINVAL, "user-sessions '-1': malformed" },
 		{ "user-handles 1K", -EINVAL, "user-handles '1K': malformed" },
@@ -156,8 +157,12 @@ Test(ceiling, numbers_at_the_bound_and_above)
 		{ "landlock 4", "landlock 6", "landlock 3",
 		  "landlock: 3 is below the 4 of the ceiling" },
 		{ "fork no", "fork no", "fork yes", "fork: yes is above the ceiling of no" },
+		{ "ptrace no", "ptrace no", "ptrace yes",
+		  "ptrace: yes is above the ceiling of no" },
 		{ "seccomp network", "seccomp essential", "seccomp compat",
 		  "seccomp: compat is above the ceiling of network" },
+		{ "seccomp strict", "seccomp strict", "seccomp essential",
+		  "seccomp: essential is above the ceiling of strict" },
 		{ "seccomp essential", "network none", "network host",
 		  "seccomp: network is above the ceiling of essential" },
 	};
@@ -245,6 +250,24 @@ Test(ceiling, network_with_its_filter)
 	make("seccomp essential\nnetwork tcp 80\n");
 	taken("network tcp 80");
 	refused("seccomp compat", "seccomp: compat is above the ceiling of network");
+	drop();
+}
+
+/* In another's sandbox, the times of a session are its own; what it uses is the other's. */
+Test(ceiling, a_session_in_another)
+{
+	make("timeout 1h\n");
+	taken("in a");
+	start_refused("timeout: none is above the ceiling of 1h");
+	drop();
+	make("idle-timeout 1h\n");
+	taken("in a");
+	start_refused("idle-timeout: none is above the ceiling of 1h");
+	drop();
+	make("memory 1M\n");
+	start_refused("memory: 512M is above the ceiling of 1M");
+	taken("in a");
+	cr_expect_eq(ceiling_take(&share, &config, &reason), 0, "%s", reason.text);
 	drop();
 }
 

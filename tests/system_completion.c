@@ -29,7 +29,7 @@ static const struct {
 	const char *line, *offered;
 	bool alone;
 } cases[] = {
-	{ "mimobox ", "run attach ls status rm doctor", false },
+	{ "mimobox ", "run exec attach ls status rm doctor", false },
 	{ "mimobox at", "attach", true },
 	{ "mimobox attach ", "able baker", true },
 	{ "mimobox rm b", "baker", true },
@@ -37,6 +37,7 @@ static const struct {
 	{ "mimobox run --network ", "none host tcp", true },
 	{ "mimobox run --keep --seccomp c", "compat", true },
 	{ "mimobox run --ov", "--overflow", true },
+	{ "mimobox run --replies a", "auto always", true },
 	{ "mimobox run --memory none --fo", "--fork", true },
 	{ "mimobox run mkfi", "mkfifo", true },
 	{ "mimobox run --memory none -- mkfi", "mkfifo", true },
@@ -91,12 +92,18 @@ Test(completion, bash)
 	check("bash", complete_bash);
 }
 
-/* `complete -C` gives a word, and what it is after a tab. */
+/*
+ * `complete -C` gives a word, and what it is after a tab. Since fish 4 it gives words that have the
+ * letters in the middle, too, and leaves it to the pager to prefer the others.
+ */
 static char *complete_fish(const char *line)
 {
 	return output("fish",
 		      "source $COMPLETION/mimobox.fish;"
-		      "complete -C \"$LINE\" | string replace -r '\\t.*' '' | sort -u",
+		      "set last (string split -r -m1 -f2 ' ' -- \"$LINE\"; or echo);"
+		      "complete -C \"$LINE\" | string replace -r '\\t.*' '' | sort -u"
+		      "| while read word;"
+		      "string match -q -- \"$last*\" $word; and echo $word; end; true",
 		      line);
 }
 

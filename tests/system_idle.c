@@ -94,6 +94,33 @@ Test(idle, leaves_alone_what_is_used)
 			ended_idle(used[i].name);
 }
 
+/* By a session in it, that is typed to or prints; one that does nothing is no use. */
+Test(idle, leaves_alone_one_whose_sandbox_is_used)
+{
+	static const char *const kinds[] = { "typed", "prints", "quiet" };
+	static const char *const commands[] = { "stty -echo; cat > /dev/null",
+						"while echo x; do sleep 0.05; done",
+						"exec sleep 1000" };
+
+	for (unsigned i = 0; i < 3; i++) {
+		start(kinds[i], "exec sleep 1000");
+		session_start(text("in-%s", kinds[i]),
+			      text("in %s\ncommand %s\n", kinds[i], commands[i]));
+	}
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		put_all("in-typed/input", "x");
+		pause_ms(idle_ms() / PIECES);
+	}
+	cr_expect(runs("typed"));
+	cr_expect(runs("prints"));
+	ended_idle("quiet");
+	(void)session_exit("in-quiet");
+	cr_expect(has(get("in-quiet/log", NULL), "the sandbox of quiet has ended"));
+	put_all("in-prints/ctl", "kill\n");
+	ended_idle("prints");
+	ended_idle("typed");
+}
+
 /* So a command that hangs is ended while `mimobox run` waits for it. */
 Test(idle, a_read_that_waits_is_no_use)
 {

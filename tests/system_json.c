@@ -45,6 +45,7 @@ static void make_each_kind(void)
 {
 	session_start("runs", "idle-timeout 1h\ncommand read x\n");
 	session_start("pipes", "terminal no\nargv [\"sleep\", \"1000\"]\n");
+	session_start("inside", "in runs\ncommand read x\n");
 	ran("ended", "command printf 12345; exit 3\n");
 	session_make("made");
 	session_make("failed");
@@ -63,8 +64,10 @@ Test(json, status)
 			 "[\"number\"]\n");
 	cr_expect_str_eq(ask("status runs", ".namespaces|index(\"net\")|type"), "\"number\"\n");
 	cr_expect_str_eq(ask("status runs", "[.no_new_privs,.output_paused]"), "[true,false]\n");
-	cr_expect_str_eq(ask("status pipes", "[.argv,.stderr_end,.command,.labels]"),
-			 "[[\"sleep\",\"1000\"],0,null,{}]\n");
+	cr_expect_str_eq(ask("status inside", "[.in,.answers,.ptrace]"),
+			 "[\"runs\",\"session\",false]\n");
+	cr_expect_str_eq(ask("status pipes", "[.argv,.stderr_end,.command,.labels,.in,.answers]"),
+			 "[[\"sleep\",\"1000\"],0,null,{},null,null]\n");
 	cr_expect_str_eq(ask("status ended", "[.state,.exit,.reason,.output_end]"),
 			 "[\"exited\",3,\"exit\",5]\n");
 	cr_expect_str_eq(ask("status made", "[.state,.exit,.pid]"), "[\"created\",null,null]\n");
@@ -83,7 +86,7 @@ Test(json, names_are_those_of_the_manual)
 	cr_expect_str_eq(sh("comm -13 $M/../documented $M/../printed"), "");
 	/* What a machine need not have. */
 	cr_expect_str_eq(sh("comm -23 $M/../documented $M/../printed | grep -v ^landlock_ |"
-			    "grep -vx -e core_socket -e unlimited || :"),
+			    "grep -vx -e core_socket -e unlimited -e stuck || :"),
 			 "");
 	sh("$CLIENT doctor --json | jq -r '.[]|keys[]' | sort -u > $M/../printed");
 	cr_expect_str_eq(sh("sed -n '/^An object of$/,/^.El/p' $SOURCE/contrib/man/mimobox.1 |"

@@ -56,6 +56,12 @@ static json_t *truth_of(const char *text)
 	return json_boolean(strcmp(text, "yes") == 0 || strcmp(text, "1") == 0);
 }
 
+/* A number, or `yes` where the machine does not tell it. */
+static json_t *stuck_of(const char *text)
+{
+	return strcmp(text, "yes") == 0 ? json_true() : integer_of(text);
+}
+
 static json_t *words_of(const char *text)
 {
 	json_t *words = json_array();
@@ -90,7 +96,9 @@ static const struct {
 	{ "refused-forks", integer_of },
 	{ "uid", integer_of },
 	{ "gid", integer_of },
+	{ "stuck", stuck_of },
 	{ "no-new-privs", truth_of },
+	{ "ptrace", truth_of },
 	{ "namespaces", words_of },
 	{ "landlock-stands-in", words_of },
 	{ "landlock-lacks", words_of },
@@ -126,10 +134,13 @@ static void add_status(json_t *to, char *status)
 	}
 }
 
-/* What it runs: `argv` is JSON as it stands. */
+/* What it runs, and where: `argv` is JSON as it stands. */
 static void add_command(json_t *to, const char *config)
 {
 	char *command = session_value(config, "command"), *argv = session_value(config, "argv");
+	char *in = session_value(config, "in");
+	if (in)
+		json_object_set_new(to, "in", text_of(in));
 	json_t *list = argv ? json_loads(argv, JSON_ALLOW_NUL, NULL) : NULL;
 	if (command)
 		json_object_set_new(to, "command", text_of(command));
@@ -138,6 +149,7 @@ static void add_command(json_t *to, const char *config)
 	json_decref(list);
 	free(command);
 	free(argv);
+	free(in);
 }
 
 static int add_label(void *data, const char *name, const char *value, size_t size)

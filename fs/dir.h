@@ -30,7 +30,7 @@ struct dir {
 	unsigned users;                  /* its name in the root, and its open handles */
 	mode_t mode;                     /* permission bits */
 	gid_t gid;
-	struct labels labels; /* its extended attributes */
+	struct labels labels;      /* its extended attributes */
 	struct dir_rights *rights; /* of those files that have others than at first */
 	size_t rights_count;
 	bool input_full;             /* the queue had no room when last asked */

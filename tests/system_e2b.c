@@ -40,7 +40,8 @@ static void need_built(void)
 	    access(text("%s/node_modules", place()), R_OK) < 0 ||
 	    run_shell("sh", "command -v node").status)
 		cr_skip_test("contrib/e2b is not built: npm ci && npm run build");
-	if (run_shell("sh", "node -e 'process.exit(parseInt(process.versions.node) < 20)'").status)
+	if (run_shell("sh", "node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'")
+		    .status)
 		cr_skip_test("the SDK of E2B needs Node 20");
 }
 

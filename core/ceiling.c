@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 17 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 18 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
@@ -239,6 +239,7 @@ static int judge_landlock(const struct bound *bound, const struct ceiling *ceili
 
 static const struct bound bounds[] = {
 	NUMBER("timeout", timeout_ns, units_print_duration),
+	NUMBER("idle-timeout", idle_timeout_ns, units_print_duration),
 	NUMBER("kill-grace", kill_grace_ns, units_print_duration),
 	NUMBER("memory", memory, units_print_size),
 	NUMBER("processes", processes, print_count),
@@ -538,7 +539,7 @@ static bool is_affected(const struct bound *bound, const char *key)
 /* Those that a session has itself also where it is in another's sandbox. */
 static bool is_of_session(const struct bound *bound)
 {
-	static const char *const names[] = { "timeout", "kill-grace", "retain" };
+	static const char *const names[] = { "timeout", "idle-timeout", "kill-grace", "retain" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(bound->name, names[i]) == 0)
 			return true;

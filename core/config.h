@@ -26,7 +26,7 @@ struct config {
 	char **argv;   /* NULL-terminated, used where there is no command; never NULL */
 	struct environ environ;
 	char *cwd;
-	uint64_t timeout_ns, kill_grace_ns;
+	uint64_t timeout_ns, idle_timeout_ns, kill_grace_ns;
 	uint64_t memory;    /* bytes */
 	uint64_t processes; /* count, the sandbox's init not included */
 	uint64_t cpu_milli; /* thousandths of a core */

@@ -122,6 +122,7 @@ int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_
 		if (verbs[i].takes_argument != (argument != NULL) ||
 		    (argument && strtok_r(NULL, " \t\r\n", &rest)))
 			return refuse(session, -EINVAL, name, "wrong number of arguments");
+		idle_use(session);
 		return verbs[i].act(session, argument);
 	}
 	mimobox_session_log(session, "ctl: unknown verb '%s'", name);

@@ -55,6 +55,7 @@ enum keep_kind {
 	KEEP_FEED,
 	KEEP_WAITING,
 	KEEP_RING,
+	KEEP_LABELS = 80,
 };
 
 struct keep_record {

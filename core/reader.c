@@ -40,6 +40,7 @@ void mimobox_reader_close(struct mimobox_reader *reader)
 ssize_t mimobox_reader_view(struct mimobox_reader *reader, void *buffer, size_t size,
 			    uint64_t offset, const void **data)
 {
+	idle_use(reader->session);
 	ssize_t count = output_view(reader->output, reader, buffer, size, offset, data);
 	if (count > 0)
 		stream_reader_moved(reader->output);
@@ -48,6 +49,8 @@ ssize_t mimobox_reader_view(struct mimobox_reader *reader, void *buffer, size_t 
 
 ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t size, uint64_t offset)
 {
+	if (size) /* else it is asked what a read would do */
+		idle_use(reader->session);
 	ssize_t count = output_read(reader->output, reader, data, size, offset);
 	if (count > 0)
 		stream_reader_moved(reader->output);
@@ -66,6 +69,7 @@ ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_strea
 			     void *data, size_t size, uint64_t offset)
 {
 	const struct spool *spool = &output_of(session, stream)->spool;
+	idle_use(session);
 	if (offset < spool->start)
 		return -ESTALE;
 	return offset >= spool->end ? 0 : spool_read(spool, data, size, offset);

@@ -90,6 +90,7 @@ void session_drop_sandbox(struct mimobox_session *session)
 	session->sandbox.kept = false;
 	session_touch(session);
 	loop_timer_disarm(&session->timeout);
+	idle_stop(session);
 	loop_timer_disarm(&session->kill_timer);
 	loop_timer_disarm(&session->retry_timer);
 	favour_stop(session);
@@ -313,6 +314,7 @@ static void started(struct mimobox_session *session)
 	if (session->config.timeout_ns != UNITS_NONE)
 		loop_timer_arm(&session->timeout, session->config.timeout_ns);
 	session->begun = loop_now();
+	idle_start(session);
 	timeline_init(&session->timeline, session->rows, session->cols);
 	streams_open(session);
 	if (session->config.terminal && session->contact.page) /* asked for meanwhile, perhaps */
@@ -501,6 +503,7 @@ int mimobox_session_resize(struct mimobox_session *session, uint64_t key, const 
 	}
 	if (session->state >= MIMOBOX_DRAINING)
 		return 0;
+	idle_use(session);
 	if (session->state == MIMOBOX_RUNNING && session->config.terminal && session->contact.page)
 		return typing_resize(session, key, rows, cols);
 	session_resized(session, rows, cols);
@@ -536,6 +539,7 @@ void session_init(struct mimobox_session *session)
 	loop_timer_init(&session->timeout, loop, on_timeout, session);
 	loop_timer_init(&session->kill_timer, loop, session_on_kill_timer, session);
 	loop_timer_init(&session->retry_timer, loop, on_retry, session);
+	idle_init(session);
 	favour_init(session);
 	sandbox_init(&session->sandbox);
 	session->plan = session->mounts = -1;

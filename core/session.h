@@ -15,6 +15,7 @@
 #include "favour.h"
 #include "helper.h"
 #include "identity.h"
+#include "idle.h"
 #include "init.h"
 #include "journal.h"
 #include "keep.h"
@@ -47,7 +48,9 @@ enum end_reason {
 	END_TIMEOUT,
 	END_REMOVED,
 	END_OOM,
-	END_LOST
+	END_LOST,
+	END_IDLE,
+	END_REASONS
 };
 
 struct screen;
@@ -110,6 +113,7 @@ struct mimobox_session {
 	int mounts; /* the namespace of a sandbox that is no more, to be swept; -1 */
 	struct loop_source *start_source, *end_source;
 	struct loop_timer timeout;
+	struct idle idle;
 	struct loop_timer kill_timer;  /* patience with each step of a kill */
 	struct loop_timer retry_timer; /* a cgroup that is still busy */
 };

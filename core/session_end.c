@@ -276,6 +276,7 @@ void session_drained(struct mimobox_session *session)
 	session->changed = session->ended;
 	mimobox_session_log(session, "exited %d", session->status);
 	session->state = MIMOBOX_EXITED;
+	session->box->stats.ends[session->reason]++;
 	session_give_back(session); /* first: who is told may start another */
 	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
 	if (loop_timer_arm(&session->retry_timer, 0) < 0)

@@ -87,6 +87,7 @@ static void put_session(const struct mimobox_session *session)
 	kept.marks = session->timeline.count;
 	fill_sandbox(&kept, session);
 	kept.usage = session->usage;
+	kept.idle_kept = session->idle.kept;
 	kept.timeout_due = due(&session->timeout);
 	kept.kill_due = due(&session->kill_timer);
 	put(session, KEEP_SESSION, 0, &kept, sizeof(kept));
@@ -204,6 +205,8 @@ static void put_box(struct mimobox *box)
 	kept.pool_misses = stats->pool_misses;
 	kept.bytes_in = stats->bytes_in;
 	kept.bytes_out = stats->bytes_out;
+	memcpy(kept.ends, stats->ends, sizeof(kept.ends));
+	kept.latency_sum = stats->latency_sum;
 	const struct kept_box *was = keep_get(box->keep, KEEP_BOX, 0, 0, &size);
 	if (!was || was->starts != kept.starts)
 		keep_put(box->keep, KEEP_BOX, 0, 1, stats->latencies, sizeof(stats->latencies));

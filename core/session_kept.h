@@ -14,6 +14,7 @@ struct kept_box {
 	uid_t identities;
 	bool identities_again;
 	uint64_t starts, failed_starts, pool_hits, pool_misses, bytes_in, bytes_out;
+	uint64_t ends[STATS_ENDS], latency_sum;
 };
 
 struct kept_session {
@@ -39,6 +40,7 @@ struct kept_session {
 	uint64_t host; /* 0: none */
 	struct cgroup_usage usage;
 	uint64_t answered_from;
+	uint64_t idle_kept;
 	uint64_t timeout_due, kill_due; /* on the loop's clock; 0: not armed */
 };
 

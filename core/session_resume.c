@@ -94,6 +94,7 @@ static void restore_facts(struct mimobox_session *session, const struct kept_ses
 	session->usage = kept->usage;
 	session->replies.attached = kept->attached;
 	session->replies.from = kept->answered_from;
+	session->idle.kept = kept->idle_kept;
 	session->live = kept->live ||
 			(session->state >= MIMOBOX_STARTING && session->state <= MIMOBOX_DRAINING);
 	struct sandbox *sandbox = &session->sandbox;
@@ -191,7 +192,7 @@ static bool is_sound(const struct keep_record *record)
 	const struct kept_session *kept = record->data;
 	return record->size == sizeof(*kept) && kept->state >= MIMOBOX_CREATED &&
 	       kept->state <= MIMOBOX_EXITED && kept->reason >= END_NONE &&
-	       kept->reason <= END_LOST && kept->shape.filter.profile < SYSFILTER_PROFILES &&
+	       kept->reason < END_REASONS && kept->shape.filter.profile < SYSFILTER_PROFILES &&
 	       kept->first_mark <= TIMELINE_MAX && kept->marks <= TIMELINE_MAX - kept->first_mark &&
 	       memchr(kept->name, 0, sizeof(kept->name)) &&
 	       memchr(kept->failure, 0, sizeof(kept->failure));
@@ -252,7 +253,9 @@ static int restore_box(struct mimobox *box)
 					     .pool_hits = kept->pool_hits,
 					     .pool_misses = kept->pool_misses,
 					     .bytes_in = kept->bytes_in,
-					     .bytes_out = kept->bytes_out };
+					     .bytes_out = kept->bytes_out,
+					     .latency_sum = kept->latency_sum };
+		memcpy(box->stats.ends, kept->ends, sizeof(box->stats.ends));
 	}
 	if (latencies)
 		memcpy(box->stats.latencies, latencies, sizeof(box->stats.latencies));
@@ -386,6 +389,7 @@ static void resume_session(struct mimobox_session *session)
 		session_drain(session);
 	else
 		session_hear(session); /* init may have rung for the other server */
+	idle_resume(session);
 }
 
 static bool is_wanted(void *data, uint64_t id)

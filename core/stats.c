@@ -23,6 +23,7 @@ static uint64_t value_of(unsigned bucket)
 void stats_add_latency(struct stats *stats, uint64_t ns)
 {
 	stats->latencies[bucket_of(ns)]++;
+	stats->latency_sum += ns;
 }
 
 uint64_t stats_latency(const struct stats *stats, unsigned percent)
@@ -37,4 +38,9 @@ uint64_t stats_latency(const struct stats *stats, unsigned percent)
 			return value_of(i);
 	}
 	return 0;
+}
+
+unsigned stats_bucket_from(unsigned power)
+{
+	return bucket_of(UINT64_C(1) << power);
 }

@@ -4,9 +4,9 @@
  * kernel's own account of the sandboxed process at the moment of asking, never from what was
  * asked for; where there is no process, there is no isolation to tell of.
  */
+#include "status.h"
 #include "landlock_floor.h"
 #include "machine.h"
-#include "session.h"
 #include "units.h"
 
 #include <errno.h>
@@ -17,19 +17,19 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static const char *state_name(enum mimobox_state state)
+const char *status_state_name(enum mimobox_state state)
 {
 	static const char *const names[] = { "created", "starting", "running", "draining",
 					     "exited" };
 	return names[state];
 }
 
-static const char *reason_name(enum end_reason reason)
+const char *status_reason_name(enum end_reason reason)
 {
 	static const char *const names[] = {
 		[END_EXIT] = "exit",       [END_SIGNAL] = "signal",   [END_KILL] = "kill",
 		[END_TIMEOUT] = "timeout", [END_REMOVED] = "removed", [END_OOM] = "oom",
-		[END_LOST] = "lost"
+		[END_LOST] = "lost",       [END_IDLE] = "idle"
 	};
 	return names[reason];
 }
@@ -49,16 +49,22 @@ static void print_known(FILE *to, const char *key, uint64_t value)
 		fprintf(to, "%s %" PRIu64 "\n", key, value);
 }
 
+void status_usage(const struct mimobox_session *session, struct cgroup_usage *out)
+{
+	*out = session->usage;
+	if (session->state == MIMOBOX_RUNNING) {
+		cgroup_usage(session->box->cgroups, session->sandbox.group, out);
+		if (out->processes != UINT64_MAX && out->processes >= INIT_THREADS)
+			out->processes -= INIT_THREADS;
+	} else {
+		out->memory = out->processes = 0;
+	}
+}
+
 static void print_usage(const struct mimobox_session *session, FILE *to)
 {
-	struct cgroup_usage usage = session->usage;
-	if (session->state == MIMOBOX_RUNNING) {
-		cgroup_usage(session->box->cgroups, session->sandbox.group, &usage);
-		if (usage.processes != UINT64_MAX && usage.processes >= INIT_THREADS)
-			usage.processes -= INIT_THREADS;
-	} else {
-		usage.memory = usage.processes = 0;
-	}
+	struct cgroup_usage usage;
+	status_usage(session, &usage);
 	/* Seconds, as in getrusage(2). */
 	if (usage.cpu_ns != UINT64_MAX)
 		fprintf(to, "cpu %" PRIu64 ".%06" PRIu64 "\n", usage.cpu_ns / 1000000000,
@@ -195,7 +201,7 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 {
 	if (session->state == MIMOBOX_EXITED)
 		session_account(session);
-	fprintf(to, "state %s\n", state_name(session->state));
+	fprintf(to, "state %s\n", status_state_name(session->state));
 	if (session->failure[0])
 		fprintf(to, "start-failed %s\n", session->failure);
 	bool command = session->state == MIMOBOX_RUNNING && is_there(&session->sandbox);
@@ -207,7 +213,12 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	if (session->state == MIMOBOX_EXITED) {
 		if (session->started.tv_sec)
 			fprintf(to, "exit %d\n", session->status);
-		fprintf(to, "reason %s\n", reason_name(session->reason));
+		fprintf(to, "reason %s\n", status_reason_name(session->reason));
+	}
+	if (session->state == MIMOBOX_RUNNING && session->config.idle_timeout_ns != UNITS_NONE) {
+		uint64_t idle = loop_now() - idle_since(session);
+		fprintf(to, "idle %" PRIu64 ".%06" PRIu64 "\n", idle / 1000000000,
+			idle % 1000000000 / 1000);
 	}
 	print_stream(session, MIMOBOX_STDOUT, "output", to);
 	if (!session->config.terminal)

@@ -199,6 +199,7 @@ static void took(struct stream *stream, const char *at, size_t size)
 	note_time(stream);
 	output_commit(&stream->output, size);
 	session->last_output = loop_now();
+	idle_use_host(session);
 	session_touch(session);
 	mimobox_commit(session->box);
 	if (ring_took(&stream->ring, size))

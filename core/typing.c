@@ -67,6 +67,7 @@ static ssize_t collected(struct mimobox_session *session, ssize_t count)
 				    "than %d bytes would be cut",
 				    INPUT_LINE_MAX);
 	if (count > 0) {
+		idle_use(session);
 		session->box->stats.bytes_in += (uint64_t)count;
 		keep_request_took(session->box->keep, count);
 	}

@@ -114,6 +114,7 @@ int session_screen_at(struct mimobox_session *session, uint64_t offset)
 /* As it is now; a resize since the last output is seen as well. 0 or as update_screen(). */
 static int bring_up_to_date(struct mimobox_session *session)
 {
+	idle_use(session);
 	int error = session_screen_at(session, spool_of(session)->end);
 	if (error < 0)
 		return error;
@@ -199,6 +200,7 @@ void mimobox_cast_close(struct mimobox_cast *cast)
 
 ssize_t mimobox_cast_read(struct mimobox_cast *cast, void *data, size_t size, uint64_t offset)
 {
+	idle_use(cast->session);
 	return cast_read(&cast->cast, data, size, offset, cast->session->state == MIMOBOX_EXITED);
 }
 

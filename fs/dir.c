@@ -115,6 +115,7 @@ void dir_unref(struct dir *dir)
 	*mimobox_session_data(dir->session) = NULL;
 	mimobox_session_unref(dir->session);
 	user_unref(dir->user);
+	labels_finish(&dir->labels);
 	free(dir->rights);
 	free(dir);
 }

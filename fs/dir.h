@@ -2,6 +2,7 @@
 #ifndef DIR_H
 #define DIR_H
 
+#include "labels.h"
 #include "link.h"
 
 #include <mimobox.h>
@@ -29,6 +30,7 @@ struct dir {
 	unsigned users;                  /* its name in the root, and its open handles */
 	mode_t mode;                     /* permission bits */
 	gid_t gid;
+	struct labels labels;      /* its extended attributes */
 	struct dir_rights *rights; /* of those files that have others than at first */
 	size_t rights_count;
 	bool input_full;             /* the queue had no room when last asked */

@@ -452,6 +452,12 @@ static int show_stats(const struct handle *handle, FILE *to)
 	return 0;
 }
 
+static int show_metrics(const struct handle *handle, FILE *to)
+{
+	const struct server *server = handle->server;
+	return mimobox_print_metrics(server->box, handle->user->uid, server->metrics_sessions, to);
+}
+
 static ssize_t take_defaults(struct handle *handle, const char *text, size_t size)
 {
 	return mimobox_defaults_configure(handle->server->box, text, size);
@@ -464,12 +470,13 @@ static const char *link_workspace(const struct dir *dir)
 	return mimobox_session_workspace(dir->session);
 }
 
-/* The next id is 23: question_file has 21. */
+/* The next id is 24: question_file has 21. */
 /* clang-format off */
 const struct file root_files[] = {
 	{ 2, "defaults", 0644, .show = show_defaults, .take = take_defaults },
 	{ 3, "events", 0444, .open = feed_open, .close = feed_close, .read = feed_read, .poll = feed_poll },
 	{ 4, "stats", 0444, .show = show_stats },
+	{ 23, "metrics", 0444, .show = show_metrics },
 	{ 0 },
 };
 

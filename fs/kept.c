@@ -44,8 +44,18 @@ void kept_dir(struct dir *dir)
 			 dir->rights_count * sizeof(*dir->rights));
 }
 
+void kept_labels(const struct dir *dir)
+{
+	if (dir->labels.size)
+		keep_put(dir->server->keep, KEEP_LABELS, id_of(dir), 0, dir->labels.data,
+			 dir->labels.size);
+	else
+		keep_drop(dir->server->keep, KEEP_LABELS, id_of(dir), 0);
+}
+
 void kept_no_dir(const struct dir *dir)
 {
+	keep_drop(dir->server->keep, KEEP_LABELS, id_of(dir), 0);
 	for (uint32_t part = 0; part < 2; part++)
 		keep_drop(dir->server->keep, KEEP_DIR, id_of(dir), part);
 }

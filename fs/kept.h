@@ -26,6 +26,7 @@ enum { KEPT_FUSE, KEPT_UNMOUNTER };
 /* Something of it has changed. */
 void kept_server(struct server *server);
 void kept_dir(struct dir *dir);
+void kept_labels(const struct dir *dir);
 void kept_handle(const struct handle *handle);
 void kept_text(const struct handle *handle);  /* its `text` */
 void kept_carry(const struct handle *handle); /* its `carry` */

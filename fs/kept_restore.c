@@ -58,6 +58,7 @@ static int restore_dir(struct server *server, const struct keep_record *record)
 		return -EPROTO;
 	struct mimobox_session *session = mimobox_session_by_id(server->box, record->id);
 	struct dir *dir;
+	size_t size;
 	if (!session)
 		return 0;
 	int error = dir_attach(server, session, &dir);
@@ -68,7 +69,11 @@ static int restore_dir(struct server *server, const struct keep_record *record)
 	dir->input_full = kept->input_full;
 	/* Its name's; the handles add theirs. */
 	dir->users = !mimobox_session_removed(session);
-	return restore_rights(dir, record->id);
+	error = restore_rights(dir, record->id);
+	if (error < 0)
+		return error;
+	const void *labels = keep_get(server->keep, KEEP_LABELS, record->id, 0, &size);
+	return labels ? labels_restore(&dir->labels, labels, size) : 0;
 }
 
 static struct dir *find_dir(struct server *server, uint64_t id)

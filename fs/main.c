@@ -144,6 +144,7 @@ static int make_box(struct server *server, const struct mount *mount, const stru
 		report_warning("sessions have no limit of %s", mimobox_unlimited(server->box));
 	server->loop = mimobox_loop(server->box);
 	server->max_sessions = options->max_sessions;
+	server->metrics_sessions = options->metrics_sessions;
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "files.h"
 #include "handle.h"
 #include "kept.h"
+#include "label_ops.h"
 #include "listing.h"
 #include "node.h"
 #include "reply.h"
@@ -41,14 +42,13 @@ static struct handle *handle_of(fuse_req_t req, const struct fuse_file_info *fi)
 	return handle_find(server_of(req), fi->fh);
 }
 
-static void refuse(fuse_req_t req, int error)
+void refuse(fuse_req_t req, int error)
 {
 	struct server *server = server_of(req);
 	reply_result(server, server->unique, req, error);
 }
 
-/* An answer that is not of data: it is the same when it is asked for again. */
-static void reply_error(fuse_req_t req, int error)
+void reply_error(fuse_req_t req, int error)
 {
 	struct server *server = server_of(req);
 	uint64_t unique = server->unique;
@@ -57,8 +57,7 @@ static void reply_error(fuse_req_t req, int error)
 	kept_answered(server, unique);
 }
 
-/* What is to be done has been done before; *result is as reply_error() was, or would be, told. */
-static bool was_done(fuse_req_t req, ssize_t *result)
+bool was_done(fuse_req_t req, ssize_t *result)
 {
 	const struct server *server = server_of(req);
 	const struct keep_request *progress = kept_progress(server);
@@ -535,6 +534,10 @@ const struct fuse_lowlevel_ops ops = {
 	.readdirplus = op_readdirplus,
 	.readlink = op_readlink,
 	.statfs = op_statfs,
+	.setxattr = op_setxattr,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.removexattr = op_removexattr,
 	.unlink = op_unlink,
 	.mknod = op_mknod,
 	.create = op_create,

@@ -186,6 +186,10 @@ static bool take_word(struct options *options, const char *word)
 		report("-o subtype is not to be had here");
 		return false;
 	}
+	if (strcmp(word, "metrics-sessions") == 0) {
+		options->metrics_sessions = true;
+		return true;
+	}
 	if (strcmp(word, "debug") == 0) {
 		options->trace = options->foreground = true;
 		return true;
@@ -237,7 +241,7 @@ static bool take_names(struct options *options, char **names, int count)
 	return options->mountpoint != NULL;
 }
 
-enum { HELP = 'h', VERSION = 'V', FIRST_VALUED = 256, DUMP = 1024, REPLACE, CHECK };
+enum { HELP = 'h', VERSION = 'V', FIRST_VALUED = 256, DUMP = 1024, REPLACE, CHECK, METRICS };
 
 static void fill_long_options(struct option *to)
 {
@@ -246,6 +250,7 @@ static void fill_long_options(struct option *to)
 	*to++ = (struct option){ "dump-seccomp", required_argument, NULL, DUMP };
 	*to++ = (struct option){ "replace", no_argument, NULL, REPLACE };
 	*to++ = (struct option){ "check", no_argument, NULL, CHECK };
+	*to++ = (struct option){ "metrics-sessions", no_argument, NULL, METRICS };
 	for (int i = 0; i < VALUED; i++)
 		*to++ = (struct option){ valued[i].name, required_argument, NULL,
 					 FIRST_VALUED + i };
@@ -293,7 +298,7 @@ static enum options_result take_rest(struct options *options, int argc, char **a
 enum options_result options_parse(struct options *options, int argc, char **argv)
 {
 	*options = (struct options){ .pool = POOL_DEFAULT, .keeper = true };
-	struct option longs[VALUED + 6];
+	struct option longs[VALUED + 7];
 	if (!keep_command_line(options, argc, argv))
 		return OPTIONS_WRONG;
 	fill_long_options(longs);
@@ -315,6 +320,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 			options->replace = true;
 		else if (option == CHECK)
 			options->check = true;
+		else if (option == METRICS)
+			options->metrics_sessions = true;
 		else if (option == 'o')
 			good = take_words(options, optarg);
 		else if (option >= FIRST_VALUED && option < DUMP)
@@ -406,7 +413,8 @@ void options_print_help(void)
 		snprintf(form, sizeof(form), "--%s %s", valued[i].name, valued[i].value);
 		printf("  %-18s %s\n", form, valued[i].help);
 	}
-	printf("  --dump-seccomp PROFILE  the filter of strict, essential, network or compat,\n"
+	printf("  --metrics-sessions have metrics tell of each session, too\n"
+	       "  --dump-seccomp PROFILE  the filter of strict, essential, network or compat,\n"
 	       "                     raw, on standard output (for scmp_bpf_disasm)\n"
 	       "  --check            try what a mount needs, and print what the machine has and\n"
 	       "                     lacks, one line each, on standard output\n"

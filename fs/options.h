@@ -23,6 +23,7 @@ struct options {
 	char *dump;                         /* for OPTIONS_DUMP: the name of a profile */
 	char *defaults_text, *ceiling_text; /* what was read there; NULL */
 	unsigned max_sessions;              /* 0: no limit */
+	bool metrics_sessions;              /* `metrics` tells of each session */
 	unsigned pool;                      /* sandboxes built ahead */
 	unsigned first_id, last_id;         /* of root's sessions; 0: the library's choice */
 	unsigned patience;                  /* seconds, with a helper; 0: the library's choice */

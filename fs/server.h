@@ -64,6 +64,7 @@ struct server {
 	mode_t mode;
 	struct timespec changed;
 	unsigned max_sessions; /* 0: no limit */
+	bool metrics_sessions; /* `metrics` tells of each session */
 
 	bool usable;      /* the kernel has our answer to its first request, or is about to */
 	bool stopping;    /* told to end */

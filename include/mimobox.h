@@ -82,6 +82,7 @@ struct mimobox_options {
  * host. seccomp: essential, network, compat, as a session has it: a network brings `network` along.
  *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
  *   at least what the config needs.
+ * idle-timeout: at most this.
  * ro, rw: once either is there, paths must be at or below one of those named, and for `rw` one
  *   that `rw` names; `none` names none. So `ro /` is to read anything, `ro none` to have no path.
  *   They hold for the name that is asked for, and at the start for the place it leads to.
@@ -161,6 +162,12 @@ void mimobox_defaults_print(const struct mimobox *box, FILE *to);
  * effective user of this process; for others, how many sessions they have.
  */
 void mimobox_print_stats(const struct mimobox *box, uid_t uid, FILE *to);
+
+/*
+ * The same counters as OpenMetrics text; `each`: and what each session of these uses. Else its size
+ * does not depend on how many there are. 0 or -ENOMEM.
+ */
+int mimobox_print_metrics(const struct mimobox *box, uid_t uid, bool each, FILE *to);
 
 /*
  * The size of the disk that output is kept on, and what is free there: f_frsize, f_blocks, f_bfree

@@ -120,7 +120,8 @@ Test(ceiling, lines_that_are_no_ceiling)
 
 Test(ceiling, every_key_has_a_bound)
 {
-	make("timeout 1h\nkill-grace 1s\nmemory 1G\nprocesses 10\ncpu 0.5\nopen-files 64\n"
+	make("timeout 1h\nidle-timeout 1h\nkill-grace 1s\nmemory 1G\nprocesses 10\ncpu "
+	     "0.5\nopen-files 64\n"
 	     "file-size 1M\ntmp-size 1M\nterminals 2\nretain 1M\nro /srv\nrw /tmp\nnetwork tcp "
 	     "80,443\n"
 	     "seccomp network\nfork no\nlandlock 4\nuser-sessions 1\nuser-memory 1G\n"
@@ -149,6 +150,8 @@ Test(ceiling, numbers_at_the_bound_and_above)
 		{ "retain 1M", "retain 64K", "retain 2M", "retain: 2M is above the ceiling of 1M" },
 		{ "timeout 1h", "timeout 1s", "timeout 61m",
 		  "timeout: 61m is above the ceiling of 1h" },
+		{ "idle-timeout 1h", "idle-timeout 1s", "idle-timeout none",
+		  "idle-timeout: none is above the ceiling of 1h" },
 		{ "kill-grace 1s", "kill-grace 0", "kill-grace 1001ms",
 		  "kill-grace: 1001ms is above the ceiling of 1s" },
 		{ "landlock 4", "landlock 6", "landlock 3",
@@ -247,6 +250,24 @@ Test(ceiling, network_with_its_filter)
 	make("seccomp essential\nnetwork tcp 80\n");
 	taken("network tcp 80");
 	refused("seccomp compat", "seccomp: compat is above the ceiling of network");
+	drop();
+}
+
+/* In another's sandbox, the times of a session are its own; what it uses is the other's. */
+Test(ceiling, a_session_in_another)
+{
+	make("timeout 1h\n");
+	taken("in a");
+	start_refused("timeout: none is above the ceiling of 1h");
+	drop();
+	make("idle-timeout 1h\n");
+	taken("in a");
+	start_refused("idle-timeout: none is above the ceiling of 1h");
+	drop();
+	make("memory 1M\n");
+	start_refused("memory: 512M is above the ceiling of 1M");
+	taken("in a");
+	cr_expect_eq(ceiling_take(&share, &config, &reason), 0, "%s", reason.text);
 	drop();
 }
 

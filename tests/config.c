@@ -46,7 +46,7 @@ Test(config, defaults_are_those_of_the_contract)
 	static const char *const lines[] = {
 		"argv [\"/bin/sh\"]\n",
 		"cwd /tmp\n",
-		"timeout none\n",
+		"timeout none\nidle-timeout none\n",
 		"kill-grace 150ms\n",
 		"memory 512M\n",
 		"processes 128\n",

@@ -22,11 +22,12 @@ TestSuite(kept, .timeout = 20);
  * that is gone leaves its line, as "".
  */
 static const char *const names[] = {
-	[2] = "defaults",    [3] = "events",  [4] = "stats",  [5] = "input",      [6] = "output",
-	[7] = "size",        [8] = "ctl",     [9] = "exit",   [10] = "config",    [11] = "status",
-	[12] = "log",        [13] = "screen", [14] = "sizes", [15] = "modes",     [16] = "cast",
-	[17] = "transcript", [18] = "stderr", [19] = "wait",  [20] = "workspace", [21] = "question",
-	[22] = "cursor",
+	[2] = "defaults", [3] = "events",   [4] = "stats",      [5] = "input",
+	[6] = "output",   [7] = "size",     [8] = "ctl",        [9] = "exit",
+	[10] = "config",  [11] = "status",  [12] = "log",       [13] = "screen",
+	[14] = "sizes",   [15] = "modes",   [16] = "cast",      [17] = "transcript",
+	[18] = "stderr",  [19] = "wait",    [20] = "workspace", [21] = "question",
+	[22] = "cursor",  [23] = "metrics",
 };
 enum { NAMES = sizeof(names) / sizeof(*names) };
 
@@ -185,7 +186,7 @@ Test(kept_records, sessions_of_numbers_that_are_not_there)
 	record = sound;
 	record.reason = -1;
 	refused(record);
-	record.reason = END_LOST + 1;
+	record.reason = END_REASONS;
 	refused(record);
 	record = sound;
 	record.shape.filter.profile = SYSFILTER_PROFILES;

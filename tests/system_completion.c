@@ -29,7 +29,7 @@ static const struct {
 	const char *line, *offered;
 	bool alone;
 } cases[] = {
-	{ "mimobox ", "run attach ls rm doctor", false },
+	{ "mimobox ", "run exec attach ls status rm doctor", false },
 	{ "mimobox at", "attach", true },
 	{ "mimobox attach ", "able baker", true },
 	{ "mimobox rm b", "baker", true },

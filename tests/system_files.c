@@ -53,6 +53,7 @@ Test(files, names_modes_and_owners)
 		{ "defaults", S_IFREG | 0644, true },
 		{ "events", S_IFREG | 0444, true },
 		{ "stats", S_IFREG | 0444, true },
+		{ "metrics", S_IFREG | 0444, true },
 	};
 	static const struct listed files[] = {
 		{ "input", S_IFREG | 0200, true },      { "output", S_IFREG | 0400, true },
@@ -343,13 +344,11 @@ Test(files, config_shows_what_is_in_force)
 		{ "command echo  two", "command", "echo  two" },
 	};
 	static const char *const defaults[][2] = {
-		{ "timeout", "none" },   { "kill-grace", "150ms" },
-		{ "memory", "512M" },    { "processes", "128" },
-		{ "cpu", "1" },          { "open-files", "1024" },
-		{ "file-size", "none" }, { "tmp-size", "64M" },
-		{ "retain", "64M" },     { "overflow", "wait" },
-		{ "cwd", "/tmp" },       { "terminals", "8" },
-		{ "replies", "auto" },
+		{ "timeout", "none" },    { "idle-timeout", "none" }, { "kill-grace", "150ms" },
+		{ "memory", "512M" },     { "processes", "128" },     { "cpu", "1" },
+		{ "open-files", "1024" }, { "file-size", "none" },    { "tmp-size", "64M" },
+		{ "retain", "64M" },      { "overflow", "wait" },     { "cwd", "/tmp" },
+		{ "terminals", "8" },     { "replies", "auto" },
 	};
 	char *before, *shown;
 

@@ -86,3 +86,13 @@ Test(mcp, errors)
 {
 	succeeds("errors");
 }
+
+Test(mcp, labels)
+{
+	succeeds("labels");
+}
+
+Test(mcp, resources)
+{
+	succeeds("resources");
+}

@@ -52,6 +52,8 @@ static const struct {
 	  "python3 -c 'x = bytearray(60000000); print(len(x))'; echo", "Killed", "60000000" },
 	{ "reason timeout", "timeout 100ms\n", "timeout none", "sleep 0.3; echo later",
 	  "reason timeout", "later" },
+	{ "reason idle", "idle-timeout 100ms\n", "idle-timeout none", "sleep 3; echo later",
+	  "reason idle", "later" },
 	{ "File size limit exceeded", "file-size 10K\n", "file-size 1M",
 	  "bash -c 'head -c 20000 /dev/zero > /tmp/f'; echo $(wc -c < /tmp/f)",
 	  "File size limit exceeded", "20000\n" },

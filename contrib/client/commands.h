@@ -9,6 +9,7 @@
 int command_run(int argc, char **argv);
 int command_exec(int argc, char **argv);
 int command_attach(int argc, char **argv);
+int command_status(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_remove(int argc, char **argv);
 int command_doctor(int argc, char **argv);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mimobox doctor: what each layer needs, whether this machine has it, and what to do if not. */
 #include "commands.h"
+#include "json.h"
 #include "probe.h"
 #include "report.h"
 
@@ -11,9 +12,27 @@
 #include <string.h>
 #include <unistd.h>
 
+/* With --json: an array of all; NULL: each is printed as it comes. */
+static json_t *all;
+
+static void add(const char *name, const struct finding *finding)
+{
+	static const char *const levels[] = {
+		[PROBE_OK] = "ok", [PROBE_WARN] = "warn", [PROBE_MISSING] = "missing"
+	};
+	json_t *one = json_pack("{s:s, s:s}", "check", name, "level", levels[finding->level]);
+	json_object_set_new(one, "fact", json_bytes(finding->fact, strlen(finding->fact)));
+	json_object_set_new(one, "advice", json_bytes(finding->advice, strlen(finding->advice)));
+	json_array_append_new(all, one);
+}
+
 static void print(const char *name, const struct finding *finding)
 {
 	bool colours = isatty(STDOUT_FILENO);
+	if (all) {
+		add(name, finding);
+		return;
+	}
 	static const struct {
 		const char *name, *colour;
 	} levels[] = {
@@ -58,18 +77,26 @@ static int examine(struct diagnosis *diagnosis)
 
 int command_doctor(int argc, char **argv)
 {
-	static const struct option longs[] = { { "mount", required_argument, NULL, 'm' }, { 0 } };
+	static const struct option longs[] = { { "mount", required_argument, NULL, 'm' },
+					       { "json", no_argument, NULL, 'j' },
+					       { 0 } };
 	const char *mount = NULL;
+	bool json = false;
 	int option;
 	static struct diagnosis diagnosis;
 	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (option != 'm')
+		if (option != 'm' && option != 'j')
 			return STATUS_USAGE;
-		mount = optarg;
+		if (option == 'm')
+			mount = optarg;
+		json |= option == 'j';
 	}
 	if (optind < argc)
 		return report(STATUS_USAGE, "doctor takes no names; see mimobox --help");
 	if (place_find(&diagnosis.place, mount) < 0)
 		return report(STATUS_CLIENT, "the name of the mount point is too long");
-	return examine(&diagnosis);
+	all = json ? json_array() : NULL;
+	int status = examine(&diagnosis);
+	int failed = json ? json_print(all) : 0;
+	return failed ? failed : status;
 }

@@ -4,6 +4,8 @@
  * a session's config says was written by its owner: nothing of it acts on a terminal.
  */
 #include "commands.h"
+#include "json.h"
+#include "labels.h"
 #include "report.h"
 #include "session.h"
 #include "visible.h"
@@ -21,7 +23,7 @@
 #include <wchar.h>
 #include <wctype.h>
 
-enum { COLUMNS = 6, COMMAND = 5, CELL_MAX = 512 };
+enum { COLUMNS = 7, LABELS = 5, COMMAND = 6, CELL_MAX = 512 };
 
 struct row {
 	char cells[COLUMNS][CELL_MAX];
@@ -101,6 +103,20 @@ static void put_config(struct row *row, const char *config)
 	free(argv);
 }
 
+/* NAME=VALUE,...: those that find no room are left out. */
+static int put_label(void *data, const char *name, const char *value, size_t size)
+{
+	(void)size;
+	char *cell = ((struct row *)data)->cells[LABELS], text[CELL_MAX];
+	bool first = strcmp(cell, "-") == 0;
+	size_t used = first ? 0 : strlen(cell);
+	snprintf(text, sizeof(text), "%s%s%s%s", first ? "" : ",", name, *value ? "=" : "", value);
+	visible_line(text);
+	if (used + strlen(text) < CELL_MAX)
+		memcpy(cell + used, text, strlen(text) + 1);
+	return 0;
+}
+
 static void put_status(struct row *row, const char *status)
 {
 	static const struct {
@@ -142,6 +158,8 @@ static int add_row(struct table *table, const struct place *place, const char *n
 	char *status = session_read(&session, "status"), *config = session_read(&session, "config");
 	if (status)
 		put_status(row, status);
+	if (status)
+		(void)labels_each(&session, put_label, row);
 	if (config)
 		put_config(row, config);
 	free(status);
@@ -215,10 +233,13 @@ static const char *colour(const struct row *row, int column)
 						: "\033[31m";
 }
 
+/* A column of no width is left out. */
 static void print_row(const struct row *row, const int widths[COLUMNS])
 {
 	int left = screen_width();
 	for (int i = 0; i < COMMAND; i++) {
+		if (widths[i] == 0)
+			continue;
 		const char *begin = colour(row, i);
 		printf("%s%-*s%s  ", begin, widths[i], row->cells[i], *begin ? "\033[0m" : "");
 		left -= left == INT_MAX ? 0 : widths[i] + 2;
@@ -230,47 +251,72 @@ static void print_row(const struct row *row, const int widths[COLUMNS])
 static void print_table(const struct table *table)
 {
 	static const struct row head = {
-		{ "NAME", "STATE", "AGE", "CPU", "MEMORY", "COMMAND" },
+		{ "NAME", "STATE", "AGE", "CPU", "MEMORY", "LABELS", "COMMAND" },
 	};
 	int widths[COLUMNS];
+	bool labelled = false;
+	for (size_t i = 0; i < table->count; i++)
+		labelled |= strcmp(table->rows[i].cells[LABELS], "-") != 0;
 	for (int i = 0; i < COLUMNS; i++) {
 		widths[i] = (int)strlen(head.cells[i]);
 		for (size_t j = 0; j < table->count; j++)
 			if ((int)strlen(table->rows[j].cells[i]) > widths[i])
 				widths[i] = (int)strlen(table->rows[j].cells[i]);
 	}
+	if (!labelled)
+		widths[LABELS] = 0;
 	print_row(&head, widths);
 	for (size_t i = 0; i < table->count; i++)
 		print_row(&table->rows[i], widths);
 }
 
+static int print_json(const struct table *table, const struct place *place)
+{
+	json_t *all = json_array();
+	for (size_t i = 0; i < table->count; i++)
+		json_array_append_new(all, json_session(place, table->rows[i].cells[0]));
+	return json_print(all);
+}
+
+static int print(const struct table *table, const struct place *place, bool quiet, bool json)
+{
+	if (json)
+		return print_json(table, place);
+	if (!quiet)
+		print_table(table);
+	for (size_t i = 0; quiet && i < table->count; i++)
+		puts(table->rows[i].cells[0]);
+	return 0;
+}
+
 int command_list(int argc, char **argv)
 {
-	static const struct option longs[] = { { "mount", required_argument, NULL, 'm' }, { 0 } };
+	static const struct option longs[] = { { "mount", required_argument, NULL, 'm' },
+					       { "json", no_argument, NULL, 'j' },
+					       { 0 } };
 	const char *mount = NULL;
-	bool quiet = false;
+	bool quiet = false, json = false;
 	int option;
 	struct place place;
 	struct table table = { 0 };
 	while ((option = getopt_long(argc, argv, "q", longs, NULL)) != -1) {
-		if (option != 'm' && option != 'q')
+		if (option != 'm' && option != 'q' && option != 'j')
 			return STATUS_USAGE;
 		if (option == 'm')
 			mount = optarg;
 		quiet |= option == 'q';
+		json |= option == 'j';
 	}
 	if (optind < argc)
 		return report(STATUS_USAGE, "ls takes no names; see mimobox --help");
 	int status = place_open(&place, mount);
 	if (status)
 		return status;
-	int error = fill(&table, &place, quiet);
+	int error = fill(&table, &place, quiet || json);
 	if (error < 0)
 		status = report(STATUS_CLIENT, "%s: %s", place.path, strerror(-error));
-	else if (!quiet)
-		print_table(&table);
-	for (size_t i = 0; quiet && i < table.count; i++)
-		puts(table.rows[i].cells[0]);
+	else
+		status = print(&table, &place, quiet, json);
 	free(table.rows);
 	return status;
 }

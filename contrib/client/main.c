@@ -18,8 +18,9 @@ static const struct {
 	const char *name;
 	int (*act)(int argc, char **argv);
 } commands[] = {
-	{ "run", command_run }, { "exec", command_exec }, { "attach", command_attach },
-	{ "ls", command_list }, { "rm", command_remove }, { "doctor", command_doctor },
+	{ "run", command_run },       { "exec", command_exec }, { "attach", command_attach },
+	{ "ls", command_list },       { "rm", command_remove }, { "doctor", command_doctor },
+	{ "status", command_status },
 };
 
 static int help(void)
@@ -32,9 +33,10 @@ static int help(void)
 	     "  exec [--KEY VALUE]... NAME [--] COMMAND [ARG]...\n"
 	     "                               run a command in the sandbox of a session\n"
 	     "  attach [-e KEY] NAME         use a session's terminal; KEY (^\\) detaches\n"
-	     "  ls [-q]                      list the sessions; -q: names alone\n"
+	     "  ls [-q | --json]             list the sessions; -q: names alone\n"
+	     "  status [--json] NAME         what is known of a session\n"
 	     "  rm NAME...                   end and remove sessions\n"
-	     "  doctor                       what this machine has and lacks, and what to do\n"
+	     "  doctor [--json]              what this machine has and lacks, and what to do\n"
 	     "\n"
 	     "The mount is at DIR, $MIMOBOX, $XDG_RUNTIME_DIR/mimobox or /run/mimobox. The KEYs "
 	     "are\n"

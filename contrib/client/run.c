@@ -332,8 +332,14 @@ static void tell_limit(const struct run *run)
 	char *forks = session_value(status, "refused-forks");
 	char *timeout = session_value(config, "timeout"), *memory = session_value(config, "memory");
 	char *processes = session_value(config, "processes");
+	char *idle = session_value(config, "idle-timeout");
 	if (reason && timeout && strcmp(reason, "timeout") == 0)
 		report(0, "ended by its timeout of %s (--timeout); see " TROUBLE_PAGE, timeout);
+	else if (reason && idle && strcmp(reason, "idle") == 0)
+		report(0,
+		       "ended, unused for its idle timeout of %s (--idle-timeout); "
+		       "see " TROUBLE_PAGE,
+		       idle);
 	else if (reason && memory &&
 		 (strcmp(reason, "oom") == 0 || (kills && strcmp(kills, "0") != 0)))
 		report(0,
@@ -353,6 +359,7 @@ static void tell_limit(const struct run *run)
 	free(timeout);
 	free(memory);
 	free(processes);
+	free(idle);
 }
 
 /* And of the system calls that were refused, which programs often tell nothing of. */

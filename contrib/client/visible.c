@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "visible.h"
 
-#include <stddef.h>
 #include <string.h>
 
 /* Unicode's Cc, Cf, Zl and Zp, and the surrogates. */
@@ -24,12 +23,12 @@ bool visible_acts(uint32_t code)
 	return false;
 }
 
-/* The bytes of the character at `text`, which ends with a zero byte; 0: it is not UTF-8. */
-static size_t decode(const unsigned char *text, uint32_t *code)
+size_t visible_decode(const char *bytes, size_t room, uint32_t *code)
 {
+	const unsigned char *text = (const unsigned char *)bytes;
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t size = *text < 0x80 ? 1 : *text < 0xc2 ? 0 : *text < 0xe0 ? 2 : *text < 0xf0 ? 3 : 4;
-	if (*text > 0xf4)
+	if (*text > 0xf4 || size > room)
 		return 0;
 	*code = size > 1 ? *text & (0xffu >> (size + 1)) : *text;
 	for (size_t i = 1; i < size; i++) {
@@ -43,9 +42,10 @@ static size_t decode(const unsigned char *text, uint32_t *code)
 void visible_line(char *text)
 {
 	char *to = text;
-	for (const char *from = text; *from;) {
+	const char *end = text + strlen(text);
+	for (const char *from = text; from < end;) {
 		uint32_t code = 0;
-		size_t size = decode((const unsigned char *)from, &code);
+		size_t size = visible_decode(from, (size_t)(end - from), &code);
 		if (size == 0 || visible_acts(code)) {
 			*to++ = '?';
 			from += size > 0 ? size : 1;

@@ -23,12 +23,12 @@ _mimobox_value() {
 	--in) compgen -W "$(_mimobox_sessions)" -- "$2" ;;
 	--landlock) compgen -W 'auto 1 2 3 4 5 6 none' -- "$2" ;;
 	--terminal | --fork | --ptrace) compgen -W 'yes no' -- "$2" ;;
-	--timeout | --memory | --processes | --cpu | --file-size | --home) compgen -W none -- "$2" ;;
+	--timeout | --idle-timeout | --memory | --processes | --cpu | --file-size | --home) compgen -W none -- "$2" ;;
 	esac
 }
 
 _mimobox_run() {
-	local i word joins=0 options='--mount --name --keep --config --env --cwd --timeout --kill-grace
+	local i word joins=0 options='--mount --name --keep --config --env --cwd --timeout --idle-timeout --kill-grace
 		--memory --processes --cpu --open-files --file-size --tmp-size --home --terminals --retain --overflow
 		--ro --rw --network --seccomp --fork --ptrace --landlock --terminal --ends --replies --in'
 	for ((i = 2; i < COMP_CWORD; i++)); do
@@ -62,7 +62,7 @@ _mimobox() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local IFS=$' \t\n' found
 	if ((COMP_CWORD == 1)); then
-		found=$(compgen -W 'run exec attach ls rm doctor --help --version' -- "$word")
+		found=$(compgen -W 'run exec attach ls status rm doctor --help --version' -- "$word")
 	elif [[ ${COMP_WORDS[1]} == run || ${COMP_WORDS[1]} == exec ]]; then
 		found=$(_mimobox_run "$word")
 	elif [[ $before == --mount ]]; then
@@ -70,9 +70,10 @@ _mimobox() {
 	else
 		case ${COMP_WORDS[1]}:$word in
 		attach:-*) found=$(compgen -W '-e --mount' -- "$word") ;;
-		ls:*) found=$(compgen -W '-q --mount' -- "$word") ;;
-		rm:-* | doctor:*) found=$(compgen -W '--mount' -- "$word") ;;
-		attach:* | rm:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
+		ls:*) found=$(compgen -W '-q --json --mount' -- "$word") ;;
+		rm:-*) found=$(compgen -W '--mount' -- "$word") ;;
+		status:-* | doctor:*) found=$(compgen -W '--json --mount' -- "$word") ;;
+		attach:* | status:* | rm:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
 		esac
 	fi
 	IFS=$'\n'

@@ -43,14 +43,16 @@ complete -c mimobox -n __fish_use_subcommand -a run -d 'Run a command in a sessi
 complete -c mimobox -n __fish_use_subcommand -a exec -d 'Run a command in the sandbox of a session'
 complete -c mimobox -n __fish_use_subcommand -a attach -d 'Use a session\'s terminal'
 complete -c mimobox -n __fish_use_subcommand -a ls -d 'List the sessions'
+complete -c mimobox -n __fish_use_subcommand -a status -d 'What is known of a session'
 complete -c mimobox -n __fish_use_subcommand -a rm -d 'End and remove sessions'
 complete -c mimobox -n __fish_use_subcommand -a doctor -d 'What this machine has and lacks'
 
-complete -c mimobox -n '__mimobox_verb run exec attach ls rm doctor' -l mount -r \
+complete -c mimobox -n '__mimobox_verb run exec attach ls status rm doctor' -l mount -r \
     -a '(__fish_complete_directories)' -d 'Where the sessions are'
-complete -c mimobox -n '__mimobox_verb exec attach rm' -a '(__mimobox_sessions)' -d Session
+complete -c mimobox -n '__mimobox_verb exec attach status rm' -a '(__mimobox_sessions)' -d Session
 complete -c mimobox -n '__mimobox_verb attach' -s e -x -d 'The key that detaches'
 complete -c mimobox -n '__mimobox_verb ls' -s q -d 'Names alone'
+complete -c mimobox -n '__mimobox_verb ls status doctor' -l json -d 'As JSON'
 
 complete -c mimobox -n '__mimobox_verb exec' -l env -x -d 'A variable, NAME=VALUE'
 complete -c mimobox -n '__mimobox_verb exec' -l cwd -x -d 'Where it starts'
@@ -63,6 +65,7 @@ complete -c mimobox -n $run -l config -r -F -d 'Lines for the config'
 complete -c mimobox -n $run -l env -x -d 'A variable, NAME=VALUE'
 complete -c mimobox -n $run -l cwd -x -d 'Where it starts'
 complete -c mimobox -n $run -l timeout -x -a none -d 'When it is ended'
+complete -c mimobox -n $run -l idle-timeout -x -a none -d 'When it is ended, unused'
 complete -c mimobox -n $run -l kill-grace -x -d 'From SIGTERM to SIGKILL'
 complete -c mimobox -n $run -l memory -x -a none -d Limit
 complete -c mimobox -n $run -l processes -x -a none -d Limit

@@ -30,6 +30,7 @@ static const struct number {
 	{ "terminals", offsetof(struct config, terminals), parse_terminals },
 	{ "retain", offsetof(struct config, retain), units_parse_size },
 	{ "timeout", offsetof(struct config, timeout_ns), units_parse_duration },
+	{ "idle-timeout", offsetof(struct config, idle_timeout_ns), units_parse_duration },
 	{ "kill-grace", offsetof(struct config, kill_grace_ns), units_parse_duration },
 	{ "cpu", offsetof(struct config, cpu_milli), units_parse_milli },
 };

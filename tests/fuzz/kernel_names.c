@@ -443,7 +443,9 @@ void kernel_refuse(void)
 		{ FUSE_LINK, -EPERM, sizeof(struct fuse_link_in) },
 		{ FUSE_SYMLINK, -EPERM, 0 },
 		{ FUSE_STATFS, 0, 0 },
-		{ FUSE_GETXATTR, -ENOSYS, sizeof(struct fuse_getxattr_in) },
+		{ FUSE_GETXATTR, -EOPNOTSUPP, sizeof(struct fuse_getxattr_in) },
+		{ FUSE_SETXATTR, -EOPNOTSUPP, FUSE_COMPAT_SETXATTR_IN_SIZE },
+		{ FUSE_REMOVEXATTR, -EOPNOTSUPP, 0 },
 		{ FUSE_FSYNC, -ENOSYS, sizeof(struct fuse_fsync_in) },
 		{ FUSE_ACCESS, -ENOSYS, sizeof(struct fuse_access_in) },
 	};

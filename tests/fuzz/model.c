@@ -14,6 +14,7 @@ const struct model_row model_rows[FILES] = {
 	[FILE_DEFAULTS] = { "defaults", S_IFREG | 0644 },
 	[FILE_EVENTS] = { "events", S_IFREG | 0444 },
 	[FILE_STATS] = { "stats", S_IFREG | 0444 },
+	[FILE_METRICS] = { "metrics", S_IFREG | 0444 },
 	[FILE_INPUT] = { "input", S_IFREG | 0200 },
 	[FILE_OUTPUT] = { "output", S_IFREG | 0400 },
 	[FILE_SIZE] = { "size", S_IFREG | 0600 },

@@ -272,6 +272,10 @@ static void check_whole(const struct model_handle *handle, const char *text, siz
 		snprintf(line, sizeof(line), "sessions %u", count);
 		CHECK(has_line(text, line));
 	}
+	if (handle->file == FILE_METRICS) {
+		static const char end[] = "\n# EOF\n";
+		CHECK(size > strlen(end) && strcmp(text + size - strlen(end), end) == 0);
+	}
 	if (handle->file == FILE_SCREEN) {
 		check_utf8(text, size);
 		check_lines(text, handle->session->rows);

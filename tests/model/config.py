@@ -96,7 +96,8 @@ def network(text):
 
 
 NUMBERS = {
-    'timeout': bounded(duration, 1, None, True), 'kill-grace': bounded(duration, 0, TIMES['h']),
+    'timeout': bounded(duration, 1, None, True),
+    'idle-timeout': bounded(duration, 1, None, True), 'kill-grace': bounded(duration, 0, TIMES['h']),
     'memory': bounded(size, 1 << 20, None, True), 'processes': bounded(count, 1, None, True),
     'cpu': bounded(cores, 10, None, True), 'open-files': bounded(count, 8, 1048576),
     'file-size': bounded(size, 0, None, True), 'tmp-size': bounded(size, 65536), 'home': bounded(size, 0, None, True),
@@ -111,7 +112,7 @@ NUMBERS = {
 
 def defaults():
     config = {key: NUMBERS[key](value) for key, value in (
-        ('timeout', 'none'), ('kill-grace', '150ms'), ('memory', '512M'), ('processes', '128'),
+        ('timeout', 'none'), ('idle-timeout', 'none'), ('kill-grace', '150ms'), ('memory', '512M'), ('processes', '128'),
         ('cpu', '1'), ('open-files', '1024'), ('file-size', 'none'), ('tmp-size', '64M'), ('home', '0'),
         ('terminals', '8'), ('retain', '64M'), ('overflow', 'wait'), ('network', 'none'), ('seccomp', 'essential'),
         ('fork', 'yes'), ('ptrace', 'no'), ('landlock', 'auto'), ('terminal', 'yes'), ('ends', 'command'),
@@ -196,7 +197,7 @@ def shown(config):
     return config
 
 
-GOOD = ['timeout none', 'timeout 2h', 'kill-grace 30ms', 'kill-grace 0.05s', 'memory 300M',
+GOOD = ['timeout none', 'idle-timeout 1h', 'idle-timeout none', 'timeout 2h', 'kill-grace 30ms', 'kill-grace 0.05s', 'memory 300M',
         'memory 0.5G', 'memory none', 'memory 262144K', 'processes 64', 'processes none',
         'cpu 0.5', 'cpu 2', 'cpu none', 'open-files 256', 'open-files 64', 'file-size 10M',
         'file-size none', 'tmp-size 8M', 'tmp-size 1.5M', 'home 0', 'home 1M', 'terminals 1', 'terminals 16', 'retain 1M', 'retain 65536',
@@ -211,6 +212,6 @@ WRONG = ['memroy 512M', 'memory', 'memory 1X', 'memory -1', 'memory 512K', 'proc
          'seccomp none', 'landlock 7', 'landlock 0', 'landlock AUTO', 'env LD_PRELOAD=/x', 'env A',
          'env =x',
          'env BASH_ENV=/x', 'cwd tmp', 'ends never', 'terminal maybe', 'fork 1',
-         'kill-grace 2h', 'kill-grace none', 'timeout 5', 'timeout 5x', 'reset all', 'argv []',
+         'kill-grace 2h', 'kill-grace none', 'timeout 5', 'timeout 5x', 'idle-timeout 0', 'idle-timeout x', 'reset all', 'argv []',
          'argv ["a"', 'argv [1]', 'argv {}', 'ro usr', 'network udp 5', 'network tcp 0',
          'network tcp 65536', 'start', 'NETWORK none']

@@ -114,7 +114,7 @@ export const requests = {
 		}
 		for (const name of ['events', 'stats', 'nothing'])
 			assert.ok((await web.ask('DELETE', `/sessions/${name}`)).status >= 400);
-		assert.deepEqual(readdirSync(MOUNT).sort(), ['a', 'defaults', 'events', 'stats']);
+		assert.deepEqual(readdirSync(MOUNT).sort(), ['a', 'defaults', 'events', 'metrics', 'stats']);
 	},
 
 	async what_is_too_much(web) {
@@ -138,7 +138,7 @@ export const requests = {
 		assert.equal((await web.ask('POST', '/sessions', { body: '{' })).status, 400);
 		assert.equal((await web.ask('POST', '/sessions/a/ctl', { body: '{"verb":"stop"}' })).status, 400);
 		assert.equal((await web.ask('PUT', '/sessions/a')).status, 404);
-		assert.deepEqual(readdirSync(MOUNT).sort(), ['a', 'defaults', 'events', 'stats']);
+		assert.deepEqual(readdirSync(MOUNT).sort(), ['a', 'defaults', 'events', 'metrics', 'stats']);
 		for (const name of [{ toString: 1 }, ['x'], 5, true, null, { length: 1 }])
 			assert.equal((await post({ name })).status, 400, JSON.stringify(name));
 		for (const body of ['null', '5', '[1]', '"x"', '{"command":{"length":1}}', '[]x'])
@@ -146,7 +146,7 @@ export const requests = {
 		for (const verb of [['start'], { toString: 1 }, null])
 			assert.equal((await web.ask('POST', '/sessions/a/ctl',
 				{ body: JSON.stringify({ verb }) })).status, 400);
-		assert.deepEqual(readdirSync(MOUNT).sort(), ['a', 'defaults', 'events', 'stats']);
+		assert.deepEqual(readdirSync(MOUNT).sort(), ['a', 'defaults', 'events', 'metrics', 'stats']);
 		const messages = [[Buffer.alloc(70000), 1009], ['{', 1008], ['{}', 1008], ['null', 1008],
 			['{"ack":1e9}', 1008], ['{"ack":-1}', 1008], ['{"size":[0,1]}', 1008],
 			['{"size":[1,"1\\n2"]}', 1008], ['{"size":[1,2,3]}', 1008]];

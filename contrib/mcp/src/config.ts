@@ -39,7 +39,7 @@ export const configArguments = (policy: Policy) => ({
 		.optional()
 		.describe(
 			'More keys, each with a value, or an array of them for keys that add up. ' +
-				'timeout (30s, 2h; default none), memory (512M), processes (128), cpu ' +
+				'timeout (30s, 2h; default none), idle-timeout (unused for so long), memory (512M), processes (128), cpu ' +
 				'(cores, 1), tmp-size (64M), home (0; none: HOME is /tmp), terminals (8), ' +
 				'file-size, open-files, ro and rw (host paths to see or to change, HOST or ' +
 				'HOST:INSIDE), ' +

@@ -12,7 +12,9 @@ import { Keeper } from './keeper.js';
 import { findMount } from './mount.js';
 import { Policy } from './policy.js';
 import { giveUpAll } from './question.js';
+import { addResources } from './resources.js';
 import type { Context } from './tool.js';
+import { addLabelTools } from './tools_labels.js';
 import { addSessionTools } from './tools_session.js';
 import { addTerminalTools } from './tools_terminal.js';
 import { addWorkspaceTools } from './tools_workspace.js';
@@ -92,6 +94,8 @@ async function main(): Promise<void> {
 	addSessionTools(context);
 	addTerminalTools(context);
 	addWorkspaceTools(context);
+	addLabelTools(context);
+	addResources(context);
 	const keeper = new Keeper(mount);
 	await keeper.start();
 	endWith(context, keeper);

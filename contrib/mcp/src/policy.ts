@@ -19,6 +19,7 @@ const NUMBERS = [
 	'tmp-size',
 	'retain',
 	'timeout',
+	'idle-timeout',
 	'kill-grace',
 ];
 /** Up to what is allowed, in this order. */

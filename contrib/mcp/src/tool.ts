@@ -3,11 +3,17 @@
 // occur in several.
 
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import type { ToolAnnotations } from '@modelcontextprotocol/sdk/types.js';
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import type {
+	ServerNotification,
+	ServerRequest,
+	ToolAnnotations,
+} from '@modelcontextprotocol/sdk/types.js';
 import { z, type ZodRawShape } from 'zod';
 import { describe } from './failure.js';
 import type { Mount } from './mount.js';
 import type { Policy } from './policy.js';
+import type { Listener } from './progress.js';
 import { Session } from './session.js';
 
 export interface Context {
@@ -59,7 +65,7 @@ export const stateResult = {
 	reason: z
 		.string()
 		.optional()
-		.describe('Once exited: exit, signal, kill, timeout, oom, removed or lost'),
+		.describe('Once exited: exit, signal, kill, timeout, idle, oom, removed or lost'),
 	output_end: z.number().describe('Offset at which output ends now'),
 };
 
@@ -80,7 +86,7 @@ interface Definition<Input extends ZodRawShape, Output extends ZodRawShape> {
 	input: Input;
 	output: Output;
 	annotations: ToolAnnotations;
-	run(values: Values<Input>, cancel: AbortSignal): Promise<Values<Output>>;
+	run(values: Values<Input>, cancel: AbortSignal, listener: Listener): Promise<Values<Output>>;
 }
 
 export function addTool<Input extends ZodRawShape, Output extends ZodRawShape>(
@@ -105,9 +111,15 @@ export function addTool<Input extends ZodRawShape, Output extends ZodRawShape>(
 			inputSchema: input,
 			annotations: { title: tool.title, ...tool.annotations },
 		},
-		async (values: unknown, extra: { signal: AbortSignal }) => {
+		async (values: unknown, extra: RequestHandlerExtra<ServerRequest, ServerNotification>) => {
 			try {
-				const given = output.parse(await tool.run(values as Values<Input>, extra.signal));
+				const listener = {
+					token: extra._meta?.progressToken,
+					send: (notification: ServerNotification) => extra.sendNotification(notification),
+				};
+				const given = output.parse(
+					await tool.run(values as Values<Input>, extra.signal, listener),
+				);
 				return { content: [{ type: 'text' as const, text: JSON.stringify(given) }] };
 			} catch (error) {
 				return {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { Failure } from './failure.js';
 import { keyBytes, KEY_NAMES } from './keys.js';
 import { readOutput } from './output.js';
+import { withProgress } from './progress.js';
 import { ask, questionText } from './question.js';
 import { Session } from './session.js';
 import { decodeLossy, fitText } from './text.js';
@@ -185,7 +186,7 @@ export function addTerminalTools(context: Context): void {
 			'Waits, without polling, until the session has ended, or, if asked, its output ' +
 			'matches pattern or nothing was printed for idle_ms; whichever is first. ' +
 			'A timeout is no error: waited_for tells. Many waits can be under way at a time, and ' +
-			'hold up nothing else.',
+			'hold up nothing else. A client that asks for progress is told every two seconds.',
 		input: {
 			...sessionArgument,
 			pattern: z
@@ -233,9 +234,10 @@ export function addTerminalTools(context: Context): void {
 		run: async (
 			{ session: name, pattern, offset, idle_ms, timeout_s = WAIT_DEFAULT_S },
 			cancel,
+			listener,
 		) => {
 			const session = await Session.find(mount, name);
-			const questions = [];
+			const questions: string[] = [];
 			if (pattern !== undefined)
 				questions.push(
 					questionText(
@@ -244,11 +246,13 @@ export function addTerminalTools(context: Context): void {
 					),
 				);
 			if (idle_ms !== undefined) questions.push(`idle:${idle_ms}ms`);
-			const answer = await ask(
-				session,
-				questions.length ? questions : ['exit'],
-				timeout_s * 1000,
-				cancel,
+			const answer = await withProgress(listener, session, timeout_s, () =>
+				ask(
+					session,
+					questions.length ? questions : ['exit'],
+					timeout_s * 1000,
+					cancel,
+				),
 			);
 			const state = await stateOf(session);
 			return {

@@ -46,6 +46,59 @@ static int make_place(int root, const char *inside, bool directory, dev_t device
 	return 0;
 }
 
+static bool is_at_or_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+	if (length == 1)
+		return true;
+	return strncmp(path, directory, length) == 0 &&
+	       (path[length] == '/' || path[length] == '\0');
+}
+
+/* Mounts the directory on itself, if it is no mount point yet. */
+static int pin(int root, const char *place)
+{
+	struct statx status;
+	int fd = mount_open_below(root, place, O_PATH);
+	if (fd < 0)
+		return fd;
+	int error = statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &status) < 0 ? -errno : 0;
+	bool pinned = error == 0 && (status.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+	int mount = error == 0 && !pinned ? mount_clone(fd, "", 0) : -1;
+	close(fd);
+	if (error < 0 || pinned)
+		return error;
+	return mount < 0 ? mount : mount_attach(root, mount, place);
+}
+
+/*
+ * A mount point cannot be renamed or removed, but a directory above it can, and then another
+ * could take its place. So the directories between a path that can be changed and one below it
+ * become mount points, too.
+ */
+static int pin_between(int root, const struct sandbox_path *paths, unsigned index)
+{
+	char place[PATH_MAX];
+	const char *inside = paths[index].inside, *above = NULL;
+	for (unsigned i = 0; i < index; i++)
+		if (paths[i].writable && strcmp(paths[i].inside, inside) != 0 &&
+		    is_at_or_below(inside, paths[i].inside) &&
+		    (!above || strlen(paths[i].inside) > strlen(above)))
+			above = paths[i].inside;
+	if (!above || strlen(inside) >= sizeof(place))
+		return above ? -ENAMETOOLONG : 0;
+	strcpy(place, inside);
+	int error = 0;
+	for (char *slash = place + strlen(above); error == 0; *slash = '/') {
+		slash = strchr(slash + 1, '/');
+		if (!slash)
+			break;
+		*slash = '\0';
+		error = pin(root, place);
+	}
+	return error;
+}
+
 int paths_attach(int root, const struct sandbox_path *paths, unsigned count, const char **what)
 {
 	struct stat own, status;
@@ -56,6 +109,8 @@ int paths_attach(int root, const struct sandbox_path *paths, unsigned count, con
 		if (fstat(paths[i].mount, &status) < 0)
 			return -errno;
 		int error = make_place(root, paths[i].inside, S_ISDIR(status.st_mode), own.st_dev);
+		if (error == 0)
+			error = pin_between(root, paths, i);
 		if (error == 0)
 			error = mount_attach(root, paths[i].mount, paths[i].inside);
 		if (error < 0)
@@ -74,15 +129,6 @@ static int cover(const char *path)
 	close(mount);
 	/* What this process cannot come to, neither can the sandbox that has its identity. */
 	return error == -ENOENT || error == -ENOTDIR || error == -EACCES ? 0 : error;
-}
-
-static bool is_at_or_below(const char *path, const char *directory)
-{
-	size_t length = strlen(directory);
-	if (length == 1)
-		return true;
-	return strncmp(path, directory, length) == 0 &&
-	       (path[length] == '/' || path[length] == '\0');
 }
 
 /*

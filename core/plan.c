@@ -76,6 +76,15 @@ static char **command_paths(const char *command, char **envp)
 	}
 }
 
+/* A directory's place comes before those below it, whatever the order of the config's lines. */
+static int by_depth(const void *a, const void *b)
+{
+	const struct sandbox_path *one = a, *other = b;
+	int order = strcmp(one->inside, other->inside);
+	size_t length = strlen(one->inside), others = strlen(other->inside);
+	return length != others ? (length < others ? -1 : 1) : order;
+}
+
 static int plan_paths(struct plan *plan, const struct access *access,
 		      const struct sandbox_path *extra, unsigned extra_count)
 {
@@ -91,6 +100,7 @@ static int plan_paths(struct plan *plan, const struct access *access,
 			.inside = access->paths[i].inside,
 			.writable = access->paths[i].writable,
 		};
+	qsort(plan->paths + extra_count, access->path_count, sizeof(*plan->paths), by_depth);
 	return 0;
 }
 

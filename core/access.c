@@ -2,6 +2,7 @@
 #include "access.h"
 
 #include "landlock.h"
+#include "overlay.h"
 #include "units.h"
 
 #include <errno.h>
@@ -77,7 +78,7 @@ static struct access_path *place_for(struct access *access, const char *inside)
 	return &paths[access->path_count++];
 }
 
-static int put_path(struct access *access, char *outside, char *inside, bool writable)
+static int put_path(struct access *access, char *outside, char *inside, enum path_kind kind)
 {
 	struct access_path *path = outside && inside ? place_for(access, inside) : NULL;
 	if (!path) {
@@ -87,7 +88,7 @@ static int put_path(struct access *access, char *outside, char *inside, bool wri
 	}
 	free(path->outside);
 	free(path->inside);
-	*path = (struct access_path){ outside, inside, writable };
+	*path = (struct access_path){ outside, inside, kind };
 	return 0;
 }
 
@@ -120,6 +121,15 @@ static char *read_path(const char **at, char end)
 	return path;
 }
 
+char *access_read_path(const char *text, size_t size)
+{
+	char *copy = strndup(text, size);
+	const char *at = copy;
+	char *path = copy ? read_path(&at, '\0') : NULL;
+	free(copy);
+	return path;
+}
+
 /* A name that has a colon in it is cut there, and the one who gave it has to be told. */
 static const char *refuse_value(const char *outside, const char *inside, bool colon)
 {
@@ -128,7 +138,31 @@ static const char *refuse_value(const char *outside, const char *inside, bool co
 	return refuse_path(outside, inside);
 }
 
-int access_add_path(struct access *access, const char *value, bool writable, const char **why)
+unsigned access_overlays(const struct access *access)
+{
+	unsigned count = 0;
+	for (size_t i = 0; i < access->path_count; i++)
+		count += access->paths[i].kind == PATH_OVERLAY;
+	return count;
+}
+
+/* Two copies of one directory could not both be brought back. */
+static const char *refuse_overlay(const struct access *access, const char *outside,
+				  const char *inside)
+{
+	unsigned others = 0;
+	for (size_t i = 0; i < access->path_count; i++) {
+		const struct access_path *path = &access->paths[i];
+		if (path->kind != PATH_OVERLAY || strcmp(path->inside, inside) == 0)
+			continue;
+		if (strcmp(path->outside, outside) == 0)
+			return "there is an overlay of that directory already";
+		others++;
+	}
+	return others >= OVERLAYS_MAX ? "that is one overlay too many" : NULL;
+}
+
+int access_add_path(struct access *access, const char *value, enum path_kind kind, const char **why)
 {
 	const char *at = value;
 	char *outside = read_path(&at, ':');
@@ -140,17 +174,19 @@ int access_add_path(struct access *access, const char *value, bool writable, con
 		tidy(inside);
 		bool full = access->path_count == PATHS_MAX;
 		*why = full ? "that is one path too many" : refuse_value(outside, inside, colon);
+		if (!*why && kind == PATH_OVERLAY)
+			*why = refuse_overlay(access, outside, inside);
 		if (*why) {
 			free(outside);
 			free(inside);
 			return full ? -E2BIG : -EINVAL;
 		}
 	}
-	return put_path(access, outside, inside, writable);
+	return put_path(access, outside, inside, kind);
 }
 
 /* A blank at the end would be taken for the line's. */
-static void print_path(const char *path, FILE *to)
+void access_print_path(const char *path, FILE *to)
 {
 	for (const char *at = path; *at; at++)
 		if (*at == ':' || *at == '\\')
@@ -161,17 +197,33 @@ static void print_path(const char *path, FILE *to)
 			fputc(*at, to);
 }
 
-void access_print_paths(const struct access *access, bool writable, FILE *to)
+static const char *const kinds[] = {
+	[PATH_RO] = "ro",
+	[PATH_OVERLAY] = "overlay",
+	[PATH_RW] = "rw",
+};
+
+const char *access_kind_name(enum path_kind kind)
+{
+	return kinds[kind];
+}
+
+enum path_kind access_kind(const char *name)
+{
+	return name[0] == 'o' ? PATH_OVERLAY : name[1] == 'w' ? PATH_RW : PATH_RO;
+}
+
+void access_print_paths(const struct access *access, enum path_kind kind, FILE *to)
 {
 	for (size_t i = 0; i < access->path_count; i++) {
 		const struct access_path *path = &access->paths[i];
-		if (path->writable != writable)
+		if (path->kind != kind)
 			continue;
-		fprintf(to, "%s ", writable ? "rw" : "ro");
-		print_path(path->outside, to);
+		fprintf(to, "%s ", access_kind_name(kind));
+		access_print_path(path->outside, to);
 		if (strcmp(path->outside, path->inside) != 0) {
 			fputc(':', to);
-			print_path(path->inside, to);
+			access_print_path(path->inside, to);
 		}
 		fputc('\n', to);
 	}
@@ -273,7 +325,7 @@ int access_copy(struct access *to, const struct access *from)
 	int error = 0;
 	for (size_t i = 0; error == 0 && i < from->path_count; i++) {
 		const struct access_path *path = &from->paths[i];
-		error = put_path(to, strdup(path->outside), strdup(path->inside), path->writable);
+		error = put_path(to, strdup(path->outside), strdup(path->inside), path->kind);
 	}
 	if (error == 0 && from->port_count) {
 		to->ports = malloc(from->port_count * sizeof(*to->ports));

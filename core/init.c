@@ -49,7 +49,7 @@
 #include <unistd.h>
 
 /* Where the descriptors are. The command keeps those up to HANDED until it is executed. */
-enum { START = 3, HANDED, CONTROL, MASTER, SIGNALS, HANDING, ROOT, FREE };
+enum { START = 3, HANDED, CONTROL, MASTER, SIGNALS, HANDING, ROOT, MAPPER, FREE };
 
 enum { MAX_COMMAND_LINE = 131072 };
 
@@ -124,9 +124,11 @@ static void take_place(const struct init_ends *ends)
 {
 	int start = fcntl(ends->start, F_DUPFD_CLOEXEC, FREE);
 	int control = fcntl(ends->control, F_DUPFD_CLOEXEC, FREE);
+	int mapper = ends->mapper < 0 ? -1 : fcntl(ends->mapper, F_DUPFD_CLOEXEC, FREE);
 	if (start < 0 || control < 0 || dup3(start, START, O_CLOEXEC) < 0 ||
 	    dup3(control, CONTROL, O_CLOEXEC) < 0 || close_range(HANDED, HANDED, 0) < 0 ||
-	    close_range(MASTER, ~0U, 0) < 0)
+	    (mapper >= 0 && dup3(mapper, MAPPER, O_CLOEXEC) < 0) ||
+	    close_range(MASTER, mapper >= 0 ? ROOT : ~0U, 0) < 0 || close_range(FREE, ~0U, 0) < 0)
 		_exit(1);
 }
 
@@ -185,11 +187,24 @@ static void open_paths(struct plan *plan, const struct sandbox_shape *shape, boo
 {
 	const char *what = NULL;
 	unsigned early = plan->owner_is_root ? plan->path_count : plan->own_paths;
-	int error = after ? paths_open(plan->paths + early, plan->path_count - early, 0, shape->uid,
-				       &what)
-			  : paths_open(plan->paths, early, plan->own_paths, shape->uid, &what);
+	int mapper = shape->mapped ? MAPPER : -1;
+	int error =
+		after ? paths_open(plan->paths + early, plan->path_count - early, 0, shape->uid, -1,
+				   &what)
+		      : paths_open(plan->paths, early, plan->own_paths, shape->uid, mapper, &what);
+	if (!after && shape->mapped)
+		close(MAPPER);
 	if (error < 0)
 		fail(STAGE_PATHS, error, what);
+}
+
+/* The daemon's own, too. -1: there are no overlays. */
+static int open_changes(const struct plan *plan)
+{
+	int fd = *plan->changes ? paths_open_directory(plan->changes) : -1;
+	if (*plan->changes && fd < 0)
+		fail(STAGE_PATHS, fd, plan->changes);
+	return fd;
 }
 
 static void open_terminal(void)
@@ -638,10 +653,12 @@ static void hand_over(const int *plan)
 }
 
 static void finish_root(const struct sandbox_shape *shape, const struct sandbox_path *paths,
-			unsigned count)
+			unsigned count, int changes)
 {
 	const char *what = NULL;
-	int error = root_enter(ROOT, paths, count, &what);
+	int error = root_enter(ROOT, paths, count, changes, &what);
+	if (changes >= 0)
+		close(changes);
 	if (error < 0)
 		fail(STAGE_ROOT, error, what);
 	error = paths_check(shape->uid);
@@ -657,15 +674,15 @@ static pid_t seal(const struct init_setup *setup, const struct spawn_request *re
 	const struct sandbox_shape *shape = &request->shape;
 	struct sandbox_path workspace = { .outside = request->workspace,
 					  .inside = "/workspace",
-					  .writable = true };
+					  .kind = PATH_RW };
 	unsigned count = request->workspace[0] != '\0';
 	const char *what;
-	int error = paths_open(&workspace, count, count, shape->uid, &what);
+	int error = paths_open(&workspace, count, count, shape->uid, -1, &what);
 	if (error < 0)
 		fail(STAGE_PATHS, error, what);
 	wait_for_builder();
 	take_identity_as_init();
-	finish_root(shape, &workspace, count);
+	finish_root(shape, &workspace, count, -1);
 	drop_privileges(setup);
 	if (shape->ends_with_command) {
 		hand_over(NULL);
@@ -684,10 +701,11 @@ static pid_t follow_plan(const struct init_setup *setup, const struct sandbox_sh
 	pid_t pid = builder;
 	int fd = receive_plan(&plan);
 	open_paths(plan, shape, false);
+	int changes = open_changes(plan);
 	wait_for_builder();
 	take_identity_as_init();
 	open_paths(plan, shape, true);
-	finish_root(shape, plan->paths, plan->path_count);
+	finish_root(shape, plan->paths, plan->path_count, changes);
 	drop_privileges(setup);
 	if (shape->ends_with_command)
 		hand_over(&fd);

@@ -202,3 +202,29 @@ int landlock_apply(const struct landlock_policy *policy, unsigned *failed)
 	close(ruleset);
 	return r;
 }
+
+int landlock_bound_writes(const int *directories, unsigned count)
+{
+	const uint64_t reads = FS_EXECUTE | FS_READ_FILE | FS_READ_DIR;
+	int abi = landlock_abi();
+	const struct ruleset_attr attr = { .handled_access_fs = rights_known(abi) & ~reads };
+	int r = 0;
+
+	if (abi < 2)
+		return 0;
+	int ruleset = (int)syscall(CREATE_RULESET, &attr, sizeof(attr.handled_access_fs), 0);
+	if (ruleset < 0)
+		return -errno;
+	for (unsigned i = 0; r == 0 && i < count; i++) {
+		const struct path_beneath_attr rule = {
+			.allowed_access = attr.handled_access_fs & class_rights[LANDLOCK_FULL],
+			.parent_fd = directories[i],
+		};
+		if (syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0)
+			r = -errno;
+	}
+	if (r == 0 && syscall(RESTRICT_SELF, ruleset, 0) < 0)
+		r = -errno;
+	close(ruleset);
+	return r;
+}

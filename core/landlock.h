@@ -69,4 +69,11 @@ int landlock_abi(void);
  */
 int landlock_apply(const struct landlock_policy *policy, unsigned *failed);
 
+/*
+ * From now on the calling thread can make, change and remove files below these directories only. A
+ * second wall, for a process that keeps to them anyway: before version 2, which would keep it from
+ * linking files, it does nothing. Needs no_new_privs. 0 or -errno.
+ */
+int landlock_bound_writes(const int *directories, unsigned count);
+
 #endif

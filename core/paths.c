@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "paths.h"
 
+#include "mapper.h"
 #include "mountinfo.h"
 #include "mounts.h"
+#include "overlay.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,7 +83,7 @@ static int pin_between(int root, const struct sandbox_path *paths, unsigned inde
 	char place[PATH_MAX];
 	const char *inside = paths[index].inside, *above = NULL;
 	for (unsigned i = 0; i < index; i++)
-		if (paths[i].writable && strcmp(paths[i].inside, inside) != 0 &&
+		if (paths[i].kind != PATH_RO && strcmp(paths[i].inside, inside) != 0 &&
 		    is_at_or_below(inside, paths[i].inside) &&
 		    (!above || strlen(paths[i].inside) > strlen(above)))
 			above = paths[i].inside;
@@ -99,7 +101,8 @@ static int pin_between(int root, const struct sandbox_path *paths, unsigned inde
 	return error;
 }
 
-int paths_attach(int root, const struct sandbox_path *paths, unsigned count, const char **what)
+int paths_attach(int root, const struct sandbox_path *paths, unsigned count, int changes,
+		 const char **what)
 {
 	struct stat own, status;
 	if (fstat(root, &own) < 0)
@@ -113,10 +116,12 @@ int paths_attach(int root, const struct sandbox_path *paths, unsigned count, con
 			error = pin_between(root, paths, i);
 		if (error == 0)
 			error = mount_attach(root, paths[i].mount, paths[i].inside);
+		if (error == 0 && paths[i].kind == PATH_OVERLAY)
+			error = overlay_attach(root, changes, &paths[i]);
 		if (error < 0)
 			return error;
 	}
-	return 0;
+	return changes >= 0 ? overlay_settle() : 0;
 }
 
 /* An empty, read-only filesystem over what is at `path`. */
@@ -156,6 +161,14 @@ static int open_path(const char *outside)
 	return fd < 0 ? -errno : fd;
 }
 
+int paths_open_directory(const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_NO_MAGICLINKS };
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
 /* The name that the kernel has for what was opened: no link is in it. */
 static int name_of(int fd, char path[static PATH_MAX])
 {
@@ -191,7 +204,7 @@ static int check_bounds(const struct sandbox_path *path, const char *name)
 	if (!path->bounds)
 		return 0;
 	for (const struct path_bound *bound = path->bounds; bound->path; bound++)
-		if ((bound->writable || !path->writable) && leads_below(name, bound->path))
+		if (bound->kind >= path->kind && leads_below(name, bound->path))
 			return 0;
 	return -EPERM;
 }
@@ -256,6 +269,39 @@ static int guard_session_filesystems(const struct sandbox_path *paths, unsigned 
 	return error;
 }
 
+/* A directory that an overlay is asked for. */
+struct lower {
+	char name[PATH_MAX];
+};
+
+/* overlayfs would show what the mount covers. */
+static int refuse_mount_below(const struct mountinfo *mount, void *data)
+{
+	const struct lower *lower = data;
+	if (mount->place_cut && !mount->place[0])
+		return -EOVERFLOW;
+	return strcmp(mount->place, lower->name) != 0 && is_at_or_below(mount->place, lower->name)
+		       ? -EINVAL
+		       : 0;
+}
+
+static int guard_overlays(const struct sandbox_path *paths, unsigned count, const char **what)
+{
+	struct lower lower;
+	int error = 0;
+	for (unsigned i = 0; error == 0 && i < count; i++) {
+		if (paths[i].kind != PATH_OVERLAY)
+			continue;
+		*what = paths[i].inside;
+		error = name_of(paths[i].mount, lower.name);
+		if (error == 0)
+			error = mountinfo_ask(refuse_mount_below, &lower);
+		if (error == -ENOSYS || error == -EOVERFLOW)
+			error = mountinfo_read_own(refuse_mount_below, &lower);
+	}
+	return error;
+}
+
 /* Of session filesystems that were met, those that nothing was met on yet. */
 enum { BARE_MAX = 8 };
 
@@ -309,13 +355,28 @@ static int open_guarded(struct sandbox_path *path, bool trusted)
 static int clone_opened(struct sandbox_path *path)
 {
 	int opened = path->mount;
-	path->mount = mount_clone(opened, "",
-				  MOUNT_LOCKED_DOWN | (path->writable ? 0 : MOUNT_ATTR_RDONLY));
+	path->mount = mount_clone(
+		opened, "", MOUNT_LOCKED_DOWN | (path->kind == PATH_RW ? 0 : MOUNT_ATTR_RDONLY));
 	close(opened);
 	return path->mount < 0 ? path->mount : 0;
 }
 
-int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid_t uid,
+/* It has been looked up a second time: it must be the same. */
+static int clone_mapped(struct sandbox_path *path, int mapper)
+{
+	struct stat opened, mapped;
+	int mount = mapper_ask(mapper, path->outside);
+	int error = mount < 0 ? mount : 0;
+	if (error == 0 && (fstat(path->mount, &opened) < 0 || fstat(mount, &mapped) < 0))
+		error = -errno;
+	if (error == 0 && (opened.st_dev != mapped.st_dev || opened.st_ino != mapped.st_ino))
+		error = -ESTALE;
+	close(path->mount);
+	path->mount = mount;
+	return error;
+}
+
+int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid_t uid, int mapper,
 	       const char **what)
 {
 	int error = 0;
@@ -329,10 +390,14 @@ int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid
 	if (error == 0 && trusted < count) {
 		*what = "mounts";
 		error = guard_session_filesystems(paths + trusted, count - trusted, uid, what);
+		if (error == 0)
+			error = guard_overlays(paths + trusted, count - trusted, what);
 	}
 	for (unsigned i = 0; error == 0 && i < count; i++) {
 		*what = paths[i].outside;
-		error = clone_opened(&paths[i]);
+		error = mapper >= 0 && paths[i].kind == PATH_OVERLAY
+				? clone_mapped(&paths[i], mapper)
+				: clone_opened(&paths[i]);
 	}
 	return error;
 }

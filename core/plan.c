@@ -92,13 +92,15 @@ static int plan_paths(struct plan *plan, const struct access *access,
 	if (!plan->paths)
 		return -ENOMEM;
 	plan->own_paths = extra_count;
+	unsigned overlays = 0;
 	for (unsigned i = 0; i < extra_count; i++)
 		plan->paths[plan->path_count++] = extra[i];
 	for (size_t i = 0; i < access->path_count; i++)
 		plan->paths[plan->path_count++] = (struct sandbox_path){
 			.outside = access->paths[i].outside,
 			.inside = access->paths[i].inside,
-			.writable = access->paths[i].writable,
+			.kind = access->paths[i].kind,
+			.number = access->paths[i].kind == PATH_OVERLAY ? overlays++ : 0,
 		};
 	qsort(plan->paths + extra_count, access->path_count, sizeof(*plan->paths), by_depth);
 	return 0;
@@ -114,7 +116,7 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 	for (unsigned i = 0; i < plan->path_count; i++)
 		plan->rules[count++] = (struct landlock_rule){
 			plan->paths[i].inside,
-			plan->paths[i].writable ? LANDLOCK_FULL : LANDLOCK_READ_EXEC,
+			plan->paths[i].kind == PATH_RO ? LANDLOCK_READ_EXEC : LANDLOCK_FULL,
 		};
 	plan->landlock = (struct landlock_policy){
 		.floor = landlock_floor(access),
@@ -264,6 +266,7 @@ static void fill(struct image *image, const struct plan *plan)
 	moved.argv = put_vector(image, plan->argv);
 	moved.envp = put_vector(image, plan->envp);
 	moved.cwd = put_string(image, plan->cwd);
+	moved.changes = put_string(image, plan->changes ? plan->changes : "");
 	moved.paths = put_paths(image, plan);
 	moved.bounds = put_bounds(image, plan);
 	moved.rules = put_rules(image, &plan->landlock);
@@ -327,6 +330,7 @@ struct plan *plan_map(int fd)
 	move_vector(&plan->argv, base);
 	move_vector(&plan->envp, base);
 	MOVE(plan->cwd, base);
+	MOVE(plan->changes, base);
 	MOVE(plan->paths, base);
 	for (unsigned i = 0; i < plan->path_count; i++) {
 		MOVE(plan->paths[i].outside, base);

@@ -3,6 +3,7 @@
 
 #include "confine.h"
 #include "older.h"
+#include "overlay.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,13 +16,19 @@
 
 static int start_rm(const char *directory, const char *name, pid_t *pid)
 {
-	char rm[] = "rm", options[] = "-rf", one[] = "--one-file-system", end[] = "--", *path;
+	char rm[] = "rm", options[] = "-rf", one[] = "--one-file-system", end[] = "--", *path,
+	     *changes;
 	char search[] = "PATH=/usr/bin:/bin", *environment[] = { search, NULL };
 	if (asprintf(&path, "%s/%s", directory, name) < 0)
 		return -ENOMEM;
-	char *arguments[] = { rm, options, one, end, path, NULL };
+	if (asprintf(&changes, "%s" OVERLAY_SUFFIX, path) < 0) {
+		free(path);
+		return -ENOMEM;
+	}
+	char *arguments[] = { rm, options, one, end, path, changes, NULL };
 	int error = -posix_spawn(pid, "/bin/rm", NULL, NULL, arguments, environment);
 	free(path);
+	free(changes);
 	return error;
 }
 

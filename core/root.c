@@ -399,9 +399,10 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	return error;
 }
 
-int root_enter(int root, const struct sandbox_path *paths, unsigned count, const char **what)
+int root_enter(int root, const struct sandbox_path *paths, unsigned count, int changes,
+	       const char **what)
 {
-	int error = paths_attach(root, paths, count, what);
+	int error = paths_attach(root, paths, count, changes, what);
 	if (error < 0)
 		return error;
 	*what = "pivot_root";

@@ -50,8 +50,10 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 
 /*
  * Adds `paths`, opened before (paths.h), and moves every process of the mount namespace that is in
- * the old root into this one, the old one out of reach. Likewise.
+ * the old root into this one, the old one out of reach. `changes`: see paths_attach().
+ * Likewise.
  */
-int root_enter(int root, const struct sandbox_path *paths, unsigned count, const char **what);
+int root_enter(int root, const struct sandbox_path *paths, unsigned count, int changes,
+	       const char **what);
 
 #endif

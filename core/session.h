@@ -22,6 +22,7 @@
 #include "mimobox.h"
 #include "plan.h"
 #include "pool.h"
+#include "review.h"
 #include "root.h"
 #include "sandbox.h"
 #include "spawner.h"
@@ -76,6 +77,10 @@ struct mimobox_session {
 	struct ceiling_share share; /* of what its owner may have */
 	bool awaits_share;          /* it is to be told when removed ones have given theirs back */
 	char *workspace;            /* on the host; NULL: none */
+	struct review change;       /* the last `apply` or `discard` */
+	struct review *reviews;     /* of its changes, that are at work */
+	unsigned review_count;
+	bool workspace_awaits; /* their ends, to be removed */
 	uint16_t rows, cols;
 	struct journal journal;
 	struct stream streams[STREAMS];
@@ -125,9 +130,9 @@ struct mimobox {
 	struct sysfilters filters;
 	struct init_setup setup;
 	struct spawner spawner_state;
-	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind;
+	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind, changer_kind;
 	struct forker *forker;
-	struct helper *spawner, *sweeper, *remover, *ticker;
+	struct helper *spawner, *sweeper, *remover, *ticker, *changer;
 	struct pool *pool;
 	unsigned waiting; /* sandboxes of the pool's, until their ends */
 

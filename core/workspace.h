@@ -25,6 +25,14 @@ void workspace_sweep(const char *directory, pid_t own);
 /* Sets session->workspace, if the box has a place for it. 0 or -errno. */
 int workspace_create(struct mimobox_session *session);
 
+/*
+ * The directory for what a session changes in overlays, beside its workspace; made if it is
+ * missing. *out is the caller's. 0, or -errno: -EOPNOTSUPP without a workspace.
+ */
+int workspace_make_changes(const struct mimobox_session *session, char **out);
+/* Its path, the caller's; NULL: no workspace, or no memory. */
+char *workspace_changes(const struct mimobox_session *session);
+
 /* To whatever id the session runs as by now. 0 or -errno. */
 int workspace_give(const struct mimobox_session *session);
 

@@ -29,8 +29,9 @@
 #define CAP(name) (UINT64_C(1) << CAP_##name)
 #define SPAWNER (CAP(SYS_ADMIN) | CAP(NET_ADMIN) | CAP(SETUID) | CAP(SETGID) | CAP(SYS_RESOURCE))
 #define REMOVER (CAP(DAC_OVERRIDE) | CAP(FOWNER))
+#define CHANGER (CAP(SETUID) | CAP(SETGID) | CAP(DAC_OVERRIDE) | CAP(FOWNER))
 
-enum { HELPERS = 6 };
+enum { HELPERS = 7 };
 
 struct expected {
 	const char *name;
@@ -46,6 +47,7 @@ static const struct expected helpers[HELPERS] = {
 	{ "mimobox-sweeper", CAP(DAC_OVERRIDE), true, false },
 	{ "mimobox-remover", REMOVER, false, false },
 	{ "mimobox-ticker", 0, true, false },
+	{ "mimobox-changer", CHANGER, false, false },
 	{ "mimobox-unmount", CAP(SYS_ADMIN), true, true },
 };
 
@@ -173,7 +175,8 @@ static const char *workspace_of(const char *name)
 Test(confined, the_next_is_as_the_one_before)
 {
 	static const char *const names[] = { "mimobox-spawner", "mimobox-sweeper",
-					     "mimobox-remover", "mimobox-ticker" };
+					     "mimobox-remover", "mimobox-ticker",
+					     "mimobox-changer" };
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		pid_t pid = child(names[i]);

@@ -63,7 +63,7 @@ Test(files, names_modes_and_owners)
 		{ "cast", S_IFREG | 0400, true },       { "sizes", S_IFREG | 0400, true },
 		{ "modes", S_IFREG | 0400, true },      { "wait", S_IFDIR | 0500, true },
 		{ "stderr", S_IFREG | 0400, false },    { "workspace", S_IFLNK | 0777, true },
-		{ "cursor", S_IFREG | 0400, true },
+		{ "cursor", S_IFREG | 0400, true },     { "changes", S_IFREG | 0400, true },
 	};
 	struct stat st;
 

@@ -163,7 +163,8 @@ Test(keeper, texts_are_of_one_moment)
 Test(keeper, with_each_helper)
 {
 	static const char *const names[] = { "mimobox-forker", "mimobox-spawner", "mimobox-sweeper",
-					     "mimobox-remover", "mimobox-unmounter" };
+					     "mimobox-remover", "mimobox-changer",
+					     "mimobox-unmounter" };
 
 	counter_start("a");
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mount is made in the sandbox's own user and mount namespaces, with `userxattr` (Linux 5.11):
+ * what overlayfs has to note is in attributes that begin with `user.overlay.`, and what was deleted
+ * is a character device 0/0. The program can make neither by way of the overlay.
+ *
+ * overlayfs reads the lower layer with the rights of the process that mounts it. Those are the
+ * rights of the session's owner: the capabilities of that process count only for files whose owner
+ * has an id in the sandbox, which is the owner's own.
+ *
+ * `volatile`: nothing is synced. The changes of a session do not outlive the machine.
+ */
+#include "overlay.h"
+
+#include "mounts.h"
+#include "paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "older.h"
+
+/* A tick is 10 ms at most; the clock may be set back meanwhile. */
+enum { FD_PATH = 32, NUMBER = 12, TICKS = 40 };
+
+static void print_number(char *to, unsigned number)
+{
+	char digits[NUMBER];
+	size_t count = 0;
+	do {
+		digits[count++] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	while (count > 0)
+		*to++ = digits[--count];
+	*to = '\0';
+}
+
+/* A name that holds no character that overlayfs takes for a separator. */
+static void path_of(int fd, char path[static FD_PATH])
+{
+	strcpy(path, "/proc/self/fd/");
+	print_number(path + strlen(path), (unsigned)fd);
+}
+
+static int make_directory(int parent, const char *name)
+{
+	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	int fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * The overlay's own directory has the attributes of the upper layer's. That is the session's, so
+ * that it has no more rights than others have where the lower one is not.
+ */
+static mode_t mode_for(const struct stat *lower)
+{
+	return lower->st_uid == geteuid() ? lower->st_mode & 01777 : (lower->st_mode & 07) * 0111;
+}
+
+static int copy_attributes(int base, const struct stat *lower, mode_t mode)
+{
+	const struct timespec times[] = { lower->st_atim, lower->st_mtim };
+	if (fchmodat(base, "upper", mode, 0) < 0 || utimensat(base, "upper", times, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static int set(int fs, const char *key, const char *value)
+{
+	int result = value ? fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0)
+			   : fsconfig(fs, FSCONFIG_SET_FLAG, key, NULL, 0);
+	return result < 0 ? -errno : 0;
+}
+
+static int make_mount(int lower, int upper, int work)
+{
+	char paths[3][FD_PATH];
+	path_of(lower, paths[0]);
+	path_of(upper, paths[1]);
+	path_of(work, paths[2]);
+	const struct mount_option options[] = {
+		{ "source", "overlay" }, { "lowerdir", paths[0] }, { "upperdir", paths[1] },
+		{ "workdir", paths[2] }, { "userxattr", NULL },    { "volatile", NULL },
+	};
+	int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return -errno;
+	int error = 0, mount = -1;
+	for (size_t i = 0; error == 0 && i < sizeof(options) / sizeof(*options); i++)
+		error = set(fs, options[i].key, options[i].value);
+	if (error == 0 && fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		error = -errno;
+	if (error == 0 && (mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_LOCKED_DOWN)) < 0)
+		error = -errno;
+	close(fs);
+	return error < 0 ? error : mount;
+}
+
+static int note_host(int base, const struct stat *lower)
+{
+	struct overlay_host host;
+	memset(&host, 0, sizeof(host));
+	host.device = lower->st_dev;
+	host.inode = lower->st_ino;
+	host.mode = mode_for(lower);
+	/* Change times are no later than this clock, and up to a tick earlier. */
+	if (clock_gettime(CLOCK_REALTIME, &host.since) < 0)
+		return -errno;
+	int fd = openat(base, "host", O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	ssize_t size = write(fd, &host, sizeof(host));
+	int error = size < 0 ? -errno : size == sizeof(host) ? 0 : -ENOSPC;
+	close(fd);
+	return error;
+}
+
+static int attach_in(int root, int base, const struct sandbox_path *path)
+{
+	struct stat status;
+	int lower = mount_open_below(root, path->inside, O_PATH | O_DIRECTORY);
+	if (lower < 0)
+		return lower;
+	int error = fstat(lower, &status) < 0 ? -errno : 0;
+	int upper = error == 0 ? make_directory(base, "upper") : error;
+	int work = upper >= 0 ? make_directory(base, "work") : upper;
+	error = work < 0 ? work : copy_attributes(base, &status, mode_for(&status));
+	int mount = error == 0 ? make_mount(lower, upper, work) : error;
+	const int opened[] = { lower, upper, work };
+	for (size_t i = 0; i < 3; i++)
+		if (opened[i] >= 0)
+			close(opened[i]);
+	error = mount < 0 ? mount : mount_attach(root, mount, path->inside);
+	return error < 0 ? error : note_host(base, &status);
+}
+
+int overlay_settle(void)
+{
+	const struct timespec moment = { .tv_nsec = 500000 };
+	struct timespec since, now;
+	if (clock_gettime(CLOCK_REALTIME, &since) < 0)
+		return -errno;
+	for (int i = 0; i < TICKS; i++) {
+		if (clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
+			return -errno;
+		if (now.tv_sec > since.tv_sec ||
+		    (now.tv_sec == since.tv_sec && now.tv_nsec >= since.tv_nsec))
+			break;
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+	}
+	return 0;
+}
+
+int overlay_attach(int root, int changes, const struct sandbox_path *path)
+{
+	char name[NUMBER];
+	print_number(name, path->number);
+	int base = changes < 0 ? -EBADF : make_directory(changes, name);
+	if (base < 0)
+		return base;
+	int error = attach_in(root, base, path);
+	close(base);
+	return error;
+}

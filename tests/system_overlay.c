@@ -471,3 +471,62 @@ Test(overlay, the_server_is_killed)
 	cr_expect_str_eq(sh(text("cd $M/../p; %s", expected)), "f\n");
 	remove_as(ANN, "a");
 }
+
+/* The client */
+
+static const char project[] =
+	"cd $M/..; mkdir p; cd p; git init -q .; git config user.email a@b; git config user.name "
+	"n; "
+	"mkdir sub; echo one > f; echo two > sub/g; git add -A; git commit -qm one; "
+	"git worktree add -q ../tree; export MIMOBOX=$M C=$CLIENT; ";
+
+static char *with_project(const char *script)
+{
+	return sh(text("%s%s", project, script));
+}
+
+Test(overlay, a_project_is_tried_on)
+{
+	cr_expect_str_eq(with_project("cd sub; $C run --project .. -- sh -c 'pwd | grep -o p/sub; "
+				      "cat g; echo s > n' </dev/null 2>../../err; echo $?; ls; "
+				      "name=$($C ls -q); $C diff $name | sed s,/.*/p/,,; "
+				      "$C diff -u $name | tail -n +3; $C apply $name n; cat n; "
+				      "$C diff $name; $C rm $name; grep -c kept ../../err"),
+			 "p/sub\ntwo\n0\ng\nA sub/n\n@@ -0,0 +1 @@\n+s\ns\n1\n");
+	clear();
+	sh("rm -rf $M/../tree");
+	cr_expect_str_eq(with_project("$C run --project . --apply -- sh -c 'rm f; echo s > n' "
+				      "2>&1 </dev/null | sed s,/.*/p/,,; ls; "
+				      "$C run --project . --discard -- sh -c 'rm -r *' 2>&1 "
+				      "</dev/null | tail -n 1; ls; $C ls -q; "
+				      "$C run --project . -- true; $C ls -q"),
+			 "D f\nA n\n2 changes: 1 new, 0 others, 1 gone\nn\nsub\n"
+			 "3 changes: 0 new, 0 others, 3 gone\nn\nsub\n");
+}
+
+/* What git would run is not the session's to write; a worktree's commit is the repository's. */
+Test(overlay, a_project_of_git)
+{
+	cr_expect_str_eq(with_project("$C run --project . --apply -- sh -c '"
+				      "(echo x > .git/hooks/pre-commit) 2>/dev/null || echo 1; "
+				      "git config a.b c 2>/dev/null || echo 2; mv .git g "
+				      "2>/dev/null || echo 3; echo s >> f; git commit -qam two' "
+				      "2>/dev/null </dev/null; git log --format=%s; "
+				      "git status --short; git fsck 2>&1; cd ../tree; "
+				      "$C run --project . --apply -- sh -c 'echo w > w; git add w; "
+				      "git commit -qm three; (echo x > ../p/.git/hooks/x) "
+				      "2>/dev/null || echo 4' 2>/dev/null </dev/null; "
+				      "git log --format=%s; git status --short; git fsck 2>&1"),
+			 "1\n2\n3\ntwo\none\n4\nthree\none\n");
+}
+
+/* Nothing is lost where apply is refused. */
+Test(overlay, a_project_that_changed)
+{
+	cr_expect_str_eq(
+		with_project("$C run --project . --apply -- sh -c 'echo s > f; echo ready "
+			     "> /dev/tty || true; sleep 1' </dev/null 2>../err & sleep .7; "
+			     "echo h > f; wait $! || echo $?; cat f; $C ls -q | wc -l; "
+			     "grep -c 'it has changed' ../err"),
+		"1\nh\n1\n1\n");
+}

@@ -18,8 +18,9 @@ static const struct {
 	const char *name;
 	int (*act)(int argc, char **argv);
 } commands[] = {
-	{ "run", command_run },   { "attach", command_attach }, { "ls", command_list },
-	{ "rm", command_remove }, { "doctor", command_doctor },
+	{ "run", command_run },     { "attach", command_attach },   { "ls", command_list },
+	{ "rm", command_remove },   { "doctor", command_doctor },   { "diff", command_diff },
+	{ "apply", command_apply }, { "discard", command_discard },
 };
 
 static int help(void)
@@ -31,6 +32,11 @@ static int help(void)
 	     "      [--] COMMAND [ARG]...    run a command in a session of its own\n"
 	     "  attach [-e KEY] NAME         use a session's terminal; KEY (^\\) detaches\n"
 	     "  ls [-q]                      list the sessions; -q: names alone\n"
+	     "      [--project DIR [--apply|--discard]]\n"
+	     "                               DIR is copied on write; what was changed is shown\n"
+	     "  diff [-u] NAME [PATH]...     what a session has changed in its overlays\n"
+	     "  apply NAME [PATH]...         bring that to the host\n"
+	     "  discard NAME [PATH]...       drop it\n"
 	     "  rm NAME...                   end and remove sessions\n"
 	     "  doctor                       what this machine has and lacks, and what to do\n"
 	     "\n"

@@ -12,7 +12,7 @@ _mimobox_sessions() {
 
 _mimobox_value() {
 	case $1 in
-	--mount) compgen -d -- "$2" ;;
+	--mount | --project) compgen -d -- "$2" ;;
 	--config) compgen -f -- "$2" ;;
 	--ro | --rw | --overlay) compgen -f -- "$2" ;;
 	--network) compgen -W 'none host tcp' -- "$2" ;;
@@ -26,13 +26,13 @@ _mimobox_value() {
 }
 
 _mimobox_run() {
-	local i word options='--mount --name --keep --config --env --cwd --timeout --kill-grace
+	local i word options='--mount --name --keep --project --apply --discard --config --env --cwd --timeout --kill-grace
 		--memory --processes --cpu --open-files --file-size --tmp-size --terminals --retain --overflow
 		--ro --rw --overlay --network --seccomp --fork --landlock --terminal --ends'
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		--keep | --*=*) ;;
+		--keep | --apply | --discard | --*=*) ;;
 		--?*) ((++i)) ;;
 		*) # the command and its arguments
 			[[ $word != -- ]] || ((++i))
@@ -54,7 +54,7 @@ _mimobox() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local IFS=$' \t\n' found
 	if ((COMP_CWORD == 1)); then
-		found=$(compgen -W 'run attach ls rm doctor --help --version' -- "$word")
+		found=$(compgen -W 'run attach ls diff apply discard rm doctor --help --version' -- "$word")
 	elif [[ ${COMP_WORDS[1]} == run ]]; then
 		found=$(_mimobox_run "$word")
 	elif [[ $before == --mount ]]; then
@@ -63,8 +63,9 @@ _mimobox() {
 		case ${COMP_WORDS[1]}:$word in
 		attach:-*) found=$(compgen -W '-e --mount' -- "$word") ;;
 		ls:*) found=$(compgen -W '-q --mount' -- "$word") ;;
-		rm:-* | doctor:*) found=$(compgen -W '--mount' -- "$word") ;;
-		attach:* | rm:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
+		diff:-*) found=$(compgen -W '-u --mount' -- "$word") ;;
+		rm:-* | apply:-* | discard:-* | doctor:*) found=$(compgen -W '--mount' -- "$word") ;;
+		attach:* | rm:* | diff:* | apply:* | discard:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
 		esac
 	fi
 	IFS=$'\n'

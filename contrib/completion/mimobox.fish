@@ -42,12 +42,15 @@ complete -c mimobox -n 'test (count (commandline -opc)) -eq 1' -l version -d 'Sh
 complete -c mimobox -n __fish_use_subcommand -a run -d 'Run a command in a session of its own'
 complete -c mimobox -n __fish_use_subcommand -a attach -d 'Use a session\'s terminal'
 complete -c mimobox -n __fish_use_subcommand -a ls -d 'List the sessions'
+complete -c mimobox -n __fish_use_subcommand -a diff -d 'What a session has changed'
+complete -c mimobox -n __fish_use_subcommand -a apply -d 'Bring that to the host'
+complete -c mimobox -n __fish_use_subcommand -a discard -d 'Drop it'
 complete -c mimobox -n __fish_use_subcommand -a rm -d 'End and remove sessions'
 complete -c mimobox -n __fish_use_subcommand -a doctor -d 'What this machine has and lacks'
 
-complete -c mimobox -n '__mimobox_verb run attach ls rm doctor' -l mount -r \
+complete -c mimobox -n '__mimobox_verb run attach ls diff apply discard rm doctor' -l mount -r \
     -a '(__fish_complete_directories)' -d 'Where the sessions are'
-complete -c mimobox -n '__mimobox_verb attach rm' -a '(__mimobox_sessions)' -d Session
+complete -c mimobox -n '__mimobox_verb attach rm diff apply discard' -a '(__mimobox_sessions)' -d Session
 complete -c mimobox -n '__mimobox_verb attach' -s e -x -d 'The key that detaches'
 complete -c mimobox -n '__mimobox_verb ls' -s q -d 'Names alone'
 
@@ -68,6 +71,10 @@ complete -c mimobox -n $run -l terminals -x -d Limit
 complete -c mimobox -n $run -l retain -x -d 'How much output is kept'
 complete -c mimobox -n $run -l overflow -x -a 'wait drop' -d 'Past that'
 complete -c mimobox -n $run -l ro -r -F -d 'Path to see'
+complete -c mimobox -n $run -l project -r -a '(__fish_complete_directories)' -d 'Directory that is copied on write'
+complete -c mimobox -n $run -l apply -d 'Bring what was changed there'
+complete -c mimobox -n $run -l discard -d 'Drop it'
+complete -c mimobox -n '__mimobox_verb diff' -s u -d 'Differences of files'
 complete -c mimobox -n $run -l rw -r -F -d 'Path to change'
 complete -c mimobox -n $run -l overlay -r -F -d 'Directory to change a copy of'
 complete -c mimobox -n $run -l network -x -a 'none host tcp' -d 'What may be reached'

@@ -524,9 +524,10 @@ Test(overlay, a_project_of_git)
 Test(overlay, a_project_that_changed)
 {
 	cr_expect_str_eq(
-		with_project("$C run --project . --apply -- sh -c 'echo s > f; echo ready "
-			     "> /dev/tty || true; sleep 1' </dev/null 2>../err & sleep .7; "
-			     "echo h > f; wait $! || echo $?; cat f; $C ls -q | wc -l; "
-			     "grep -c 'it has changed' ../err"),
+		with_project("$C run --project . --apply -- sh -c 'echo s > f; until [ -e go ]; do "
+			     "sleep .05; done' </dev/null 2>../err & until $C diff $($C ls -q) "
+			     "2>/dev/null | grep -q /f; do sleep .05; done; echo h > f; touch go; "
+			     "wait $! || echo $?; cat f; $C ls -q | wc -l; grep -c 'it has "
+			     "changed' ../err"),
 		"1\nh\n1\n1\n");
 }

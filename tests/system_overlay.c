@@ -524,10 +524,10 @@ Test(overlay, a_project_of_git)
 Test(overlay, a_project_that_changed)
 {
 	cr_expect_str_eq(
-		with_project("$C run --project . --apply -- sh -c 'echo s > f; until [ -e go ]; do "
-			     "sleep .05; done' </dev/null 2>../err & until $C diff $($C ls -q) "
-			     "2>/dev/null | grep -q /f; do sleep .05; done; echo h > f; touch go; "
-			     "wait $! || echo $?; cat f; $C ls -q | wc -l; grep -c 'it has "
-			     "changed' ../err"),
-		"1\nh\n1\n1\n");
+		with_project("$C run --name a --project . --apply -- sh -c 'echo s > f; mkfifo "
+			     "/workspace/go; read x < /workspace/go' </dev/null 2>../err & "
+			     "until [ -p $M/a/workspace/go ]; do sleep .05; done; "
+			     "$C diff a; echo h > f; echo > $M/a/workspace/go; wait $! || echo $?; "
+			     "cat f; $C ls -q; grep -c 'it has changed' ../err"),
+		text("M %s\n1\nh\na\n1\n", outside("p/f")));
 }

@@ -12,7 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { TRIES = 20 };
+
+/* For somebody who moves directories about to be done with that. */
+static void wait_a_moment(void)
+{
+	const struct timespec moment = { .tv_nsec = 50000000 };
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+}
 
 /* Clearing */
 
@@ -161,7 +171,7 @@ static int clear_one(struct changes *changes, size_t index, const char *id)
 		return 0;
 	int error = apply_place_open(changes, change->overlay, change->path, id, index, &place);
 	if (error < 0)
-		return error == -ENOENT ? 0 : error; /* the directory was never made, or has gone */
+		return error;
 	error = apply_clear(place.directory, place.staged);
 	apply_place_close(&place);
 	return error;
@@ -183,14 +193,26 @@ static void set_times(struct changes *changes, bool applied)
 	}
 }
 
-/* What is left by a name of ours is told, but the changes are made. */
-static int clear(struct changes *changes, struct apply_journal *journal, bool applied)
+static int clear_all(struct changes *changes, const struct apply_journal *journal)
 {
 	int error = 0;
 	for (size_t i = 0; i < changes->size; i++) {
 		int result = clear_one(changes, i, journal->id);
-		error = error < 0 ? error : result;
+		error = error < 0 && error != -ENOENT ? error : result < 0 ? result : error;
 	}
+	return error;
+}
+
+/* What is left by a name of ours is told, but the changes are made. */
+static int clear(struct changes *changes, struct apply_journal *journal, bool applied)
+{
+	int error = clear_all(changes, journal);
+	for (int tries = 0; error < 0 && tries < TRIES; tries++) {
+		wait_a_moment();
+		error = clear_all(changes, journal);
+	}
+	if (error == -ENOENT)
+		error = 0; /* the directory has gone, with what was in it */
 	set_times(changes, applied);
 	if (applied)
 		apply_journal_own(changes, journal);
@@ -215,15 +237,26 @@ static int commit(struct changes *changes, const struct apply_journal *journal,
 	return error;
 }
 
-static int undo(struct changes *changes, const struct apply_journal *journal)
+/* All that can be taken back is; the first error. */
+static int undo_all(struct changes *changes, const struct apply_journal *journal)
 {
 	int error = 0;
-	for (size_t i = changes->size; error == 0 && i-- > 0;)
-		if (changes->list[i].work == WORK_ATTRIBUTES)
-			error = undo_one(changes, i, journal->id);
-	for (size_t i = changes->size; error == 0 && i-- > 0;)
-		if (changes->list[i].work != WORK_ATTRIBUTES)
-			error = undo_one(changes, i, journal->id);
+	for (int attributes = 1; attributes >= 0; attributes--)
+		for (size_t i = changes->size; i-- > 0;)
+			if ((changes->list[i].work == WORK_ATTRIBUTES) == attributes) {
+				int result = undo_one(changes, i, journal->id);
+				error = error < 0 ? error : result;
+			}
+	return error;
+}
+
+static int undo(struct changes *changes, const struct apply_journal *journal)
+{
+	int error = undo_all(changes, journal);
+	for (int tries = 0; error < 0 && tries < TRIES; tries++) {
+		wait_a_moment();
+		error = undo_all(changes, journal);
+	}
 	return error;
 }
 
@@ -243,8 +276,10 @@ static int go_on(struct changes *changes, struct apply_journal *journal,
 		int undone = undo(changes, journal);
 		if (undone == 0)
 			undone = apply_journal_advance(journal, APPLY_STAGING);
-		if (undone < 0)
-			return undone;
+		if (undone < 0) {
+			*failed = NULL;
+			return -EINPROGRESS;
+		}
 	}
 	bool applied = journal->state == APPLY_CLEARING;
 	int cleared = clear(changes, journal, applied);

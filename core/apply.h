@@ -16,12 +16,13 @@
 
 #include "changes.h"
 
-/* Goes on with what another has left. 0 or -errno. `base` is the directory of all changes. */
+/* Goes on with what another has left. 0 or -errno, also -EINPROGRESS, as the next. `base` is the directory of all changes. */
 int apply_recover(struct changes *changes, int base);
 
 /*
  * Applies the changes that changes_find() has found. 0, or -errno and nothing was changed; *failed
- * is then the change that was at fault, or NULL.
+ * is then the change that was at fault, or NULL. -EINPROGRESS: something was changed, and could not
+ * be taken back; apply_recover() tries again.
  */
 int apply_run(struct changes *changes, int base, const struct change **failed);
 

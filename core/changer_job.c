@@ -268,9 +268,17 @@ _Noreturn static void list(int listing)
 	end(0, "");
 }
 
+_Noreturn static void fail_in_part(void)
+{
+	end(-EIO, "apply: a part of it is done, and cannot be taken back, since somebody moves "
+		  "directories about: say apply or discard once more");
+}
+
 static void recover(void)
 {
 	int error = apply_recover(&job.changes, job.base);
+	if (error == -EINPROGRESS)
+		fail_in_part();
 	if (error < 0)
 		fail(error, "what was begun before");
 }
@@ -291,6 +299,8 @@ _Noreturn static void apply(void)
 		fail(-ENOENT, "nothing has changed there");
 	size_t count = job.changes.size;
 	int error = apply_run(&job.changes, job.base, &failed);
+	if (error == -EINPROGRESS)
+		fail_in_part();
 	if (error < 0 && failed)
 		fail_at(error, failed->overlay, failed->path);
 	if (error < 0)

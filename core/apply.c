@@ -103,7 +103,8 @@ static int commit_attributes(const struct changes *changes, const struct change 
 	int upper = changes_open_below(layers->upper, change->path, O_RDONLY);
 	int host = upper < 0 ? upper : changes_open_below(layers->host, change->path, O_RDONLY);
 	int error = host < 0 ? host : fstat(upper, &status) < 0 ? -errno : 0;
-	if (error == 0 && *change->path)
+	bool whole = *change->path || layers->noted.same;
+	if (error == 0 && whole)
 		error = copy_directory(upper, &status, host);
 	else if (error == 0 && fchmod(host, copy_mode(status.st_mode)) < 0)
 		error = -errno;

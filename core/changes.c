@@ -306,10 +306,15 @@ static int removed_below(struct walk *walk, struct place host, bool covered)
 	return error;
 }
 
-/* The overlay's own directory has not come from the host by a copy. */
-static bool top_differs(const struct walk *walk, const struct stat *upper)
+/* The overlay's own directory may have begun with less than what the host has. */
+static int directory_differs(const struct walk *walk, const struct entry *entry, int upper,
+			     int host)
 {
-	return (upper->st_mode & 01777) != walk->changes->layers[walk->overlay].noted.mode;
+	const struct overlay_host *noted = &walk->changes->layers[walk->overlay].noted;
+	mode_t mode = copy_mode(entry->one.st_mode);
+	if (*walk->path || noted->same)
+		return copy_directory_differs(upper, &entry->one, host, &entry->other);
+	return mode != noted->mode && mode != (entry->other.st_mode & 07777);
 }
 
 static int merged(struct walk *walk, const struct entry *entry, int upper, int host)
@@ -317,9 +322,7 @@ static int merged(struct walk *walk, const struct entry *entry, int upper, int h
 	enum change_relation where = relation(walk);
 	int differs = 0;
 	if (where == RELATION_IN)
-		differs = walk->length == 0
-				  ? top_differs(walk, &entry->one)
-				  : copy_directory_differs(upper, &entry->one, host, &entry->other);
+		differs = directory_differs(walk, entry, upper, host);
 	int error = differs < 0 ? differs : 0;
 	if (differs > 0) {
 		check(walk, &entry->other);

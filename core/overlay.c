@@ -17,16 +17,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "older.h"
 
 /* A tick is 10 ms at most; the clock may be set back meanwhile. */
-enum { FD_PATH = 32, NUMBER = 12, TICKS = 40 };
+enum { ATTRIBUTES = 8192, FD_PATH = 32, NUMBER = 12, TICKS = 40 };
 
 static void print_number(char *to, unsigned number)
 {
@@ -73,6 +75,41 @@ static int copy_attributes(int base, const struct stat *lower, mode_t mode)
 	return 0;
 }
 
+static bool is_carried(const char *name)
+{
+	return (strncmp(name, "user.", 5) == 0 && strncmp(name, "user.overlay.", 13) != 0) ||
+	       strncmp(name, "system.posix_acl_", 17) == 0;
+}
+
+/* Extended ones as well; false: not all could be copied. */
+static bool copy_extended(int from, int to)
+{
+	char names[ATTRIBUTES], value[ATTRIBUTES];
+	ssize_t size = flistxattr(from, names, sizeof(names));
+	if (size < 0)
+		return errno == EOPNOTSUPP;
+	for (const char *name = names; name < names + size; name += strlen(name) + 1) {
+		if (!is_carried(name))
+			continue;
+		ssize_t length = fgetxattr(from, name, value, sizeof(value));
+		if (length < 0 || fsetxattr(to, name, value, (size_t)length, 0) < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool copy_all_extended(int lower, int upper)
+{
+	int from = openat(lower, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int to = openat(upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool all = from >= 0 && to >= 0 && copy_extended(from, to);
+	if (from >= 0)
+		close(from);
+	if (to >= 0)
+		close(to);
+	return all;
+}
+
 static int set(int fs, const char *key, const char *value)
 {
 	int result = value ? fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0)
@@ -104,13 +141,14 @@ static int make_mount(int lower, int upper, int work)
 	return error < 0 ? error : mount;
 }
 
-static int note_host(int base, const struct stat *lower)
+static int note_host(int base, const struct stat *lower, bool same)
 {
 	struct overlay_host host;
 	memset(&host, 0, sizeof(host));
 	host.device = lower->st_dev;
 	host.inode = lower->st_ino;
 	host.mode = mode_for(lower);
+	host.same = same && lower->st_uid == geteuid();
 	/* Change times are no later than this clock, and up to a tick earlier. */
 	if (clock_gettime(CLOCK_REALTIME, &host.since) < 0)
 		return -errno;
@@ -132,6 +170,7 @@ static int attach_in(int root, int base, const struct sandbox_path *path)
 	int error = fstat(lower, &status) < 0 ? -errno : 0;
 	int upper = error == 0 ? make_directory(base, "upper") : error;
 	int work = upper >= 0 ? make_directory(base, "work") : upper;
+	bool same = work >= 0 && copy_all_extended(lower, upper);
 	error = work < 0 ? work : copy_attributes(base, &status, mode_for(&status));
 	int mount = error == 0 ? make_mount(lower, upper, work) : error;
 	const int opened[] = { lower, upper, work };
@@ -139,7 +178,7 @@ static int attach_in(int root, int base, const struct sandbox_path *path)
 		if (opened[i] >= 0)
 			close(opened[i]);
 	error = mount < 0 ? mount : mount_attach(root, mount, path->inside);
-	return error < 0 ? error : note_host(base, &status);
+	return error < 0 ? error : note_host(base, &status, same);
 }
 
 int overlay_settle(void)

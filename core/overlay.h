@@ -23,6 +23,7 @@ enum { OVERLAYS_MAX = 16 };
 struct overlay_host {
 	uint64_t device, inode;
 	uint32_t mode;         /* that the overlay's own directory began with */
+	uint32_t same;         /* it began with all attributes of the host's */
 	struct timespec since; /* what has a later change time has been changed meanwhile */
 };
 

@@ -80,7 +80,7 @@ def step(chance):
     elif kind == 11:
         os.utime(old, (1, chance.randrange(1 << 30)), follow_symlinks=False)
     elif kind == 12 and plain:
-        os.setxattr(chance.choice([old, directory]), 'user.k%d' % chance.randrange(3),
+        os.setxattr(chance.choice([old, directory, ROOT]), 'user.k%d' % chance.randrange(3),
                     chance.randbytes(5))
     elif kind == 13:
         os.unlink(old)

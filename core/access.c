@@ -54,10 +54,14 @@ bool access_tidy(char *path)
 	return is_plain(path);
 }
 
-static const char *refuse_path(const char *outside, const char *inside)
+static const char *refuse_path(const char *outside, const char *inside, enum path_kind kind)
 {
 	if (!is_plain(outside) || !is_plain(inside))
 		return "not an absolute path without '.' and '..'";
+	if (kind == PATH_ROOT)
+		return strcmp(outside, "/") == 0 ? "that is what is there without it" : NULL;
+	if (kind == PATH_DEVICE)
+		return strncmp(inside, "/dev/", 5) != 0 ? "a device has a name below /dev" : NULL;
 	if (strcmp(inside, "/") == 0 || access_is_below(inside, "/proc") ||
 	    access_is_below(inside, "/dev"))
 		return "that place is the sandbox's own (name another: OUTSIDE:INSIDE)";
@@ -131,19 +135,25 @@ char *access_read_path(const char *text, size_t size)
 }
 
 /* A name that has a colon in it is cut there, and the one who gave it has to be told. */
-static const char *refuse_value(const char *outside, const char *inside, bool colon)
+static const char *refuse_value(const char *outside, const char *inside, bool colon,
+				enum path_kind kind)
 {
 	if (colon && !is_plain(inside))
 		return "what follows ':' is not an absolute path (a ':' in a name is written \\:)";
-	return refuse_path(outside, inside);
+	return refuse_path(outside, inside, kind);
+}
+
+unsigned access_count(const struct access *access, enum path_kind kind)
+{
+	unsigned count = 0;
+	for (size_t i = 0; i < access->path_count; i++)
+		count += access->paths[i].kind == kind;
+	return count;
 }
 
 unsigned access_overlays(const struct access *access)
 {
-	unsigned count = 0;
-	for (size_t i = 0; i < access->path_count; i++)
-		count += access->paths[i].kind == PATH_OVERLAY;
-	return count;
+	return access_count(access, PATH_OVERLAY);
 }
 
 /* Two copies of one directory could not both be brought back. */
@@ -169,11 +179,14 @@ int access_add_path(struct access *access, const char *value, enum path_kind kin
 	bool colon = outside && *at == ':';
 	at = colon ? at + 1 : value;
 	char *inside = read_path(&at, '\0');
+	if (outside && inside && kind == PATH_ROOT && !colon)
+		strcpy(inside, "/"); /* its place; so there is one */
 	if (outside && inside) {
 		tidy(outside);
 		tidy(inside);
 		bool full = access->path_count == PATHS_MAX;
-		*why = full ? "that is one path too many" : refuse_value(outside, inside, colon);
+		*why = full ? "that is one path too many"
+			    : refuse_value(outside, inside, colon, kind);
 		if (!*why && kind == PATH_OVERLAY)
 			*why = refuse_overlay(access, outside, inside);
 		if (*why) {
@@ -198,9 +211,8 @@ void access_print_path(const char *path, FILE *to)
 }
 
 static const char *const kinds[] = {
-	[PATH_RO] = "ro",
-	[PATH_OVERLAY] = "overlay",
-	[PATH_RW] = "rw",
+	[PATH_RO] = "ro",         [PATH_OVERLAY] = "overlay", [PATH_RW] = "rw",
+	[PATH_DEVICE] = "device", [PATH_ROOT] = "root",
 };
 
 const char *access_kind_name(enum path_kind kind)
@@ -210,7 +222,10 @@ const char *access_kind_name(enum path_kind kind)
 
 enum path_kind access_kind(const char *name)
 {
-	return name[0] == 'o' ? PATH_OVERLAY : name[1] == 'w' ? PATH_RW : PATH_RO;
+	enum path_kind kind = PATH_ROOT;
+	while (kind > PATH_RO && strcmp(kinds[kind], name) != 0)
+		kind--;
+	return kind;
 }
 
 void access_print_paths(const struct access *access, enum path_kind kind, FILE *to)
@@ -221,7 +236,7 @@ void access_print_paths(const struct access *access, enum path_kind kind, FILE *
 			continue;
 		fprintf(to, "%s ", access_kind_name(kind));
 		access_print_path(path->outside, to);
-		if (strcmp(path->outside, path->inside) != 0) {
+		if (kind != PATH_ROOT && strcmp(path->outside, path->inside) != 0) {
 			fputc(':', to);
 			access_print_path(path->inside, to);
 		}

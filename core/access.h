@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a sandbox may reach beyond its own: host paths, the network, and which system calls.
- * A part of `struct config`; values come from its keys `ro`, `rw`, `overlay`, `network`, `seccomp`,
- * `fork`, `landlock`.
+ * A part of `struct config`; values come from its keys `ro`, `rw`, `overlay`, `device`, `root`,
+ * `network`, `seccomp`, `fork`, `landlock`.
  */
 #ifndef ACCESS_H
 #define ACCESS_H
@@ -54,7 +54,9 @@ bool access_is_below(const char *path, const char *directory);
  */
 int access_add_path(struct access *access, const char *value, enum path_kind kind,
 		    const char **why);
-/* How many overlays there are. */
+/* How many there are. */
+unsigned access_count(const struct access *access, enum path_kind kind);
+/* The same of overlays. */
 unsigned access_overlays(const struct access *access);
 
 /* `none`, `host`, or `tcp PORT,...`. 0, -EINVAL, -ERANGE a port out of bounds, -ENOMEM. */

@@ -16,7 +16,8 @@
 
 #include "changes.h"
 
-/* Goes on with what another has left. 0 or -errno, also -EINPROGRESS, as the next. `base` is the directory of all changes. */
+/* Goes on with what another has left. 0 or -errno, also -EINPROGRESS, as the next. `base` is the
+ * directory of all changes. */
 int apply_recover(struct changes *changes, int base);
 
 /*

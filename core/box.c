@@ -164,7 +164,9 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 		.terminal = config->terminal,
 		.ends_with_command = config->ends_with_command,
 		.sealed = can_be_sealed(box, &config->access),
-		.mapped = uid == 0 && access_overlays(&config->access) > 0,
+		.own_root = access_count(&config->access, PATH_ROOT) > 0,
+		.mapped = uid == 0 && (access_count(&config->access, PATH_OVERLAY) ||
+				       access_count(&config->access, PATH_DEVICE)),
 	};
 	if (out->sealed) {
 		out->filter = access_filter(&config->access);

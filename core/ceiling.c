@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 17 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 19 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
@@ -132,8 +132,9 @@ static int judge_number(const struct bound *bound, const struct ceiling *ceiling
 static int judge_path(const struct ceiling *ceiling, const struct access_path *path,
 		      struct reason *reason)
 {
-	for (const struct path_bound *bound = ceiling->paths; bound->path; bound++)
-		if (bound->kind >= path->kind && access_is_below(path->outside, bound->path))
+	for (const struct path_bound *bound = ceiling->paths; bound && bound->path; bound++)
+		if (path_kind_covers(bound->kind, path->kind) &&
+		    access_is_below(path->outside, bound->path))
 			return 0;
 	return refuse(reason, -EPERM, "%s: %.150s is not at or below a path of the ceiling",
 		      access_kind_name(path->kind), path->outside);
@@ -242,6 +243,8 @@ static const struct bound bounds[] = {
 	{ "ro", judge_paths, 0, NULL },
 	{ "rw", judge_paths, 0, NULL },
 	{ "overlay", judge_paths, 0, NULL },
+	{ "root", judge_paths, 0, NULL },
+	{ "device", judge_paths, 0, NULL },
 	{ "network", judge_network, 0, NULL },
 	{ "seccomp", judge_seccomp, 0, NULL },
 	{ "fork", judge_fork, 0, NULL },
@@ -329,9 +332,17 @@ static int take_bound(struct ceiling *ceiling, const struct bound *bound, const 
 	return 0;
 }
 
+/* Whatever is bounded, devices must be named. */
+static void bound_devices(struct ceiling *ceiling)
+{
+	for (size_t i = 0; i < BOUNDS; i++)
+		ceiling->named[i] |= strcmp(bounds[i].name, "device") == 0;
+}
+
 static int take_line(void *data, const char *name, const char *value, struct reason *reason)
 {
 	struct ceiling *ceiling = data;
+	bound_devices(ceiling);
 	if (*value == '\0' && strcmp(name, "reset") != 0)
 		return refuse(reason, -EINVAL, "key '%.100s' has no value", name);
 	for (int i = 0; i < TOTALS; i++)

@@ -264,7 +264,7 @@ static void print_overflow(const struct config *config, const struct key *key, F
 	fprintf(to, "%s %s\n", key->name, config->overflow == OVERFLOW_WAIT ? "wait" : "drop");
 }
 
-/* ro, rw, overlay, network, seccomp */
+/* ro, rw, overlay, root, device, network, seccomp */
 
 static int parse_path(struct config *config, const struct key *key, const char *value,
 		      struct reason *reason)
@@ -392,6 +392,8 @@ static const struct key keys[] = {
 	{ "ro", parse_path, print_paths, 0, 0, 0, false },
 	{ "rw", parse_path, print_paths, 0, 0, 0, false },
 	{ "overlay", parse_path, print_paths, 0, 0, 0, false },
+	{ "root", parse_path, print_paths, 0, 0, 0, false },
+	{ "device", parse_path, print_paths, 0, 0, 0, false },
 	{ "network", parse_network, print_network, 0, 0, 0, false },
 	{ "seccomp", parse_seccomp, print_seccomp, 0, 0, 0, false },
 	{ "fork", parse_fork, print_fork, 0, 0, 0, false },

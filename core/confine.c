@@ -31,6 +31,7 @@ static const struct {
 	{ CAP_SETGID, BIT(CONFINE_SPAWNER), "and a group" },
 	{ CAP_SYS_RESOURCE, BIT(CONFINE_SPAWNER),
 	  "a sandbox is spared by the OOM killer no less, and no more, than any process" },
+	{ CAP_MKNOD, BIT(CONFINE_SPAWNER), "a device of root's is given to a session of root's" },
 	{ CAP_DAC_OVERRIDE, BIT(CONFINE_SWEEPER),
 	  "the daemon's own cgroups are removed at its end: the top of a hierarchy is 0555" },
 	{ CAP_DAC_OVERRIDE, BIT(CONFINE_REMOVER), "directories of others are emptied" },

@@ -406,7 +406,8 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	take_identity();
 	const struct root_options options = { shape->tmp_size, shape->tmp_inodes, shape->terminals,
 					      shape->own_network };
-	int root = root_make(setup->layout, &setup->quotas, &options, &what);
+	int root =
+		root_make(shape->own_root ? NULL : setup->layout, &setup->quotas, &options, &what);
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);
 	take_slot(root, ROOT, STAGE_ROOT);
@@ -656,7 +657,12 @@ static void finish_root(const struct sandbox_shape *shape, const struct sandbox_
 			unsigned count, int changes)
 {
 	const char *what = NULL;
-	int error = root_enter(ROOT, paths, count, changes, &what);
+	int error = 0;
+	for (unsigned i = 0; error == 0 && i < count; i++)
+		if (paths[i].kind == PATH_ROOT)
+			error = root_furnish(ROOT, paths[i].mount, &what);
+	if (error == 0)
+		error = root_enter(ROOT, paths, count, changes, &what);
 	if (changes >= 0)
 		close(changes);
 	if (error < 0)

@@ -84,6 +84,7 @@ static const uint64_t class_rights[] = {
 	[LANDLOCK_LIST] = FS_READ_DIR,
 	[LANDLOCK_READ] = FS_READ_FILE | FS_READ_DIR,
 	[LANDLOCK_READ_EXEC] = FS_READ_FILE | FS_READ_DIR | FS_EXECUTE,
+	[LANDLOCK_IMAGE] = FS_READ_FILE | FS_READ_DIR | FS_EXECUTE,
 	[LANDLOCK_DEVICE] = FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE,
 	[LANDLOCK_TERMINAL] = FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_IOCTL_DEV,
 	[LANDLOCK_FULL] =
@@ -147,6 +148,8 @@ static int path_add(int ruleset, int abi, const struct landlock_rule *rule)
 	int fd = path_open(rule->path);
 	int r = 0;
 
+	if (rule->access == LANDLOCK_IMAGE && (fd == -ENOENT || fd == -ELOOP))
+		return 0;
 	if (fd < 0)
 		return fd;
 	attr.parent_fd = fd;

@@ -28,6 +28,7 @@ enum landlock_class {
 	LANDLOCK_LIST,      /* list directories: for the root itself */
 	LANDLOCK_READ,      /* and open for reading */
 	LANDLOCK_READ_EXEC, /* and execute */
+	LANDLOCK_IMAGE,     /* the same, if it is there and no symlink */
 	LANDLOCK_DEVICE,    /* open what there is for reading and writing; no device's own ioctl */
 	LANDLOCK_TERMINAL,  /* and its ioctl */
 	LANDLOCK_FULL,      /* all but device nodes and devices' ioctl */

@@ -28,27 +28,7 @@
 #include "older.h"
 
 /* A tick is 10 ms at most; the clock may be set back meanwhile. */
-enum { ATTRIBUTES = 8192, FD_PATH = 32, NUMBER = 12, TICKS = 40 };
-
-static void print_number(char *to, unsigned number)
-{
-	char digits[NUMBER];
-	size_t count = 0;
-	do {
-		digits[count++] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	while (count > 0)
-		*to++ = digits[--count];
-	*to = '\0';
-}
-
-/* A name that holds no character that overlayfs takes for a separator. */
-static void path_of(int fd, char path[static FD_PATH])
-{
-	strcpy(path, "/proc/self/fd/");
-	print_number(path + strlen(path), (unsigned)fd);
-}
+enum { ATTRIBUTES = 8192, TICKS = 40 };
 
 static int make_directory(int parent, const char *name)
 {
@@ -119,10 +99,10 @@ static int set(int fs, const char *key, const char *value)
 
 static int make_mount(int lower, int upper, int work)
 {
-	char paths[3][FD_PATH];
-	path_of(lower, paths[0]);
-	path_of(upper, paths[1]);
-	path_of(work, paths[2]);
+	char paths[3][MOUNT_NAME];
+	mount_name(lower, paths[0]);
+	mount_name(upper, paths[1]);
+	mount_name(work, paths[2]);
 	const struct mount_option options[] = {
 		{ "source", "overlay" }, { "lowerdir", paths[0] }, { "upperdir", paths[1] },
 		{ "workdir", paths[2] }, { "userxattr", NULL },    { "volatile", NULL },
@@ -200,8 +180,8 @@ int overlay_settle(void)
 
 int overlay_attach(int root, int changes, const struct sandbox_path *path)
 {
-	char name[NUMBER];
-	print_number(name, path->number);
+	char name[MOUNT_NUMBER];
+	mount_number(name, path->number);
 	int base = changes < 0 ? -EBADF : make_directory(changes, name);
 	if (base < 0)
 		return base;

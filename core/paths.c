@@ -83,7 +83,8 @@ static int pin_between(int root, const struct sandbox_path *paths, unsigned inde
 	char place[PATH_MAX];
 	const char *inside = paths[index].inside, *above = NULL;
 	for (unsigned i = 0; i < index; i++)
-		if (paths[i].kind != PATH_RO && strcmp(paths[i].inside, inside) != 0 &&
+		if ((paths[i].kind == PATH_RW || paths[i].kind == PATH_OVERLAY) &&
+		    strcmp(paths[i].inside, inside) != 0 &&
 		    is_at_or_below(inside, paths[i].inside) &&
 		    (!above || strlen(paths[i].inside) > strlen(above)))
 			above = paths[i].inside;
@@ -109,6 +110,8 @@ int paths_attach(int root, const struct sandbox_path *paths, unsigned count, int
 		return -errno;
 	for (unsigned i = 0; i < count; i++) {
 		*what = paths[i].inside;
+		if (paths[i].kind == PATH_ROOT)
+			continue; /* root_furnish() has it */
 		if (fstat(paths[i].mount, &status) < 0)
 			return -errno;
 		int error = make_place(root, paths[i].inside, S_ISDIR(status.st_mode), own.st_dev);
@@ -172,14 +175,8 @@ int paths_open_directory(const char *path)
 /* The name that the kernel has for what was opened: no link is in it. */
 static int name_of(int fd, char path[static PATH_MAX])
 {
-	char name[32];
-	strcpy(name, "/proc/self/fd/");
-	size_t length = strlen(name), digits = 1;
-	for (int rest = fd; rest >= 10; rest /= 10)
-		digits++;
-	name[length + digits] = '\0';
-	for (; digits > 0; digits--, fd /= 10)
-		name[length + digits - 1] = (char)('0' + fd % 10);
+	char name[MOUNT_NAME];
+	mount_name(fd, name);
 	ssize_t size = readlink(name, path, PATH_MAX - 1);
 	if (size < 0)
 		return -errno;
@@ -204,7 +201,7 @@ static int check_bounds(const struct sandbox_path *path, const char *name)
 	if (!path->bounds)
 		return 0;
 	for (const struct path_bound *bound = path->bounds; bound->path; bound++)
-		if (bound->kind >= path->kind && leads_below(name, bound->path))
+		if (path_kind_covers(bound->kind, path->kind) && leads_below(name, bound->path))
 			return 0;
 	return -EPERM;
 }
@@ -345,9 +342,16 @@ int paths_check(uid_t uid)
 static int open_guarded(struct sandbox_path *path, bool trusted)
 {
 	char name[PATH_MAX];
+	struct stat status;
 	path->mount = open_path(path->outside);
 	if (path->mount < 0 || trusted)
 		return path->mount < 0 ? path->mount : 0;
+	if (fstat(path->mount, &status) < 0)
+		return -errno;
+	if (path->kind == PATH_DEVICE && !S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode))
+		return -ENODEV;
+	if (path->kind == PATH_ROOT && !S_ISDIR(status.st_mode))
+		return -ENOTDIR;
 	int error = name_of(path->mount, name);
 	return error < 0 ? error : check_bounds(path, name);
 }
@@ -355,21 +359,39 @@ static int open_guarded(struct sandbox_path *path, bool trusted)
 static int clone_opened(struct sandbox_path *path)
 {
 	int opened = path->mount;
-	path->mount = mount_clone(
-		opened, "", MOUNT_LOCKED_DOWN | (path->kind == PATH_RW ? 0 : MOUNT_ATTR_RDONLY));
+	uint64_t attributes = MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY;
+	if (path->kind == PATH_ROOT)
+		return 0;
+	if (path->kind == PATH_RW)
+		attributes = MOUNT_LOCKED_DOWN;
+	else if (path->kind == PATH_DEVICE)
+		attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+	path->mount = mount_clone(opened, "", attributes);
 	close(opened);
 	return path->mount < 0 ? path->mount : 0;
+}
+
+static bool is_mapped(const struct sandbox_path *path, int mapper)
+{
+	return mapper >= 0 && (path->kind == PATH_OVERLAY || path->kind == PATH_DEVICE);
 }
 
 /* It has been looked up a second time: it must be the same. */
 static int clone_mapped(struct sandbox_path *path, int mapper)
 {
 	struct stat opened, mapped;
-	int mount = mapper_ask(mapper, path->outside);
+	bool device = path->kind == PATH_DEVICE;
+	int mount = mapper_ask(mapper, path->outside, device);
 	int error = mount < 0 ? mount : 0;
 	if (error == 0 && (fstat(path->mount, &opened) < 0 || fstat(mount, &mapped) < 0))
 		error = -errno;
-	if (error == 0 && (opened.st_dev != mapped.st_dev || opened.st_ino != mapped.st_ino))
+	bool same = error == 0;
+	if (same && device)
+		same = opened.st_rdev == mapped.st_rdev &&
+		       ((opened.st_mode ^ mapped.st_mode) & S_IFMT) == 0;
+	else if (same)
+		same = opened.st_dev == mapped.st_dev && opened.st_ino == mapped.st_ino;
+	if (error == 0 && !same)
 		error = -ESTALE;
 	close(path->mount);
 	path->mount = mount;
@@ -395,9 +417,8 @@ int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid
 	}
 	for (unsigned i = 0; error == 0 && i < count; i++) {
 		*what = paths[i].outside;
-		error = mapper >= 0 && paths[i].kind == PATH_OVERLAY
-				? clone_mapped(&paths[i], mapper)
-				: clone_opened(&paths[i]);
+		error = is_mapped(&paths[i], mapper) ? clone_mapped(&paths[i], mapper)
+						     : clone_opened(&paths[i]);
 	}
 	return error;
 }

@@ -11,7 +11,17 @@ enum path_kind {
 	PATH_RO,
 	PATH_OVERLAY, /* change a copy of it */
 	PATH_RW,
+	PATH_DEVICE, /* a device, to open */
+	PATH_ROOT,   /* a directory with the system's directories in it */
 };
+
+/* Whether one who may have the one kind may have the other. */
+static inline bool path_kind_covers(enum path_kind bound, enum path_kind asked)
+{
+	if (asked == PATH_DEVICE || bound == PATH_DEVICE)
+		return bound == asked;
+	return asked == PATH_ROOT || (bound != PATH_ROOT && bound >= asked);
+}
 
 /* A directory that paths up to that kind may be in. */
 struct path_bound {
@@ -25,7 +35,8 @@ struct sandbox_path {
 	unsigned number; /* of an overlay, in the order of the config */
 	/* Where it must lead, up to one whose path is NULL; borrowed; NULL: anywhere. */
 	const struct path_bound *bounds;
-	int mount; /* a clone of what is at `outside`, hanging nowhere; from paths_open() */
+	int mount; /* from paths_open(): a clone of what is at `outside`, hanging nowhere; of
+		    * PATH_ROOT, itself */
 };
 
 /*

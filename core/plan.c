@@ -106,18 +106,26 @@ static int plan_paths(struct plan *plan, const struct access *access,
 	return 0;
 }
 
+static const enum landlock_class classes[] = {
+	[PATH_RO] = LANDLOCK_READ_EXEC,
+	[PATH_OVERLAY] = LANDLOCK_FULL,
+	[PATH_RW] = LANDLOCK_FULL,
+	[PATH_DEVICE] = LANDLOCK_TERMINAL, /* with its ioctl */
+};
+
 static int plan_landlock(struct plan *plan, const struct access *access,
 			 const struct root_layout *layout)
 {
 	plan->rules = calloc(ROOT_RULES_MAX + plan->path_count, sizeof(*plan->rules));
 	if (!plan->rules)
 		return -ENOMEM;
-	unsigned count = root_rules(layout, plan->rules);
+	bool own_root = access_count(access, PATH_ROOT) > 0;
+	unsigned count = root_rules(own_root ? NULL : layout, plan->rules);
 	for (unsigned i = 0; i < plan->path_count; i++)
-		plan->rules[count++] = (struct landlock_rule){
-			plan->paths[i].inside,
-			plan->paths[i].kind == PATH_RO ? LANDLOCK_READ_EXEC : LANDLOCK_FULL,
-		};
+		if (plan->paths[i].kind != PATH_ROOT)
+			plan->rules[count++] =
+				(struct landlock_rule){ plan->paths[i].inside,
+							classes[plan->paths[i].kind] };
 	plan->landlock = (struct landlock_policy){
 		.floor = landlock_floor(access),
 		.rules = plan->rules,

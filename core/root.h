@@ -30,7 +30,10 @@ int root_layout_init(struct root_layout *layout);
 
 enum { ROOT_RULES_MAX = 24 };
 
-/* What may be done in it: fills in `rules`, whose paths are borrowed. Returns how many. */
+/*
+ * What may be done in it: fills in `rules`, whose paths are borrowed. Returns how many. `layout` is
+ * NULL for one that root_furnish() furnishes.
+ */
 unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules[ROOT_RULES_MAX]);
 
 /* The first three as mount options take them. */
@@ -41,12 +44,19 @@ struct root_options {
 };
 
 /*
- * Builds the root, all but the session's own paths, over the old one's. For a process of new user,
+ * Builds the root, all but the session's own paths, over the old one's; without `layout`, also
+ * without the system's directories. For a process of new user,
  * mount and PID namespaces, with all capabilities there; async-signal-safe. Returns a descriptor of
  * it, or -errno with *what naming the thing that failed.
  */
 int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	      const struct root_options *options, const char **what);
+
+/*
+ * Adds the system's directories from those of another system, whose root is `directory`. Likewise:
+ * 0 or -errno.
+ */
+int root_furnish(int root, int directory, const char **what);
 
 /*
  * Adds `paths`, opened before (paths.h), and moves every process of the mount namespace that is in

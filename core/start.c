@@ -53,6 +53,8 @@ static const char *advice(const struct mimobox_session *session, const struct st
 	if ((report->stage == STAGE_ROOT || report->stage == STAGE_PATHS) &&
 	    is_overlay(&session->config.access, report->what))
 		return overlay_advice(report->error);
+	if (report->stage == STAGE_PATHS && report->error == ENODEV)
+		return " (it is no device)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
 		return " (no terminal is left on this machine: sysctl kernel.pty.max)";
 	return "";

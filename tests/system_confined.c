@@ -27,7 +27,9 @@
 #include "outside.h"
 
 #define CAP(name) (UINT64_C(1) << CAP_##name)
-#define SPAWNER (CAP(SYS_ADMIN) | CAP(NET_ADMIN) | CAP(SETUID) | CAP(SETGID) | CAP(SYS_RESOURCE))
+#define SPAWNER                                                                            \
+	(CAP(SYS_ADMIN) | CAP(NET_ADMIN) | CAP(SETUID) | CAP(SETGID) | CAP(SYS_RESOURCE) | \
+	 CAP(MKNOD))
 #define REMOVER (CAP(DAC_OVERRIDE) | CAP(FOWNER))
 #define CHANGER (CAP(SETUID) | CAP(SETGID) | CAP(DAC_OVERRIDE) | CAP(FOWNER))
 

@@ -64,11 +64,12 @@ static int resolve(char path[static 2 * PATH_MAX], const char *relative, size_t 
 char *setting_line(const char *key, const char *value)
 {
 	char path[2 * PATH_MAX] = "", *line = NULL;
-	bool shared =
-		strcmp(key, "ro") == 0 || strcmp(key, "rw") == 0 || strcmp(key, "overlay") == 0;
+	bool shared = strcmp(key, "ro") == 0 || strcmp(key, "rw") == 0 ||
+		      strcmp(key, "overlay") == 0 || strcmp(key, "device") == 0;
 	size_t size = shared ? strcspn(value, ":") : strlen(value);
 	int error = 0;
-	if ((shared || strcmp(key, "cwd") == 0) && value[0] != '/' && size > 0) {
+	if ((shared || strcmp(key, "cwd") == 0 || strcmp(key, "root") == 0) && value[0] != '/' &&
+	    size > 0) {
 		error = resolve(path, value, size);
 		/* What follows a colon would be its name inside. */
 		if (error == 0 && shared && strchr(path, ':'))

@@ -14,7 +14,7 @@ _mimobox_value() {
 	case $1 in
 	--mount | --project) compgen -d -- "$2" ;;
 	--config) compgen -f -- "$2" ;;
-	--ro | --rw | --overlay) compgen -f -- "$2" ;;
+	--ro | --rw | --overlay | --root | --device) compgen -f -- "$2" ;;
 	--network) compgen -W 'none host tcp' -- "$2" ;;
 	--seccomp) compgen -W 'essential network compat' -- "$2" ;;
 	--overflow) compgen -W 'wait drop' -- "$2" ;;
@@ -28,7 +28,7 @@ _mimobox_value() {
 _mimobox_run() {
 	local i word options='--mount --name --keep --project --apply --discard --config --env --cwd --timeout --kill-grace
 		--memory --processes --cpu --open-files --file-size --tmp-size --terminals --retain --overflow
-		--ro --rw --overlay --network --seccomp --fork --landlock --terminal --ends'
+		--ro --rw --overlay --root --device --network --seccomp --fork --landlock --terminal --ends'
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in

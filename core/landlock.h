@@ -28,10 +28,10 @@ enum landlock_class {
 	LANDLOCK_LIST,      /* list directories: for the root itself */
 	LANDLOCK_READ,      /* and open for reading */
 	LANDLOCK_READ_EXEC, /* and execute */
-	LANDLOCK_IMAGE,     /* the same, if it is there and no symlink */
 	LANDLOCK_DEVICE,    /* open what there is for reading and writing; no device's own ioctl */
 	LANDLOCK_TERMINAL,  /* and its ioctl */
 	LANDLOCK_FULL,      /* all but device nodes and devices' ioctl */
+	LANDLOCK_IMAGE,     /* as READ_EXEC, if it is there and no symlink */
 };
 
 /* `path` is absolute, has no symlink in it, and is looked up when the policy is applied. */

@@ -531,3 +531,42 @@ Test(overlay, a_project_that_changed)
 			     "cat f; $C ls -q; grep -c 'it has changed' ../err"),
 		text("M %s\n1\nh\na\n1\n", outside("p/f")));
 }
+
+/* By an ordinary user */
+
+static void own_start(void)
+{
+	outside_prepare();
+	cr_assert(chown(fixture.dir, ANN, ANN) == 0 && chown(fixture.mount, ANN, ANN) == 0);
+	sh(text("cd %s; mkdir dev; mount -t tmpfs -o mode=755 none dev; mknod dev/fuse c 10 229;"
+		"chmod 666 dev/fuse; mount --bind dev/fuse /dev/fuse; cp %s mimoboxfs;"
+		"cp %s mimobox; chmod 755 mimoboxfs mimobox",
+		fixture.dir, mimoboxfs(), getenv("CLIENT")));
+	struct run done =
+		run_as(ANN, text("%s/mimoboxfs --spool %s --workspaces %s %s", fixture.dir,
+				 fixture.spool, fixture.workspaces, fixture.mount));
+	cr_assert_eq(done.status, 0, "%s", done.err);
+	fixture_adopt();
+}
+
+TestSuite(overlay_own, .init = own_start, .fini = outside_stop, .timeout = 90);
+
+static bool nothing_of_it(const void *unused)
+{
+	(void)unused;
+	return run_shell("sh", "! ls $M/../workspaces | grep -q changes").status == 0;
+}
+
+/* Nothing is left of what overlayfs makes for itself, and closes to its owner. */
+Test(overlay_own, by_a_user)
+{
+	lay(ANN);
+	struct run done = run_as(
+		ANN, text("cd %s; export MIMOBOX=%s; %s/mimobox run --project . --apply -- sh -c "
+			  "'echo s >> f; rm -r sub; mkdir n; chmod 0 f; mkdir -m 0 closed' "
+			  "2>/dev/null </dev/null; ls; chmod 600 f; cat f; %s/mimobox ls -q",
+			  outside("p"), fixture.mount, fixture.dir, fixture.dir));
+
+	cr_expect_str_eq(done.out, "closed\nf\ng\nn\none\ns\n", "%s", done.err);
+	cr_expect(await(nothing_of_it, NULL, 5000), "%s", sh("ls -lR $M/../workspaces"));
+}

@@ -70,6 +70,8 @@ static int change_names(int directory, const char *from, const char *to, unsigne
 {
 	if (renameat2(directory, from, directory, to, flags) == 0)
 		return 0;
+	if (errno == EINVAL) /* this filesystem cannot exchange names */
+		return -EOPNOTSUPP;
 	return errno == EEXIST || errno == ENOENT ? -ESTALE : -errno;
 }
 

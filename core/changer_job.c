@@ -358,6 +358,7 @@ _Noreturn void changer_job(const struct change_request *request, int reports, in
 	if (request->verb == CHANGE_LIST) {
 		job.changes.is_dropped = is_dropped;
 		job.changes.is_dropped_below = is_dropped_below;
+		job.changes.live = true;
 		list(listing);
 	}
 	confine();

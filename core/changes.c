@@ -349,11 +349,16 @@ static int new_directory(struct walk *walk, const struct entry *entry, int upper
 	return error < 0 ? error : walk_directory(walk, upper, -1, false, true);
 }
 
+static bool goes_meanwhile(const struct walk *walk, int error)
+{
+	return walk->changes->live && (error == -ENOENT || error == -ENOTDIR || error == -ELOOP);
+}
+
 static int visit_directory(struct walk *walk, const struct entry *entry, bool covered)
 {
 	int host = -1, upper = open_entry(entry->upper);
 	if (upper < 0)
-		return upper;
+		return goes_meanwhile(walk, upper) ? 0 : upper;
 	bool merges = entry->there && S_ISDIR(entry->other.st_mode);
 	if (merges)
 		host = open_entry(entry->host);
@@ -374,7 +379,7 @@ static int visit_same(struct walk *walk, const struct entry *entry)
 {
 	int differs = copy_differs(entry->upper, &entry->one, entry->host, &entry->other);
 	if (differs < 0)
-		return differs;
+		return goes_meanwhile(walk, differs) ? 0 : differs;
 	if (differs) {
 		check(walk, &entry->other);
 		return add(walk, 'M', WORK_PUT, &entry->other);

@@ -74,6 +74,7 @@ struct changes {
 		       const struct timespec *changed);
 	void (*conflict)(const struct changes *changes, unsigned overlay, const char *path);
 	size_t conflicts;
+	bool live; /* the session is at work: what goes meanwhile is left out */
 	void *data;
 };
 

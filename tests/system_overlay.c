@@ -138,6 +138,31 @@ Test(overlay, changes_at_any_time)
 	remove_as(ANN, "a");
 }
 
+/* However much comes and goes meanwhile. */
+Test(overlay, changes_of_what_is_at_work)
+{
+	lay(ANN);
+	session_start_as(
+		ANN, "a",
+		text("overlay %s:/x\nterminal no\ncommand cd /x; echo 1; while :; do mkdir -p "
+		     "d/e; echo n > d/e/f; echo n > g; rm -r d; mkfifo d; rm d g; done\n",
+		     outside("p")));
+	get("a/wait/match@0:1", NULL);
+	act_as(ANN);
+	for (unsigned i = 0; i < 100; i++) {
+		int fd = open(at("a/changes"), O_RDONLY);
+		char line[4096];
+
+		cr_assert_geq(read(fd, line, sizeof(line)), 0, "%s\n%s", strerror(errno),
+			      get("a/log", NULL));
+		close(fd);
+	}
+	act_as(ROOT);
+	put_all("a/ctl", "kill\n");
+	session_exit("a");
+	remove_as(ANN, "a");
+}
+
 Test(overlay, parts)
 {
 	for (unsigned i = 0; i < 2; i++) {

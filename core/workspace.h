@@ -25,6 +25,9 @@ void workspace_sweep(const char *directory, pid_t own);
 /* Sets session->workspace, if the box has a place for it. 0 or -errno. */
 int workspace_create(struct mimobox_session *session);
 
+/* Another one for a session whose own has been removed; else nothing. 0 or -errno. */
+int workspace_renew(struct mimobox_session *session);
+
 /*
  * The directory for what a session changes in overlays, beside its workspace; made if it is
  * missing. *out is the caller's. 0, or -errno: -EOPNOTSUPP without a workspace.

@@ -6,6 +6,7 @@
  */
 #include "landlock_floor.h"
 #include "machine.h"
+#include "overlay.h"
 #include "session.h"
 #include "units.h"
 
@@ -167,6 +168,15 @@ static void print_stream(const struct mimobox_session *session, enum mimobox_str
 	fprintf(to, "%s-paused %s\n", name, stream->paused ? "yes" : "no");
 }
 
+/* Where what is changed in them is kept. */
+static void print_overlays(const struct mimobox_session *session, FILE *to)
+{
+	unsigned count = access_overlays(&session->config.access);
+	if (count && session->workspace)
+		fprintf(to, "overlays %u\nchanges-directory %s" OVERLAY_SUFFIX "\n", count,
+			session->workspace);
+}
+
 void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 {
 	if (session->state == MIMOBOX_EXITED)
@@ -193,6 +203,8 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 		fprintf(to, "unlimited %s\n", session->box->unlimited);
 	if (session->started.tv_sec)
 		print_usage(session, to);
+	if (session->started.tv_sec)
+		print_overlays(session, to);
 	if (command) {
 		print_process(session->sandbox.pid, to);
 		print_namespaces(session->sandbox.pid, to);

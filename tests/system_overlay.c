@@ -105,6 +105,8 @@ Test(overlay, the_host_stays_as_it_is)
 		cr_expect_str_eq(facts(), before);
 		cr_expect_str_eq(changes(users[i], "a"),
 				 "M /x/f\nD /x/g\nA /x/new\nA /x/new/n\nD /x/sub\nD /x/sub/h\n");
+		cr_expect_str_eq(get_value("a/status", "overlays"), "1");
+		cr_expect(access(get_value("a/status", "changes-directory"), F_OK) == 0);
 		remove_as(users[i], "a");
 		cr_expect_str_eq(facts(), before);
 		clear();

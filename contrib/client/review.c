@@ -438,8 +438,8 @@ static unsigned summarize(const struct session *session, const char *changes)
 	review_show(rest, 0, stderr);
 	free(rest);
 	if (count)
-		fprintf(stderr, "%u changes: %u new, %u others, %u gone%s%s\n", count, counts['A'],
-			counts['M'] + counts['T'], counts['D'],
+		fprintf(stderr, "%u change%s: %u new, %u others, %u gone%s%s\n", count,
+			count == 1 ? "" : "s", counts['A'], counts['M'] + counts['T'], counts['D'],
 			shown < count ? "; all: mimobox diff " : "",
 			shown < count ? session_name(session) : "");
 	return count;
@@ -461,8 +461,8 @@ bool review_project(const struct session *session, const char *verb, bool ask, i
 			*status = result;
 	}
 	if (!done)
-		report(0, "%u changes are kept: mimobox diff|apply|discard %s", count,
-		       session_name(session));
+		report(0, "%u change%s kept: mimobox diff|apply|discard %s", count,
+		       count == 1 ? " is" : "s are", session_name(session));
 	free(changes);
 	return done;
 }

@@ -178,8 +178,11 @@ static int open_entry(struct place place)
 
 /* Conflicts */
 
+/* Some filesystems have whole seconds. */
 static bool is_later(const struct timespec *a, const struct timespec *b)
 {
+	if (a->tv_nsec == 0)
+		return a->tv_sec >= b->tv_sec;
 	return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec >= b->tv_nsec);
 }
 

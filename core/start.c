@@ -53,6 +53,9 @@ static const char *advice(const struct mimobox_session *session, const struct st
 	if ((report->stage == STAGE_ROOT || report->stage == STAGE_PATHS) &&
 	    is_overlay(&session->config.access, report->what))
 		return overlay_advice(report->error);
+	if (report->stage == STAGE_PATHS && report->error == EINVAL)
+		return " (an overlay of a session of root's needs a filesystem with idmapped "
+		       "mounts)";
 	if (report->stage == STAGE_PATHS && report->error == ENODEV)
 		return " (it is no device)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)

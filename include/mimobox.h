@@ -84,8 +84,10 @@ struct mimobox_options {
  *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
  *   at least what the config needs.
  * ro, rw, overlay: once one is there, paths must be at or below one of those named, and for `rw`
- *   one that `rw` names, for `overlay` one that `overlay` or `rw` names, for `root` any of these or `root`; `none` names none. So `ro /` is to read anything, `ro none` to have no path.
- *   They hold for the name that is asked for, and at the start for the place it leads to.
+ *   one that `rw` names, for `overlay` one that `overlay` or `rw` names, for `root` any of these or
+ *   `root`; `none` names none. So `ro /` is to read anything, `ro none` to have no path. They hold
+ *   for the name that is asked for, and at the start for the place it leads to.
+ * device: whatever is bounded, only devices at or below one that is named.
  * user-sessions: how many a user may have (EDQUOT above it). user-memory, user-processes, user-cpu,
  *   user-terminals: the sum of these limits over the user's sessions that run; where nothing is
  * said user-terminals is three quarters of what the machine has for sandboxes. user-spool: the sum

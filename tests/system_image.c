@@ -23,7 +23,8 @@ static const char lay_image[] =
 	"for l in $(ldd i/usr/bin/busybox | grep -o '/[^ ]*'); do mkdir -p i$(dirname $l); "
 	"cp $l i$l; done; for a in sh ls cat id grep touch; do ln -s busybox i/usr/bin/$a; done; "
 	"ln -s usr/bin i/bin; ln -s ../../../../../../../etc/ssh i/sbin; echo image > i/etc/name; "
-	"echo secret > i/etc/closed; chmod 600 i/etc/closed; touch i/etc/passwd i/etc/group i/etc/hosts; "
+	"echo secret > i/etc/closed; chmod 600 i/etc/closed; touch i/etc/passwd i/etc/group "
+	"i/etc/hosts; "
 	"mkdir i/srv; touch i/srv/other";
 
 static char *run_in(uid_t user, const char *config, const char *command, int *status)

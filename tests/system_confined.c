@@ -186,7 +186,11 @@ Test(confined, the_next_is_as_the_one_before)
 		cr_assert_eq(kill(pid, SIGKILL), 0);
 		cr_assert(await(process_gone, &pid, 5000));
 	}
-	session_start("one", "command mkdir /workspace/d; touch /workspace/d/f; read x; exit 3");
+	outside_directory(outside("p"), ROOT, 0755);
+	session_start("one", text("overlay %s:/x\ncommand mkdir /workspace/d; touch "
+				  "/workspace/d/f; read x; exit 3",
+				  outside("p")));
+	cr_assert_str_eq(get("one/changes", NULL), "");
 	put_all("one/input", "a\n");
 	cr_assert_eq(session_exit("one"), 3);
 	const char *workspace = workspace_of("one");

@@ -436,7 +436,8 @@ Test(files, ctl_lists_its_verbs)
 	while ((line = strsep(&rest, "\n")) && *line) {
 		const char *verb = strncmp(line, "signal", 6) ? line : "signal WINCH";
 
-		if (!strcmp(verb, "start"))
+		/* what takes no session that runs, or an overlay: system_overlay.c */
+		if (!strcmp(verb, "start") || strchr(verb, '['))
 			continue;
 		session_start(text("s%u", count), "command cat\n");
 		put_all(text("s%u/ctl", count++), text("%s\n", verb));

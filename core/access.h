@@ -2,7 +2,7 @@
 /*
  * What a sandbox may reach beyond its own: host paths, the network, and which system calls.
  * A part of `struct config`; values come from its keys `ro`, `rw`, `overlay`, `device`, `root`,
- * `network`, `seccomp`, `fork`, `landlock`.
+ * `network`, `seccomp`, `fork`, `ptrace`, `landlock`.
  */
 #ifndef ACCESS_H
 #define ACCESS_H
@@ -38,6 +38,7 @@ struct access {
 	size_t port_count;
 	enum sysfilter_profile seccomp;
 	bool fork;
+	bool ptrace;
 	uint64_t landlock; /* the lowest version that will do, or LANDLOCK_AUTO; 0: none is needed
 			    */
 };

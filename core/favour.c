@@ -2,7 +2,10 @@
 #include "favour.h"
 
 #include "helper.h"
+#include "monitor.h"
 #include "session.h"
+
+#include <time.h>
 
 #define MOMENT_NS UINT64_C(50000000)
 #define USED_MAX_NS UINT64_C(25000000)
@@ -16,6 +19,15 @@ enum { CREDIT_TIMES = 3 };
 
 /* All sessions */
 
+static void hold(struct attention *attention, bool on, uint64_t until)
+{
+	loop_hold(attention->loop, on);
+	for (const struct mimobox_session *session = attention->floods; session;
+	     session = session->favour.next)
+		if (session->contact.page)
+			atomic_store(&session->contact.page->hold, until);
+}
+
 static void let_go(struct attention *attention)
 {
 	if (!attention->awaited)
@@ -25,7 +37,7 @@ static void let_go(struct attention *attention)
 	attention->since = now;
 	attention->awaited = NULL;
 	loop_timer_disarm(&attention->hold);
-	loop_hold(attention->loop, false);
+	hold(attention, false, 0);
 }
 
 static void on_hold(void *data)
@@ -37,11 +49,6 @@ void attention_init(struct attention *attention, struct loop *loop)
 {
 	*attention = (struct attention){ .loop = loop };
 	loop_timer_init(&attention->hold, loop, on_hold, attention);
-}
-
-void attention_flood(struct attention *attention, bool more)
-{
-	attention->floods += more ? 1 : -1u;
 }
 
 bool attention_lately(const struct attention *attention)
@@ -82,7 +89,7 @@ static void await(struct attention *attention, const struct mimobox_session *ses
 		return;
 	}
 	/* a flood is no answer, and none is waited for of it */
-	if (attention->floods == 0 || session->streams[MIMOBOX_STDOUT].flood)
+	if (!attention->floods || session->favour.floods)
 		return;
 	attention->credit += CREDIT_TIMES * (int64_t)(now - attention->since);
 	if (attention->credit > CREDIT_MAX_NS)
@@ -91,10 +98,22 @@ static void await(struct attention *attention, const struct mimobox_session *ses
 	if (attention->credit <= 0 || loop_timer_arm(&attention->hold, HOLD_NS) < 0)
 		return;
 	attention->awaited = session;
-	loop_hold(attention->loop, true);
+	hold(attention, true, now + HOLD_NS);
 }
 
 /* One session */
+
+/* Processor time of the session, without that of its init, which works for the daemon. */
+static uint64_t used_by(const struct mimobox_session *session)
+{
+	uint64_t all = cgroup_cpu_time(session->box->cgroups, session->sandbox.group), own = 0;
+	struct timespec used;
+	clockid_t clock;
+	if (clock_getcpuclockid(session->sandbox.init, &clock) == 0 &&
+	    clock_gettime(clock, &used) == 0)
+		own = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+	return all > own ? all - own : 0;
+}
 
 static void turn(struct mimobox_session *session, bool on)
 {
@@ -108,7 +127,7 @@ static void on_timer(void *data)
 	struct favour *favour = &session->favour;
 	if (!favour->on)
 		return; /* it may be had again */
-	uint64_t used = cgroup_cpu_time(session->box->cgroups, session->sandbox.group);
+	uint64_t used = used_by(session);
 	bool computes = used - favour->used > USED_MAX_NS;
 	favour->used = used;
 	if (!computes && loop_now() - favour->typed < MOMENT_NS &&
@@ -129,7 +148,7 @@ void favour_started(struct mimobox_session *session)
 	struct favour *favour = &session->favour;
 	if (loop_timer_armed(&favour->timer) || loop_timer_arm(&favour->timer, MOMENT_NS) < 0)
 		return;
-	favour->used = cgroup_cpu_time(session->box->cgroups, session->sandbox.group);
+	favour->used = used_by(session);
 	turn(session, true);
 }
 
@@ -138,6 +157,27 @@ void favour_typed(struct mimobox_session *session)
 	session->favour.typed = loop_now();
 	await(&session->box->attention, session, session->favour.typed);
 	favour_started(session);
+}
+
+void favour_flood(struct mimobox_session *session, bool floods)
+{
+	struct favour *favour = &session->favour;
+	struct attention *attention = &session->box->attention;
+	if (favour->floods == floods)
+		return;
+	favour->floods = floods;
+	if (!floods) {
+		*(favour->previous ? &favour->previous->favour.next : &attention->floods) =
+			favour->next;
+		if (favour->next)
+			favour->next->favour.previous = favour->previous;
+		favour->previous = favour->next = NULL;
+		return;
+	}
+	favour->next = attention->floods;
+	if (favour->next)
+		favour->next->favour.previous = session;
+	attention->floods = session;
 }
 
 void favour_answered(struct mimobox_session *session)

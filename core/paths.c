@@ -356,7 +356,11 @@ static int open_guarded(struct sandbox_path *path, bool trusted)
 	return error < 0 ? error : check_bounds(path, name);
 }
 
-static int clone_opened(struct sandbox_path *path)
+/*
+ * The host may have the workspaces on a mount that follows no symbolic links (nosymfollow), because
+ * a program's links could lead the host's users astray. In the sandbox links lead only inside.
+ */
+static int clone_opened(struct sandbox_path *path, bool trusted)
 {
 	int opened = path->mount;
 	uint64_t attributes = MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY;
@@ -368,7 +372,9 @@ static int clone_opened(struct sandbox_path *path)
 		attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 	path->mount = mount_clone(opened, "", attributes);
 	close(opened);
-	return path->mount < 0 ? path->mount : 0;
+	if (path->mount < 0)
+		return path->mount;
+	return trusted ? mount_follow_links(path->mount) : 0;
 }
 
 static bool is_mapped(const struct sandbox_path *path, int mapper)
@@ -418,7 +424,7 @@ int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid
 	for (unsigned i = 0; error == 0 && i < count; i++) {
 		*what = paths[i].outside;
 		error = is_mapped(&paths[i], mapper) ? clone_mapped(&paths[i], mapper)
-						     : clone_opened(&paths[i]);
+						     : clone_opened(&paths[i], i < trusted);
 	}
 	return error;
 }

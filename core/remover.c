@@ -2,6 +2,7 @@
 #include "remover.h"
 
 #include "confine.h"
+#include "home.h"
 #include "older.h"
 #include "overlay.h"
 
@@ -36,6 +37,7 @@ static int start_rm(const char *directory, const char *name, pid_t *pid)
 {
 	char rm[] = "rm", options[] = "-rf", one[] = "--one-file-system", end[] = "--", *path,
 	     *changes;
+	char home[PATH_MAX];
 	char search[] = "PATH=/usr/bin:/bin", *environment[] = { search, NULL };
 	if (asprintf(&path, "%s/%s", directory, name) < 0)
 		return -ENOMEM;
@@ -45,8 +47,10 @@ static int start_rm(const char *directory, const char *name, pid_t *pid)
 	}
 	if (geteuid() != 0)
 		open_up(changes);
-	char *arguments[] = { rm, options, one, end, path, changes, NULL };
-	int error = -posix_spawn(pid, "/bin/rm", NULL, NULL, arguments, environment);
+	char *arguments[] = { rm, options, one, end, path, changes, home, NULL };
+	int error = home_path(path, home);
+	if (error == 0)
+		error = -posix_spawn(pid, "/bin/rm", NULL, NULL, arguments, environment);
 	free(path);
 	free(changes);
 	return error;

@@ -9,7 +9,9 @@
 #include "landlock.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
+struct cgroup_view;
 struct quotas;
 struct sandbox_path;
 
@@ -23,6 +25,8 @@ struct root_layout {
 		char target[112]; /* where it is a symbolic link to; "" where it is a directory */
 	} directories[10];
 	unsigned count;
+	/* Of /sys/devices/system/cpu: which processors there are. "": it cannot be read. */
+	char processors[3][128];
 };
 
 /* 0 or -errno. */
@@ -41,11 +45,15 @@ struct root_options {
 	const char *tmp_size, *tmp_inodes;
 	const char *terminals; /* how many its devpts may have */
 	bool own_network;      /* the host's is not there */
+	bool own_system;       /* root_furnish() adds the system's directories later */
+	bool home;             /* there is one on disk */
+	bool new_network;      /* and what is there has no bounds yet */
+	const struct cgroup_view *view;
+	uint64_t group; /* its own */
 };
 
 /*
- * Builds the root, all but the session's own paths, over the old one's; without `layout`, also
- * without the system's directories. For a process of new user,
+ * Builds the root, all but the session's own paths, over the old one's. For a process of new user,
  * mount and PID namespaces, with all capabilities there; async-signal-safe. Returns a descriptor of
  * it, or -errno with *what naming the thing that failed.
  */

@@ -2,13 +2,18 @@
 #include "sandbox.h"
 
 #include "message.h"
+#include "monitor.h"
 #include "older.h"
 #include "spawner.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -36,6 +41,8 @@ const char *stage_name(int stage)
 	return stage >= 0 && (size_t)stage < sizeof(names) / sizeof(names[0]) ? names[stage] : "?";
 }
 
+enum { ABANDON_MS = 100 };
+
 /* Making */
 
 static int make_sockets(int start[2], int control[2])
@@ -57,7 +64,7 @@ static int make_sockets(int start[2], int control[2])
 void sandbox_init(struct sandbox *sandbox)
 {
 	*sandbox = (struct sandbox){
-		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .ends = { -1, -1, -1 }
+		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .page = -1, .bell = -1
 	};
 }
 
@@ -83,6 +90,28 @@ int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *s
 	return error;
 }
 
+int sandbox_join(struct sandbox *sandbox, const struct sandbox *host)
+{
+	struct control_message message = { .verb = CONTROL_JOIN };
+	int start[2], control[2], error = make_sockets(start, control);
+	if (error < 0)
+		return error;
+	if (sandbox->shape.terminal)
+		message.signal |= CONTROL_JOIN_TERMINAL;
+	if (sandbox->shape.ends_with_command)
+		message.signal |= CONTROL_JOIN_ENDS_WITH_COMMAND;
+	message.typed = host->typed;
+	error = message_send(host->control, &message, sizeof(message),
+			     (const int[]){ start[1], control[1] }, 2, MSG_DONTWAIT);
+	close(start[1]);
+	close(control[1]);
+	sandbox->start = start[0];
+	sandbox->control = control[0];
+	if (error < 0)
+		sandbox_finish(sandbox);
+	return error == -EPIPE || error == -ECONNRESET ? -ESRCH : error;
+}
+
 int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 		 struct start_report *report)
 {
@@ -106,10 +135,9 @@ int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 	return -EMFILE;
 }
 
-bool sandbox_has_ends(const struct sandbox *sandbox)
+bool sandbox_has_page(const struct sandbox *sandbox)
 {
-	const int *ends = sandbox->ends;
-	return ends[0] >= 0 && (sandbox->shape.terminal || (ends[1] >= 0 && ends[2] >= 0));
+	return sandbox->page >= 0 && sandbox->bell >= 0;
 }
 
 int sandbox_give(const struct sandbox *sandbox, int plan)
@@ -126,21 +154,12 @@ static void close_one(int *fd)
 	*fd = -1;
 }
 
-static void close_ends(struct sandbox *sandbox)
+static void take_page(struct sandbox *sandbox, const int *descriptors)
 {
-	if (sandbox->ends[1] == sandbox->ends[0])
-		sandbox->ends[1] = -1;
-	for (int i = 0; i < 3; i++)
-		close_one(&sandbox->ends[i]);
-}
-
-/* One descriptor is a master; three are pipes. */
-static void take_ends(struct sandbox *sandbox, const int *descriptors)
-{
-	close_ends(sandbox);
-	memcpy(sandbox->ends, descriptors, sizeof(sandbox->ends));
-	if (descriptors[1] < 0)
-		sandbox->ends[1] = descriptors[0];
+	close_one(&sandbox->page);
+	close_one(&sandbox->bell);
+	sandbox->page = descriptors[0];
+	sandbox->bell = descriptors[1];
 }
 
 int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
@@ -160,7 +179,12 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 		return 0;
 	report->what[sizeof(report->what) - 1] = '\0';
 	if (descriptors[0] >= 0)
-		take_ends(sandbox, descriptors);
+		take_page(sandbox, descriptors);
+	if (descriptors[2] >= 0) { /* of one that has joined another */
+		close_one(&sandbox->pidfd);
+		sandbox->pidfd = descriptors[2];
+		sandbox->init = sender;
+	}
 	if (report->stage == STAGE_EXEC && report->error == 0)
 		sandbox->pid = sender;
 	return 1;
@@ -177,10 +201,60 @@ int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int s
 {
 	struct control_message message = { .key = sandbox->key,
 					   .verb = (int32_t)verb,
-					   .signal = signal };
+					   .signal = signal,
+					   .typed = sandbox->typed };
 	if (send(sandbox->control, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 		return 0;
 	return errno == EPIPE || errno == ECONNRESET ? -ESRCH : -errno;
+}
+
+/* "" where it cannot be read. */
+static void read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t count = fd < 0 ? 0 : read(fd, text, size - 1);
+	text[count > 0 ? count : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The number may be another process's by now. */
+static void kill_child(const char *pid, pid_t parent)
+{
+	char path[64], text[1024];
+	int is = 0, pidfd = pidfd_open(atoi(pid), 0);
+	if (pidfd < 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	read_text(path, text, sizeof(text));
+	const char *line = strstr(text, "\nPPid:");
+	if (line && sscanf(line, "\nPPid: %d", &is) == 1 && is == parent)
+		(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	close(pidfd);
+}
+
+/* Those that one of its threads has made. */
+static void kill_children_of(pid_t init, const char *thread)
+{
+	char path[320], text[4096], *rest = text, *pid;
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)init, thread);
+	read_text(path, text, sizeof(text));
+	while ((pid = strtok_r(rest, " \n", &rest)))
+		kill_child(pid, init);
+}
+
+/* Orphans are init's children, too: behind those that it has now come theirs. */
+void sandbox_kill_inside(const struct sandbox *sandbox)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)sandbox->init);
+	DIR *threads = opendir(path);
+	struct dirent *entry;
+	while (threads && (entry = readdir(threads)))
+		if (entry->d_name[0] != '.')
+			kill_children_of(sandbox->init, entry->d_name);
+	if (threads)
+		closedir(threads);
 }
 
 void sandbox_kill(const struct sandbox *sandbox)
@@ -194,13 +268,13 @@ void sandbox_kill(const struct sandbox *sandbox)
 	shutdown(sandbox->control, SHUT_RDWR);
 }
 
-/* It has hardly begun, so that this is over at once. */
+/* It has hardly begun, so that this is over at once, unless it waits in the kernel. */
 void sandbox_abandon(const struct sandbox *sandbox)
 {
 	struct pollfd end = { .fd = sandbox->pidfd, .events = POLLIN };
 	sandbox_kill(sandbox);
-	poll(&end, 1, -1); /* it need not be this process's to wait for */
-	waitid(P_PIDFD, (id_t)sandbox->pidfd, &(siginfo_t){ 0 }, WEXITED);
+	poll(&end, 1, ABANDON_MS); /* it need not be this process's to wait for */
+	sandbox_reap(sandbox);
 }
 
 void sandbox_reap(const struct sandbox *sandbox)
@@ -208,14 +282,9 @@ void sandbox_reap(const struct sandbox *sandbox)
 	waitid(P_PIDFD, (id_t)sandbox->pidfd, &(siginfo_t){ 0 }, WEXITED | WNOHANG);
 }
 
-bool sandbox_exit_status(const struct sandbox *sandbox, struct exit_report *ended)
+void sandbox_call(const struct sandbox *sandbox)
 {
-	int flags = MSG_DONTWAIT | (sandbox->kept ? MSG_PEEK : 0);
-	ssize_t size = recv(sandbox->control, ended, sizeof(*ended), flags);
-	/* Where init left words of ours unread, that is told first, and only then what it said. */
-	if (size < 0 && errno != EAGAIN)
-		size = recv(sandbox->control, ended, sizeof(*ended), flags);
-	return size == sizeof(*ended);
+	monitor_call(sandbox->bell);
 }
 
 void sandbox_finish(struct sandbox *sandbox)
@@ -224,5 +293,6 @@ void sandbox_finish(struct sandbox *sandbox)
 	close_one(&sandbox->start);
 	close_one(&sandbox->control);
 	close_one(&sandbox->mounts);
-	close_ends(sandbox);
+	close_one(&sandbox->page);
+	close_one(&sandbox->bell);
 }

@@ -53,18 +53,17 @@ enum control_verb {
 	CONTROL_TERMINATE,  /* SIGTERM to the command's process group and to the foreground one */
 	CONTROL_ALL,        /* signal every process but init */
 	CONTROL_HANGUP,     /* give up the terminal; where there is none, tell the command */
+	CONTROL_JOIN,       /* another session is in it; with its start and control sockets */
 };
+
+/* What the other session has. */
+enum control_join { CONTROL_JOIN_TERMINAL = 1, CONTROL_JOIN_ENDS_WITH_COMMAND = 2 };
 
 struct control_message {
 	uint64_t key; /* what was told before with the same is not done again; 0: nothing was */
 	int32_t verb;
-	int32_t signal;
-};
-
-/* What init says on the control socket, once. */
-struct exit_report {
-	int32_t status; /* of the command, as waitpid(2) */
-	int32_t alone;  /* no other process was left in the sandbox; nor is init, in a moment */
+	int32_t signal; /* of CONTROL_JOIN: bits of enum control_join */
+	uint64_t typed; /* so much was typed before */
 };
 
 /* What a sandbox is from the beginning, whoever gets it. */
@@ -72,6 +71,7 @@ struct sandbox_shape {
 	uid_t uid; /* outside; never 0 */
 	gid_t gid;
 	bool own_network, terminal, ends_with_command;
+	bool home;                         /* beside the workspace */
 	char tmp_size[24], tmp_inodes[24]; /* as tmpfs(5) options take them */
 	char terminals[8];                 /* as an option of devpts */
 	/*
@@ -96,15 +96,12 @@ struct sandbox {
 	int start;  /* socket; -1 once the start is over */
 	int control;
 	int mounts; /* its mount namespace, so that the last process to go need not clear it away */
-	/*
-	 * The other ends of its standard input, output and error, until somebody takes them over;
-	 * -1: not known yet, or none. With a terminal the first two are its master.
-	 */
-	int ends[3];
+	int page;   /* see monitor.h, until somebody takes it over; -1: not known yet */
+	int bell;   /* see there */
 	struct sandbox_shape shape;
 	uint64_t group;              /* the number of its cgroup, which outlives it; 0: none */
 	struct cgroup_limits limits; /* in force there */
-	uint64_t key;                /* of the next word to it, see control_message */
+	uint64_t key, typed;         /* of the next word to it, see control_message */
 	bool kept; /* a process that goes on in this one's place may have to hear it all again */
 };
 
@@ -112,7 +109,8 @@ void sandbox_init(struct sandbox *sandbox);
 
 /*
  * Asks for one of that shape and those limits, in that group, which is made with it, and with that
- * workspace ("": none; sealed ones only). 0 or -errno; `fn` hands the answer to sandbox_take().
+ * workspace ("": none; sealed ones only) and its home. 0 or -errno; `fn` hands the answer to
+ * sandbox_take().
  */
 int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *spawner,
 		helper_fn fn, void *data);
@@ -124,13 +122,19 @@ int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *s
 int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 		 struct start_report *report);
 
-/* Whether all came of what it was to send: its terminal's master, or three pipes. */
-bool sandbox_has_ends(const struct sandbox *sandbox);
+/*
+ * Asks for another session in `host`, of that shape. What is wrong is told like any report. 0 or
+ * -errno. It has no pidfd before sandbox_receive() has one.
+ */
+int sandbox_join(struct sandbox *sandbox, const struct sandbox *host);
+
+/* Whether all came of what it was to send. */
+bool sandbox_has_page(const struct sandbox *sandbox);
 /* Tells it what for: the image of a plan, see plan_pack(). 0 or -errno. Does not wait. */
 int sandbox_give(const struct sandbox *sandbox, int plan);
 
 /*
- * Takes one message from the start socket: 1 and the report (master and pid are kept in
+ * Takes one message from the start socket: 1 and the report (page and pid are kept in
  * `sandbox`), 0 at the end of messages, -EAGAIN none now.
  */
 int sandbox_receive(struct sandbox *sandbox, struct start_report *report);
@@ -140,17 +144,18 @@ void sandbox_received(const struct sandbox *sandbox);
 /* 0 or -errno; -ESRCH where init has gone. Does not wait for the effect. */
 int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int signal);
 
+/* Has init look at the page. */
+void sandbox_call(const struct sandbox *sandbox);
+/* SIGKILL to the children of init, for one that does not do what it is told. */
+void sandbox_kill_inside(const struct sandbox *sandbox);
 /* SIGKILL to init, and with it to all. */
 void sandbox_kill(const struct sandbox *sandbox);
 
-/* The same, and waits for its end: for one that nobody will watch. */
+/* The same, and waits for its end, but not for long: for one that nobody will watch. */
 void sandbox_abandon(const struct sandbox *sandbox);
 
 /* After pidfd is readable: takes init off the process table, if it is this process's to take. */
 void sandbox_reap(const struct sandbox *sandbox);
-/* How the command ended, if init told it. */
-bool sandbox_exit_status(const struct sandbox *sandbox, struct exit_report *ended);
-
 /* Closes what is held. */
 void sandbox_finish(struct sandbox *sandbox);
 

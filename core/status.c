@@ -55,8 +55,8 @@ static void print_usage(const struct mimobox_session *session, FILE *to)
 	struct cgroup_usage usage = session->usage;
 	if (session->state == MIMOBOX_RUNNING) {
 		cgroup_usage(session->box->cgroups, session->sandbox.group, &usage);
-		if (usage.processes != UINT64_MAX && usage.processes > 0)
-			usage.processes--; /* init */
+		if (usage.processes != UINT64_MAX && usage.processes >= INIT_THREADS)
+			usage.processes -= INIT_THREADS;
 	} else {
 		usage.memory = usage.processes = 0;
 	}
@@ -177,6 +177,30 @@ static void print_overlays(const struct mimobox_session *session, FILE *to)
 			session->workspace);
 }
 
+static void print_answers(const struct mimobox_session *session, FILE *to)
+{
+	static const char *const whose[] = {
+		[REPLIES_AUTO] = "session",
+		[REPLIES_ALWAYS] = "always",
+		[REPLIES_NEVER] = "nothing",
+	};
+	if (session->replies.attached)
+		fprintf(to, "answers attached %" PRIu64 "\n", session->replies.from);
+	else
+		fprintf(to, "answers %s\n", whose[session->config.replies]);
+}
+
+/* How many the kernel does not end. */
+static void print_stuck(const struct mimobox_session *session, FILE *to)
+{
+	struct cgroup_usage usage;
+	cgroup_usage(session->box->cgroups, session->sandbox.group, &usage);
+	if (usage.processes == UINT64_MAX)
+		fputs("stuck yes\n", to);
+	else
+		fprintf(to, "stuck %" PRIu64 "\n", usage.processes);
+}
+
 void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 {
 	if (session->state == MIMOBOX_EXITED)
@@ -199,14 +223,20 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	if (!session->config.terminal)
 		print_stream(session, MIMOBOX_STDERR, "stderr", to);
 	fprintf(to, "readers %u\n", session->streams[MIMOBOX_STDOUT].output.reader_count);
+	if (session->config.terminal)
+		print_answers(session, to);
+	if (session->stuck)
+		print_stuck(session, to);
 	if (session->box->unlimited[0])
 		fprintf(to, "unlimited %s\n", session->box->unlimited);
-	if (session->started.tv_sec)
+	/* Another's sandbox is what it uses, while it does. */
+	if (session->started.tv_sec && (!session->config.in || session->state == MIMOBOX_RUNNING))
 		print_usage(session, to);
 	if (session->started.tv_sec)
 		print_overlays(session, to);
 	if (command) {
 		print_process(session->sandbox.pid, to);
+		fprintf(to, "ptrace %s\n", session->config.access.ptrace ? "yes" : "no");
 		print_namespaces(session->sandbox.pid, to);
 		print_core_socket(to);
 		/* The kernel doesn't tell; but no command was ever exec'd without what was asked

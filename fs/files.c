@@ -83,7 +83,8 @@ static ssize_t start_asked(struct request *request, int error)
 
 /* input */
 
-enum { INPUT_PATIENCE_MS = 250 };
+/* With a terminal that is full; and with an init that does not answer, for one who may wait. */
+enum { INPUT_PATIENCE_MS = 250, INIT_PATIENCE_MS = 5000 };
 
 /* 0 once the session runs, or as a worker returns. The start is short, so it is always awaited. */
 static ssize_t ensure_started(struct request *request)
@@ -102,25 +103,45 @@ static ssize_t ensure_started(struct request *request)
 							     : -EINPROGRESS);
 }
 
+static ssize_t put_input(struct request *request)
+{
+	struct dir *dir = request->handle->dir;
+	/* Told of room in the midst of the call, dir_notify() has the last word. */
+	bool full = dir->input_full;
+	dir->input_full = true;
+	ssize_t result =
+		mimobox_session_input(dir->session, request->unique, request->data, request->size);
+	if (result == (ssize_t)request->size || (result < 0 && result != -EAGAIN))
+		dir->input_full = result == -EINPROGRESS ? full : false;
+	return result;
+}
+
+/* Its client waits no longer. */
+static ssize_t withdraw_input(const struct request *request)
+{
+	return mimobox_session_withdraw(request->handle->dir->session, request->unique);
+}
+
 static ssize_t write_input(struct request *request)
 {
 	struct dir *dir = request->handle->dir;
-	if (mimobox_session_removed(dir->session))
-		return -EPIPE;
+	if (mimobox_session_removed(dir->session)) {
+		ssize_t taken = withdraw_input(request);
+		return taken == -EAGAIN ? -EPIPE : taken;
+	}
 	ssize_t result = ensure_started(request);
 	if (result < 0)
 		return result;
 	keep_request_begin(dir->server->keep, request->unique, 0, request->size);
-	/* Told of room in the midst of the call, dir_notify() has the last word. */
-	dir->input_full = true;
-	result = mimobox_session_input(dir->session, request->data, request->size);
-	if (result == (ssize_t)request->size || (result < 0 && result != -EAGAIN))
-		dir->input_full = false;
+	result = put_input(request);
+	if (result == -EINPROGRESS && request->expired)
+		result = mimobox_session_withdraw(dir->session, request->unique);
 	if (result == -EAGAIN && request->expired)
 		mimobox_session_log(dir->session, "input refused: no room, the program reads none");
-	if (result != -EAGAIN || request->nonblock || request->expired)
+	if (result != -EINPROGRESS && (result != -EAGAIN || request->nonblock || request->expired))
 		return result;
-	request->patience = INPUT_PATIENCE_MS * UINT64_C(1000000);
+	bool patient = result == -EINPROGRESS && !request->nonblock;
+	request->patience = (patient ? INIT_PATIENCE_MS : INPUT_PATIENCE_MS) * UINT64_C(1000000);
 	return request_wait(request, MIMOBOX_ROOM);
 }
 
@@ -299,7 +320,7 @@ static ssize_t read_cast(struct request *request)
 
 /* ctl */
 
-static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\n"
+static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n"
 			    "apply [PATH]\ndiscard [PATH]\n";
 
 static int show_ctl(const struct handle *handle, FILE *to)
@@ -309,15 +330,23 @@ static int show_ctl(const struct handle *handle, FILE *to)
 	return 0;
 }
 
-/* The verb that is about the open file. */
-static bool is_own(const char *verb, size_t size)
+/* Of the verbs that are about the open file. */
+static bool is_verb(const char *verb, size_t size, const char *name)
 {
-	static const char own[] = "own", blanks[] = " \t\r";
+	static const char blanks[] = " \t\r";
 	while (size && memchr(blanks, verb[size - 1], sizeof(blanks) - 1))
 		size--;
 	while (size && memchr(blanks, *verb, sizeof(blanks) - 1))
 		verb++, size--;
-	return size == strlen(own) && memcmp(verb, own, size) == 0;
+	return size == strlen(name) && memcmp(verb, name, size) == 0;
+}
+
+static int answer(struct handle *handle)
+{
+	int error = handle->answers ? 0 : mimobox_session_answer(session_of(handle));
+	handle->answers |= error == 0;
+	kept_handle(handle);
+	return error;
 }
 
 static int apply_verb(struct request *request, const char *verb, size_t size)
@@ -326,11 +355,13 @@ static int apply_verb(struct request *request, const char *verb, size_t size)
 	ssize_t error;
 	if (size == 0) /* as between the verbs of a script */
 		return 0;
-	if (is_own(verb, size)) {
+	if (is_verb(verb, size, "own")) {
 		request->handle->owns = true;
 		kept_handle(request->handle);
 		return 0;
 	}
+	if (is_verb(verb, size, "answer"))
+		return answer(request->handle);
 	if (changes_is_verb(verb, size))
 		return changes_verb(request, verb, size);
 	if (request->starting) {
@@ -370,7 +401,18 @@ static int show_modes(const struct handle *handle, FILE *to)
 
 static int apply_size(struct request *request, const char *line, size_t size)
 {
-	return mimobox_session_resize(session_of(request->handle), line, size);
+	struct mimobox_session *session = session_of(request->handle);
+	int error = mimobox_session_resize(session, request->unique, line, size);
+	if (error != -EINPROGRESS) {
+		request_end_patience(request);
+		return error;
+	}
+	if (request->expired) {
+		mimobox_session_resize_not(session, request->unique);
+		return -EAGAIN;
+	}
+	request->patience = INIT_PATIENCE_MS * UINT64_C(1000000);
+	return (int)request_wait(request, MIMOBOX_ROOM);
 }
 
 static ssize_t write_size(struct request *request)
@@ -436,7 +478,7 @@ const struct file root_files[] = {
 };
 
 const struct file session_files[] = {
-	{ 5, "input", 0200, .write = write_input, .poll = poll_input, .event = MIMOBOX_ROOM },
+	{ 5, "input", 0200, .write = write_input, .withdraw = withdraw_input, .poll = poll_input, .event = MIMOBOX_ROOM },
 	{ 6, "output", 0400, .open = open_output, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT },
 	{ 7, "size", 0600, .show = show_size, .write = write_size },
 	{ 8, "ctl", 0600, .show = show_ctl, .write = write_ctl },
@@ -488,9 +530,15 @@ bool file_there(const struct file *file, const struct dir *dir)
 	return !file->there || file->there(dir);
 }
 
-mode_t file_mode(const struct file *file)
+mode_t file_type(const struct file *file)
 {
-	return (file->link ? S_IFLNK : file->directory ? S_IFDIR : S_IFREG) | file->mode;
+	return file->link ? S_IFLNK : file->directory ? S_IFDIR : S_IFREG;
+}
+
+mode_t file_most_mode(const struct file *file)
+{
+	mode_t of_owner = file->mode & S_IRWXU;
+	return of_owner | of_owner >> 3 | of_owner >> 6;
 }
 
 bool file_readable(const struct file *file)

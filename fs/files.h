@@ -33,6 +33,8 @@ struct file {
 	ssize_t (*read)(struct request *request); /* a worker, see request.h */
 	lines_take_fn take;                       /* lines that may come in pieces */
 	ssize_t (*write)(struct request *request);
+	/* Of a write that waits: what has taken effect, and -EAGAIN: nothing has, nor will. */
+	ssize_t (*withdraw)(const struct request *request);
 	int (*open)(struct handle *handle); /* 0 or -errno */
 	void (*close)(struct handle *handle);
 	/* What stat says (NULL: 0, as in /proc); handle: NULL where the file is not open. */
@@ -57,7 +59,9 @@ const struct file *file_by_id(const struct file *table, uint64_t id);
 const struct file *file_after(const struct file *table, uint64_t id);
 
 bool file_there(const struct file *file, const struct dir *dir);
-mode_t file_mode(const struct file *file);
+mode_t file_type(const struct file *file);
+/* The permission bits that it may have: what it can do at all, for all. */
+mode_t file_most_mode(const struct file *file);
 bool file_readable(const struct file *file);
 bool file_writable(const struct file *file);
 

@@ -37,6 +37,7 @@ static const struct {
 	{ "mimobox run --network ", "none host tcp", true },
 	{ "mimobox run --keep --seccomp c", "compat", true },
 	{ "mimobox run --overf", "--overflow", true },
+	{ "mimobox run --replies a", "auto always", true },
 	{ "mimobox run --memory none --fo", "--fork", true },
 	{ "mimobox run mkfi", "mkfifo", true },
 	{ "mimobox run --memory none -- mkfi", "mkfifo", true },

@@ -18,9 +18,9 @@ static const struct {
 	const char *name;
 	int (*act)(int argc, char **argv);
 } commands[] = {
-	{ "run", command_run },     { "attach", command_attach },   { "ls", command_list },
-	{ "rm", command_remove },   { "doctor", command_doctor },   { "diff", command_diff },
-	{ "apply", command_apply }, { "discard", command_discard },
+	{ "run", command_run },   { "exec", command_exec },   { "attach", command_attach },
+	{ "ls", command_list },   { "rm", command_remove },   { "doctor", command_doctor },
+	{ "diff", command_diff }, { "apply", command_apply }, { "discard", command_discard },
 };
 
 static int help(void)
@@ -29,11 +29,13 @@ static int help(void)
 	     "Sandboxed sessions, through the files of a mounted mimobox.\n"
 	     "\n"
 	     "  run [--name NAME] [--keep] [--terminal yes|no] [--config FILE] [--KEY VALUE]...\n"
-	     "      [--] COMMAND [ARG]...    run a command in a session of its own\n"
+	     "      [--project DIR [--apply|--discard]]\n"
+	     "      [--] COMMAND [ARG]...    run a command in a session of its own; a project is\n"
+	     "                               copied on write, and what was changed is shown\n"
+	     "  exec [--KEY VALUE]... NAME [--] COMMAND [ARG]...\n"
+	     "                               run a command in the sandbox of a session\n"
 	     "  attach [-e KEY] NAME         use a session's terminal; KEY (^\\) detaches\n"
 	     "  ls [-q]                      list the sessions; -q: names alone\n"
-	     "      [--project DIR [--apply|--discard]]\n"
-	     "                               DIR is copied on write; what was changed is shown\n"
 	     "  diff [-u] NAME [PATH]...     what a session has changed in its overlays\n"
 	     "  apply NAME [PATH]...         bring that to the host\n"
 	     "  discard NAME [PATH]...       drop it\n"

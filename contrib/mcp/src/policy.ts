@@ -8,7 +8,7 @@
 import { Failure } from './failure.js';
 
 /** May have any value: they give nothing of the host. */
-const FREE = ['command', 'argv', 'cwd', 'env', 'terminal', 'overflow', 'ends'];
+const FREE = ['command', 'argv', 'cwd', 'env', 'terminal', 'overflow', 'replies', 'ends', 'home'];
 /** Up to what is allowed. `none` is more than any number. */
 const NUMBERS = [
 	'memory',
@@ -25,8 +25,9 @@ const NUMBERS = [
 const PATHS = ['ro', 'rw', 'overlay', 'root', 'device'];
 /** Up to what is allowed, in this order. */
 const ORDERS: Record<string, string[]> = {
-	seccomp: ['essential', 'network', 'compat'],
+	seccomp: ['strict', 'essential', 'network', 'compat'],
 	fork: ['no', 'yes'],
+	ptrace: ['no', 'yes'],
 };
 const UNITS: Record<string, number> = {
 	'': 1,

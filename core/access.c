@@ -2,6 +2,7 @@
 #include "access.h"
 
 #include "landlock.h"
+#include "overlay.h"
 #include "units.h"
 
 #include <errno.h>
@@ -53,10 +54,14 @@ bool access_tidy(char *path)
 	return is_plain(path);
 }
 
-static const char *refuse_path(const char *outside, const char *inside)
+static const char *refuse_path(const char *outside, const char *inside, enum path_kind kind)
 {
 	if (!is_plain(outside) || !is_plain(inside))
 		return "not an absolute path without '.' and '..'";
+	if (kind == PATH_ROOT)
+		return strcmp(outside, "/") == 0 ? "that is what is there without it" : NULL;
+	if (kind == PATH_DEVICE)
+		return strncmp(inside, "/dev/", 5) != 0 ? "a device has a name below /dev" : NULL;
 	if (strcmp(inside, "/") == 0 || access_is_below(inside, "/proc") ||
 	    access_is_below(inside, "/dev"))
 		return "that place is the sandbox's own (name another: OUTSIDE:INSIDE)";
@@ -77,7 +82,7 @@ static struct access_path *place_for(struct access *access, const char *inside)
 	return &paths[access->path_count++];
 }
 
-static int put_path(struct access *access, char *outside, char *inside, bool writable)
+static int put_path(struct access *access, char *outside, char *inside, enum path_kind kind)
 {
 	struct access_path *path = outside && inside ? place_for(access, inside) : NULL;
 	if (!path) {
@@ -87,7 +92,7 @@ static int put_path(struct access *access, char *outside, char *inside, bool wri
 	}
 	free(path->outside);
 	free(path->inside);
-	*path = (struct access_path){ outside, inside, writable };
+	*path = (struct access_path){ outside, inside, kind };
 	return 0;
 }
 
@@ -120,37 +125,81 @@ static char *read_path(const char **at, char end)
 	return path;
 }
 
+char *access_read_path(const char *text, size_t size)
+{
+	char *copy = strndup(text, size);
+	const char *at = copy;
+	char *path = copy ? read_path(&at, '\0') : NULL;
+	free(copy);
+	return path;
+}
+
 /* A name that has a colon in it is cut there, and the one who gave it has to be told. */
-static const char *refuse_value(const char *outside, const char *inside, bool colon)
+static const char *refuse_value(const char *outside, const char *inside, bool colon,
+				enum path_kind kind)
 {
 	if (colon && !is_plain(inside))
 		return "what follows ':' is not an absolute path (a ':' in a name is written \\:)";
-	return refuse_path(outside, inside);
+	return refuse_path(outside, inside, kind);
 }
 
-int access_add_path(struct access *access, const char *value, bool writable, const char **why)
+unsigned access_count(const struct access *access, enum path_kind kind)
+{
+	unsigned count = 0;
+	for (size_t i = 0; i < access->path_count; i++)
+		count += access->paths[i].kind == kind;
+	return count;
+}
+
+unsigned access_overlays(const struct access *access)
+{
+	return access_count(access, PATH_OVERLAY);
+}
+
+/* Two copies of one directory could not both be brought back. */
+static const char *refuse_overlay(const struct access *access, const char *outside,
+				  const char *inside)
+{
+	unsigned others = 0;
+	for (size_t i = 0; i < access->path_count; i++) {
+		const struct access_path *path = &access->paths[i];
+		if (path->kind != PATH_OVERLAY || strcmp(path->inside, inside) == 0)
+			continue;
+		if (strcmp(path->outside, outside) == 0)
+			return "there is an overlay of that directory already";
+		others++;
+	}
+	return others >= OVERLAYS_MAX ? "that is one overlay too many" : NULL;
+}
+
+int access_add_path(struct access *access, const char *value, enum path_kind kind, const char **why)
 {
 	const char *at = value;
 	char *outside = read_path(&at, ':');
 	bool colon = outside && *at == ':';
 	at = colon ? at + 1 : value;
 	char *inside = read_path(&at, '\0');
+	if (outside && inside && kind == PATH_ROOT && !colon)
+		strcpy(inside, "/"); /* its place; so there is one */
 	if (outside && inside) {
 		tidy(outside);
 		tidy(inside);
 		bool full = access->path_count == PATHS_MAX;
-		*why = full ? "that is one path too many" : refuse_value(outside, inside, colon);
+		*why = full ? "that is one path too many"
+			    : refuse_value(outside, inside, colon, kind);
+		if (!*why && kind == PATH_OVERLAY)
+			*why = refuse_overlay(access, outside, inside);
 		if (*why) {
 			free(outside);
 			free(inside);
 			return full ? -E2BIG : -EINVAL;
 		}
 	}
-	return put_path(access, outside, inside, writable);
+	return put_path(access, outside, inside, kind);
 }
 
 /* A blank at the end would be taken for the line's. */
-static void print_path(const char *path, FILE *to)
+void access_print_path(const char *path, FILE *to)
 {
 	for (const char *at = path; *at; at++)
 		if (*at == ':' || *at == '\\')
@@ -161,17 +210,35 @@ static void print_path(const char *path, FILE *to)
 			fputc(*at, to);
 }
 
-void access_print_paths(const struct access *access, bool writable, FILE *to)
+static const char *const kinds[] = {
+	[PATH_RO] = "ro",         [PATH_OVERLAY] = "overlay", [PATH_RW] = "rw",
+	[PATH_DEVICE] = "device", [PATH_ROOT] = "root",
+};
+
+const char *access_kind_name(enum path_kind kind)
+{
+	return kinds[kind];
+}
+
+enum path_kind access_kind(const char *name)
+{
+	enum path_kind kind = PATH_ROOT;
+	while (kind > PATH_RO && strcmp(kinds[kind], name) != 0)
+		kind--;
+	return kind;
+}
+
+void access_print_paths(const struct access *access, enum path_kind kind, FILE *to)
 {
 	for (size_t i = 0; i < access->path_count; i++) {
 		const struct access_path *path = &access->paths[i];
-		if (path->writable != writable)
+		if (path->kind != kind)
 			continue;
-		fprintf(to, "%s ", writable ? "rw" : "ro");
-		print_path(path->outside, to);
-		if (strcmp(path->outside, path->inside) != 0) {
+		fprintf(to, "%s ", access_kind_name(kind));
+		access_print_path(path->outside, to);
+		if (kind != PATH_ROOT && strcmp(path->outside, path->inside) != 0) {
 			fputc(':', to);
-			print_path(path->inside, to);
+			access_print_path(path->inside, to);
 		}
 		fputc('\n', to);
 	}
@@ -273,7 +340,7 @@ int access_copy(struct access *to, const struct access *from)
 	int error = 0;
 	for (size_t i = 0; error == 0 && i < from->path_count; i++) {
 		const struct access_path *path = &from->paths[i];
-		error = put_path(to, strdup(path->outside), strdup(path->inside), path->writable);
+		error = put_path(to, strdup(path->outside), strdup(path->inside), path->kind);
 	}
 	if (error == 0 && from->port_count) {
 		to->ports = malloc(from->port_count * sizeof(*to->ports));

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a sandbox may reach beyond its own: host paths, the network, and which system calls.
- * A part of `struct config`; values come from its keys `ro`, `rw`, `network`, `seccomp`, `fork`,
- * `ptrace`, `landlock`.
+ * A part of `struct config`; values come from its keys `ro`, `rw`, `overlay`, `device`, `root`,
+ * `network`, `seccomp`, `fork`, `ptrace`, `landlock`.
  */
 #ifndef ACCESS_H
 #define ACCESS_H
 
+#include "paths.h"
 #include "sysfilter.h"
 
 #include <stdbool.h>
@@ -26,7 +27,7 @@ enum network {
 struct access_path {
 	char *outside; /* on the host */
 	char *inside;  /* in the sandbox */
-	bool writable;
+	enum path_kind kind;
 };
 
 struct access {
@@ -49,10 +50,15 @@ bool access_is_below(const char *path, const char *directory);
 
 /*
  * `PATH` or `OUTSIDE:INSIDE`; another path for the same place inside takes its place. 0, -ENOMEM,
- * or with *why -E2BIG, too many, or -EINVAL: relative, `..` in it, or a place that is the sandbox's
- * own.
+ * or with *why -E2BIG, too many, or -EINVAL: relative, `..` in it, a place that is the sandbox's
+ * own, or a second overlay of one directory.
  */
-int access_add_path(struct access *access, const char *value, bool writable, const char **why);
+int access_add_path(struct access *access, const char *value, enum path_kind kind,
+		    const char **why);
+/* How many there are. */
+unsigned access_count(const struct access *access, enum path_kind kind);
+/* The same of overlays. */
+unsigned access_overlays(const struct access *access);
 
 /* `none`, `host`, or `tcp PORT,...`. 0, -EINVAL, -ERANGE a port out of bounds, -ENOMEM. */
 int access_set_network(struct access *access, const char *value);
@@ -60,7 +66,17 @@ int access_set_network(struct access *access, const char *value);
 /* `auto`, `none`, or a version from 1 to LANDLOCK_ABI_ALL. 0, -EINVAL, -ERANGE. */
 int access_set_landlock(struct access *access, const char *value);
 
-void access_print_paths(const struct access *access, bool writable, FILE *to);
+void access_print_paths(const struct access *access, enum path_kind kind, FILE *to);
+
+/* The name of the key. */
+const char *access_kind_name(enum path_kind kind);
+/* The kind that such a key is for. */
+enum path_kind access_kind(const char *name);
+
+/* A path as it is written in a value; the caller's; NULL: no memory. */
+char *access_read_path(const char *text, size_t size);
+/* A path as it is written in a value, with what could be taken for something else escaped. */
+void access_print_path(const char *path, FILE *to);
 void access_print_network(const struct access *access, FILE *to);
 void access_print_landlock(const struct access *access, FILE *to);
 

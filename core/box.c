@@ -166,6 +166,9 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 		.ends_with_command = config->ends_with_command,
 		.home = box->workspaces && config_has_home(config),
 		.sealed = can_be_sealed(box, &config->access),
+		.own_root = access_count(&config->access, PATH_ROOT) > 0,
+		.mapped = uid == 0 && (access_count(&config->access, PATH_OVERLAY) ||
+				       access_count(&config->access, PATH_DEVICE)),
 	};
 	if (out->sealed) {
 		out->filter = access_filter(&config->access);
@@ -450,15 +453,18 @@ static int create_helpers(struct mimobox *box)
 	sweeper_kind(&box->sweeper_kind, box->cgroups);
 	remover_kind(&box->remover_kind, box->workspaces);
 	ticker_kind(&box->ticker_kind);
+	changer_kind(&box->changer_kind);
 	struct helper **const helpers[] = { &box->spawner, &box->sweeper, &box->remover,
-					    &box->ticker };
+					    &box->ticker, &box->changer };
 	enum { HELPERS = sizeof(helpers) / sizeof(helpers[0]) };
 	int error = forker_create(
 		(const struct helper_kind *const[]){ &box->spawner_kind, &box->sweeper_kind,
-						     &box->remover_kind, &box->ticker_kind },
+						     &box->remover_kind, &box->ticker_kind,
+						     &box->changer_kind },
 		HELPERS, box->keep, &box->forker);
 	box->spawner_kind.patience_ns = box->sweeper_kind.patience_ns = box->patience_ns;
 	box->remover_kind.patience_ns = box->ticker_kind.patience_ns = box->patience_ns;
+	box->changer_kind.patience_ns = box->patience_ns;
 	for (unsigned i = 0; error == 0 && i < HELPERS; i++)
 		error = helper_create(box->loop, box->forker, i, helpers[i]);
 	box->attention.ticker = box->ticker;
@@ -574,6 +580,7 @@ static void free_box(struct mimobox *box)
 	helper_destroy(box->sweeper);
 	helper_destroy(box->remover);
 	helper_destroy(box->ticker);
+	helper_destroy(box->changer);
 	forker_destroy(box->forker);
 	cgroups_destroy(box->cgroups);
 	identities_finish(&box->identities);

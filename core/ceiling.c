@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 18 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 21 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
@@ -132,22 +132,22 @@ static int judge_number(const struct bound *bound, const struct ceiling *ceiling
 static int judge_path(const struct ceiling *ceiling, const struct access_path *path,
 		      struct reason *reason)
 {
-	for (const struct path_bound *bound = ceiling->paths; bound->path; bound++)
-		if ((bound->writable || !path->writable) &&
+	for (const struct path_bound *bound = ceiling->paths; bound && bound->path; bound++)
+		if (path_kind_covers(bound->kind, path->kind) &&
 		    access_is_below(path->outside, bound->path))
 			return 0;
 	return refuse(reason, -EPERM, "%s: %.150s is not at or below a path of the ceiling",
-		      path->writable ? "rw" : "ro", path->outside);
+		      access_kind_name(path->kind), path->outside);
 }
 
-/* Both keys by one row: one key's directories may serve the other. */
+/* A row for each key: one key's directories may serve the other. */
 static int judge_paths(const struct bound *bound, const struct ceiling *ceiling,
 		       const struct config *asked, struct reason *reason)
 {
-	bool writable = bound->name[1] == 'w';
+	enum path_kind kind = access_kind(bound->name);
 	int error = 0;
 	for (size_t i = 0; error == 0 && i < asked->access.path_count; i++)
-		if (asked->access.paths[i].writable == writable)
+		if (asked->access.paths[i].kind == kind)
 			error = judge_path(ceiling, &asked->access.paths[i], reason);
 	return error;
 }
@@ -251,6 +251,9 @@ static const struct bound bounds[] = {
 	NUMBER("retain", retain, units_print_size),
 	{ "ro", judge_paths, 0, NULL },
 	{ "rw", judge_paths, 0, NULL },
+	{ "overlay", judge_paths, 0, NULL },
+	{ "root", judge_paths, 0, NULL },
+	{ "device", judge_paths, 0, NULL },
 	{ "network", judge_network, 0, NULL },
 	{ "seccomp", judge_seccomp, 0, NULL },
 	{ "fork", judge_fork, 0, NULL },
@@ -303,7 +306,7 @@ static int grow_paths(struct ceiling *ceiling)
 	return 0;
 }
 
-static int take_path(struct ceiling *ceiling, const char *value, bool writable,
+static int take_path(struct ceiling *ceiling, const char *value, enum path_kind kind,
 		     struct reason *reason)
 {
 	if (grow_paths(ceiling) < 0)
@@ -318,9 +321,9 @@ static int take_path(struct ceiling *ceiling, const char *value, bool writable,
 		return refuse(reason, -EINVAL,
 			      "%s '%.100s': neither none nor an absolute path without ':', '.' and "
 			      "'..'",
-			      writable ? "rw" : "ro", value);
+			      access_kind_name(kind), value);
 	}
-	ceiling->paths[ceiling->path_count++] = (struct path_bound){ path, writable };
+	ceiling->paths[ceiling->path_count++] = (struct path_bound){ path, kind };
 	ceiling->paths[ceiling->path_count] = (struct path_bound){ 0 };
 	return 0;
 }
@@ -329,7 +332,7 @@ static int take_bound(struct ceiling *ceiling, const struct bound *bound, const 
 		      struct reason *reason)
 {
 	bool is_path = bound->judge == judge_paths;
-	int error = is_path ? take_path(ceiling, value, bound->name[1] == 'w', reason)
+	int error = is_path ? take_path(ceiling, value, access_kind(bound->name), reason)
 			    : config_set(&ceiling->most, NULL, bound->name, value, reason);
 	if (error < 0)
 		return error;
@@ -339,9 +342,17 @@ static int take_bound(struct ceiling *ceiling, const struct bound *bound, const 
 	return 0;
 }
 
+/* Whatever is bounded, devices must be named. */
+static void bound_devices(struct ceiling *ceiling)
+{
+	for (size_t i = 0; i < BOUNDS; i++)
+		ceiling->named[i] |= strcmp(bounds[i].name, "device") == 0;
+}
+
 static int take_line(void *data, const char *name, const char *value, struct reason *reason)
 {
 	struct ceiling *ceiling = data;
+	bound_devices(ceiling);
 	if (*value == '\0' && strcmp(name, "reset") != 0)
 		return refuse(reason, -EINVAL, "key '%.100s' has no value", name);
 	for (int i = 0; i < TOTALS; i++)

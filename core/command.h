@@ -26,6 +26,7 @@ enum {
 	SIGNALS,
 	HANDING, /* the other end of HANDED */
 	ROOT,
+	MAPPER, /* see mapper.h */
 	FREE
 };
 

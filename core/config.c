@@ -323,13 +323,13 @@ static void print_replies(const struct config *config, const struct key *key, FI
 	fprintf(to, "%s %s\n", key->name, repliers[config->replies]);
 }
 
-/* ro, rw, network, seccomp */
+/* ro, rw, overlay, root, device, network, seccomp */
 
 static int parse_path(struct config *config, const struct key *key, const char *value,
 		      struct reason *reason)
 {
 	const char *why;
-	int error = access_add_path(&config->access, value, key->name[1] == 'w', &why);
+	int error = access_add_path(&config->access, value, access_kind(key->name), &why);
 	if (error == -ENOMEM)
 		return out_of_memory(reason);
 	if (error < 0)
@@ -339,7 +339,7 @@ static int parse_path(struct config *config, const struct key *key, const char *
 
 static void print_paths(const struct config *config, const struct key *key, FILE *to)
 {
-	access_print_paths(&config->access, key->name[1] == 'w', to);
+	access_print_paths(&config->access, access_kind(key->name), to);
 }
 
 static int parse_network(struct config *config, const struct key *key, const char *value,
@@ -454,6 +454,9 @@ static const struct key keys[] = {
 	{ "overflow", parse_overflow, print_overflow, 0, 0, 0, false },
 	{ "ro", parse_path, print_paths, 0, 0, 0, false },
 	{ "rw", parse_path, print_paths, 0, 0, 0, false },
+	{ "overlay", parse_path, print_paths, 0, 0, 0, false },
+	{ "root", parse_path, print_paths, 0, 0, 0, false },
+	{ "device", parse_path, print_paths, 0, 0, 0, false },
 	{ "network", parse_network, print_network, 0, 0, 0, false },
 	{ "seccomp", parse_seccomp, print_seccomp, 0, 0, 0, false },
 	{ "fork", parse_fork, print_fork, 0, 0, 0, false },

@@ -31,10 +31,15 @@ static const struct {
 	{ CAP_SETGID, BIT(CONFINE_SPAWNER), "and a group" },
 	{ CAP_SYS_RESOURCE, BIT(CONFINE_SPAWNER),
 	  "a sandbox is spared by the OOM killer no less, and no more, than any process" },
+	{ CAP_MKNOD, BIT(CONFINE_SPAWNER), "a device of root's is given to a session of root's" },
 	{ CAP_DAC_OVERRIDE, BIT(CONFINE_SWEEPER),
 	  "the daemon's own cgroups are removed at its end: the top of a hierarchy is 0555" },
 	{ CAP_DAC_OVERRIDE, BIT(CONFINE_REMOVER), "directories of others are emptied" },
 	{ CAP_FOWNER, BIT(CONFINE_REMOVER), "those with the sticky bit, too" },
+	{ CAP_SETUID, BIT(CONFINE_CHANGER), "what is done for an owner is done as the owner" },
+	{ CAP_SETGID, BIT(CONFINE_CHANGER), "and with the owner's group" },
+	{ CAP_DAC_OVERRIDE, BIT(CONFINE_CHANGER), "a session of root's has changed it as another" },
+	{ CAP_FOWNER, BIT(CONFINE_CHANGER), "its modes and times, too" },
 	{ CAP_SYS_ADMIN, BIT(CONFINE_UNMOUNTER), "umount2(2)" },
 	{ CAP_SYS_NICE, BIT(CONFINE_FORKER), "the ticker does not wait for its turn" },
 	{ CAP_SETPCAP, BIT(CONFINE_FORKER),
@@ -46,9 +51,10 @@ enum { KEPT = sizeof(kept) / sizeof(kept[0]) };
 /* The forker has what those need that come from it, too. */
 static unsigned keepers_for(enum confine_process process)
 {
-	return process == CONFINE_FORKER ? BIT(CONFINE_FORKER) | BIT(CONFINE_SPAWNER) |
-						   BIT(CONFINE_SWEEPER) | BIT(CONFINE_REMOVER)
-					 : BIT(process);
+	return process == CONFINE_FORKER
+		       ? BIT(CONFINE_FORKER) | BIT(CONFINE_SPAWNER) | BIT(CONFINE_SWEEPER) |
+				 BIT(CONFINE_REMOVER) | BIT(CONFINE_CHANGER)
+		       : BIT(process);
 }
 
 static bool keeps(enum confine_process process, cap_value_t capability)

@@ -14,6 +14,7 @@ enum confine_process {
 	CONFINE_REMOVER,
 	CONFINE_UNMOUNTER,
 	CONFINE_TICKER,
+	CONFINE_CHANGER,
 };
 
 /*

@@ -105,9 +105,47 @@ static const struct {
 	{ "cont", do_cont, false },
 };
 
+/* These take a path, of any length. */
+static const struct {
+	const char *name;
+	enum change_verb verb;
+} changing[] = { { "apply", CHANGE_APPLY }, { "discard", CHANGE_DISCARD } };
+
+static bool is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
+/* Its first word. */
+static bool is_verb(const char *line, size_t size, const char *name)
+{
+	size_t length = strlen(name);
+	while (size && is_blank(*line))
+		line++, size--;
+	return size >= length && memcmp(line, name, length) == 0 &&
+	       (size == length || is_blank(line[length]));
+}
+
+static int change(struct mimobox_session *session, enum change_verb verb, const char *name,
+		  const char *line, size_t size)
+{
+	if (memchr(line, '\0', size))
+		return refuse(session, -EINVAL, name, "a NUL byte");
+	const char *path = (const char *)memchr(line, *name, size) + strlen(name);
+	size -= (size_t)(path - line);
+	while (size && is_blank(*path))
+		path++, size--;
+	while (size && is_blank(path[size - 1]))
+		size--;
+	return review_verb(session, verb, path, size);
+}
+
 int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_t size)
 {
 	char line[128], *rest = line;
+	for (size_t i = 0; i < sizeof(changing) / sizeof(changing[0]); i++)
+		if (is_verb(verb, size, changing[i].name))
+			return change(session, changing[i].verb, changing[i].name, verb, size);
 	if (size >= sizeof(line) || memchr(verb, '\0', size))
 		return refuse(session, -EINVAL, "unknown verb", "too long, or not text");
 	memcpy(line, verb, size);

@@ -96,9 +96,11 @@ static void take_place(const struct init_ends *ends)
 {
 	int start = fcntl(ends->start, F_DUPFD_CLOEXEC, FREE);
 	int control = fcntl(ends->control, F_DUPFD_CLOEXEC, FREE);
+	int mapper = ends->mapper < 0 ? -1 : fcntl(ends->mapper, F_DUPFD_CLOEXEC, FREE);
 	if (start < 0 || control < 0 || dup3(start, START, O_CLOEXEC) < 0 ||
 	    dup3(control, CONTROL, O_CLOEXEC) < 0 || close_range(HANDED, HANDED, 0) < 0 ||
-	    close_range(IN, ~0U, 0) < 0)
+	    (mapper >= 0 && dup3(mapper, MAPPER, O_CLOEXEC) < 0) ||
+	    close_range(IN, mapper >= 0 ? ROOT : ~0U, 0) < 0 || close_range(FREE, ~0U, 0) < 0)
 		_exit(1);
 }
 
@@ -149,18 +151,31 @@ static void open_paths(struct plan *plan, const struct sandbox_shape *shape, boo
 {
 	const char *what = NULL;
 	unsigned early = plan->owner_is_root ? plan->path_count : plan->own_paths;
-	int error = after ? paths_open(plan->paths + early, plan->path_count - early, 0, shape->uid,
-				       &what)
-			  : paths_open(plan->paths, early, plan->own_paths, shape->uid, &what);
+	int mapper = shape->mapped ? MAPPER : -1;
+	int error =
+		after ? paths_open(plan->paths + early, plan->path_count - early, 0, shape->uid, -1,
+				   &what)
+		      : paths_open(plan->paths, early, plan->own_paths, shape->uid, mapper, &what);
+	if (!after && shape->mapped)
+		close(MAPPER);
 	if (error < 0)
 		command_fail(STAGE_PATHS, error, what);
+}
+
+/* The daemon's own, too. -1: there are no overlays. */
+static int open_changes(const struct plan *plan)
+{
+	int fd = *plan->changes ? paths_open_directory(plan->changes) : -1;
+	if (*plan->changes && fd < 0)
+		command_fail(STAGE_PATHS, fd, plan->changes);
+	return fd;
 }
 
 /* As the session's id. Nothing else tells its owner of a path that cannot be changed. */
 static void tell_of_paths(const struct plan *plan)
 {
 	for (unsigned i = plan->own_paths; i < plan->path_count; i++)
-		if (plan->paths[i].writable &&
+		if (plan->paths[i].kind == PATH_RW &&
 		    faccessat(plan->paths[i].mount, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) < 0 &&
 		    (errno == EACCES || errno == EROFS))
 			command_report(STAGE_PATHS, 0, plan->paths[i].outside, NULL, 0);
@@ -195,6 +210,7 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 		.tmp_inodes = shape->tmp_inodes,
 		.terminals = shape->terminals,
 		.own_network = shape->own_network,
+		.own_system = shape->own_root,
 		.home = shape->home,
 		.new_network = new_network,
 		.view = &setup->view,
@@ -277,10 +293,17 @@ static void answer_refusals(const struct sysfilter *filter)
 }
 
 static void finish_root(const struct sandbox_shape *shape, const struct sandbox_path *paths,
-			unsigned count)
+			unsigned count, int changes)
 {
 	const char *what = NULL;
-	int error = root_enter(ROOT, paths, count, &what);
+	int error = 0;
+	for (unsigned i = 0; error == 0 && i < count; i++)
+		if (paths[i].kind == PATH_ROOT)
+			error = root_furnish(ROOT, paths[i].mount, &what);
+	if (error == 0)
+		error = root_enter(ROOT, paths, count, changes, &what);
+	if (changes >= 0)
+		close(changes);
 	if (error < 0)
 		command_fail(STAGE_ROOT, error, what);
 	error = paths_check(shape->uid);
@@ -299,15 +322,15 @@ static unsigned open_own(const struct spawn_request *request, struct sandbox_pat
 	if (request->workspace[0])
 		own[count++] = (struct sandbox_path){ .outside = request->workspace,
 						      .inside = "/workspace",
-						      .writable = true };
+						      .kind = PATH_RW };
 	if (count && request->shape.home) {
 		error = home_path(request->workspace, home);
 		own[count++] = (struct sandbox_path){ .outside = home,
 						      .inside = HOME_INSIDE,
-						      .writable = true };
+						      .kind = PATH_RW };
 	}
 	if (error == 0)
-		error = paths_open(own, count, count, request->shape.uid, &what);
+		error = paths_open(own, count, count, request->shape.uid, -1, &what);
 	if (error < 0)
 		command_fail(STAGE_PATHS, error, what);
 	return count;
@@ -331,7 +354,7 @@ static pid_t seal(const struct init_setup *setup, const struct spawn_request *re
 	wait_for_builder(builder);
 	command_begin_to_monitor(shape);
 	take_identity_as_init();
-	finish_root(shape, own, count);
+	finish_root(shape, own, count, -1);
 	drop_privileges(setup);
 	const struct sysfilter *filter;
 	if (sysfilters_get(setup->filters, &shape->filter, &filter, NULL, 0) < 0)
@@ -348,12 +371,13 @@ static pid_t follow_plan(const struct init_setup *setup, const struct sandbox_sh
 {
 	struct plan *plan = receive_plan();
 	open_paths(plan, shape, false);
+	int changes = open_changes(plan);
 	wait_for_builder(builder);
 	command_begin_to_monitor(shape);
 	take_identity_as_init();
 	open_paths(plan, shape, true);
 	tell_of_paths(plan);
-	finish_root(shape, plan->paths, plan->path_count);
+	finish_root(shape, plan->paths, plan->path_count, changes);
 	drop_privileges(setup);
 	pid_t pid = fork_command(shape, &plan->landlock);
 	if (pid == 0)

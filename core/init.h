@@ -26,6 +26,7 @@ struct init_setup {
 
 struct init_ends {
 	int start, control; /* its ends of the two sockets */
+	int mapper;         /* see mapper.h; -1: none */
 	/* It says, with a byte, that it is apart and in its cgroup; one comes with its identity. */
 	int go;
 	const struct cgroup_entry *entry;

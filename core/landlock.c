@@ -84,6 +84,7 @@ static const uint64_t class_rights[] = {
 	[LANDLOCK_LIST] = FS_READ_DIR,
 	[LANDLOCK_READ] = FS_READ_FILE | FS_READ_DIR,
 	[LANDLOCK_READ_EXEC] = FS_READ_FILE | FS_READ_DIR | FS_EXECUTE,
+	[LANDLOCK_IMAGE] = FS_READ_FILE | FS_READ_DIR | FS_EXECUTE,
 	[LANDLOCK_DEVICE] = FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE,
 	[LANDLOCK_TERMINAL] = FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_IOCTL_DEV,
 	[LANDLOCK_FULL] =
@@ -147,6 +148,8 @@ static int path_add(int ruleset, int abi, const struct landlock_rule *rule)
 	int fd = path_open(rule->path);
 	int r = 0;
 
+	if (rule->access == LANDLOCK_IMAGE && (fd == -ENOENT || fd == -ELOOP))
+		return 0;
 	if (fd < 0)
 		return fd;
 	attr.parent_fd = fd;
@@ -199,6 +202,32 @@ int landlock_apply(const struct landlock_policy *policy, unsigned *failed)
 		if (syscall(RESTRICT_SELF, ruleset, flags) < 0)
 			r = -errno;
 	}
+	close(ruleset);
+	return r;
+}
+
+int landlock_bound_writes(const int *directories, unsigned count)
+{
+	const uint64_t reads = FS_EXECUTE | FS_READ_FILE | FS_READ_DIR;
+	int abi = landlock_abi();
+	const struct ruleset_attr attr = { .handled_access_fs = rights_known(abi) & ~reads };
+	int r = 0;
+
+	if (abi < 2)
+		return 0;
+	int ruleset = (int)syscall(CREATE_RULESET, &attr, sizeof(attr.handled_access_fs), 0);
+	if (ruleset < 0)
+		return -errno;
+	for (unsigned i = 0; r == 0 && i < count; i++) {
+		const struct path_beneath_attr rule = {
+			.allowed_access = attr.handled_access_fs & class_rights[LANDLOCK_FULL],
+			.parent_fd = directories[i],
+		};
+		if (syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0)
+			r = -errno;
+	}
+	if (r == 0 && syscall(RESTRICT_SELF, ruleset, 0) < 0)
+		r = -errno;
 	close(ruleset);
 	return r;
 }

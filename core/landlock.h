@@ -31,6 +31,7 @@ enum landlock_class {
 	LANDLOCK_DEVICE,    /* open what there is for reading and writing; no device's own ioctl */
 	LANDLOCK_TERMINAL,  /* and its ioctl */
 	LANDLOCK_FULL,      /* all but device nodes and devices' ioctl */
+	LANDLOCK_IMAGE,     /* as READ_EXEC, if it is there and no symlink */
 };
 
 /* `path` is absolute, has no symlink in it, and is looked up when the policy is applied. */
@@ -68,5 +69,12 @@ int landlock_abi(void);
  * force after a failure. Async-signal-safe; it opens, and closes, two descriptors at most.
  */
 int landlock_apply(const struct landlock_policy *policy, unsigned *failed);
+
+/*
+ * From now on the calling thread can make, change and remove files below these directories only. A
+ * second wall, for a process that keeps to them anyway: before version 2, which would keep it from
+ * linking files, it does nothing. Needs no_new_privs. 0 or -errno.
+ */
+int landlock_bound_writes(const int *directories, unsigned count);
 
 #endif

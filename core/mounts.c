@@ -14,6 +14,25 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+void mount_number(char to[static MOUNT_NUMBER], unsigned number)
+{
+	char digits[MOUNT_NUMBER];
+	size_t count = 0;
+	do {
+		digits[count++] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	while (count > 0)
+		*to++ = digits[--count];
+	*to = '\0';
+}
+
+void mount_name(int fd, char name[static MOUNT_NAME])
+{
+	strcpy(name, "/proc/self/fd/");
+	mount_number(name + strlen(name), (unsigned)fd);
+}
+
 int mount_open_below(int root, const char *path, uint64_t flags)
 {
 	struct open_how how = {

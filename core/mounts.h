@@ -17,6 +17,13 @@ struct mount_option {
 	const char *key, *value; /* NULL ends a list */
 };
 
+enum { MOUNT_NUMBER = 12, MOUNT_NAME = 32 };
+
+/* In decimal. */
+void mount_number(char to[static MOUNT_NUMBER], unsigned number);
+/* A name for what is open, in /proc. */
+void mount_name(int fd, char name[static MOUNT_NAME]);
+
 /* No mount that is made from now on is seen outside, nor the other way round. */
 int mount_make_private(void);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "paths.h"
 
+#include "mapper.h"
 #include "mountinfo.h"
 #include "mounts.h"
+#include "overlay.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,22 +48,83 @@ static int make_place(int root, const char *inside, bool directory, dev_t device
 	return 0;
 }
 
-int paths_attach(int root, const struct sandbox_path *paths, unsigned count, const char **what)
+static bool is_at_or_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+	if (length == 1)
+		return true;
+	return strncmp(path, directory, length) == 0 &&
+	       (path[length] == '/' || path[length] == '\0');
+}
+
+/* Mounts the directory on itself, if it is no mount point yet. */
+static int pin(int root, const char *place)
+{
+	struct statx status;
+	int fd = mount_open_below(root, place, O_PATH);
+	if (fd < 0)
+		return fd;
+	int error = statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &status) < 0 ? -errno : 0;
+	bool pinned = error == 0 && (status.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+	int mount = error == 0 && !pinned ? mount_clone(fd, "", 0) : -1;
+	close(fd);
+	if (error < 0 || pinned)
+		return error;
+	return mount < 0 ? mount : mount_attach(root, mount, place);
+}
+
+/*
+ * A mount point cannot be renamed or removed, but a directory above it can, and then another
+ * could take its place. So the directories between a path that can be changed and one below it
+ * become mount points, too.
+ */
+static int pin_between(int root, const struct sandbox_path *paths, unsigned index)
+{
+	char place[PATH_MAX];
+	const char *inside = paths[index].inside, *above = NULL;
+	for (unsigned i = 0; i < index; i++)
+		if ((paths[i].kind == PATH_RW || paths[i].kind == PATH_OVERLAY) &&
+		    strcmp(paths[i].inside, inside) != 0 &&
+		    is_at_or_below(inside, paths[i].inside) &&
+		    (!above || strlen(paths[i].inside) > strlen(above)))
+			above = paths[i].inside;
+	if (!above || strlen(inside) >= sizeof(place))
+		return above ? -ENAMETOOLONG : 0;
+	strcpy(place, inside);
+	int error = 0;
+	for (char *slash = place + strlen(above); error == 0; *slash = '/') {
+		slash = strchr(slash + 1, '/');
+		if (!slash)
+			break;
+		*slash = '\0';
+		error = pin(root, place);
+	}
+	return error;
+}
+
+int paths_attach(int root, const struct sandbox_path *paths, unsigned count, int changes,
+		 const char **what)
 {
 	struct stat own, status;
 	if (fstat(root, &own) < 0)
 		return -errno;
 	for (unsigned i = 0; i < count; i++) {
 		*what = paths[i].inside;
+		if (paths[i].kind == PATH_ROOT)
+			continue; /* root_furnish() has it */
 		if (fstat(paths[i].mount, &status) < 0)
 			return -errno;
 		int error = make_place(root, paths[i].inside, S_ISDIR(status.st_mode), own.st_dev);
 		if (error == 0)
+			error = pin_between(root, paths, i);
+		if (error == 0)
 			error = mount_attach(root, paths[i].mount, paths[i].inside);
+		if (error == 0 && paths[i].kind == PATH_OVERLAY)
+			error = overlay_attach(root, changes, &paths[i]);
 		if (error < 0)
 			return error;
 	}
-	return 0;
+	return changes >= 0 ? overlay_settle() : 0;
 }
 
 /* An empty, read-only filesystem over what is at `path`. */
@@ -74,15 +137,6 @@ static int cover(const char *path)
 	close(mount);
 	/* What this process cannot come to, neither can the sandbox that has its identity. */
 	return error == -ENOENT || error == -ENOTDIR || error == -EACCES ? 0 : error;
-}
-
-static bool is_at_or_below(const char *path, const char *directory)
-{
-	size_t length = strlen(directory);
-	if (length == 1)
-		return true;
-	return strncmp(path, directory, length) == 0 &&
-	       (path[length] == '/' || path[length] == '\0');
 }
 
 /*
@@ -110,17 +164,19 @@ static int open_path(const char *outside)
 	return fd < 0 ? -errno : fd;
 }
 
+int paths_open_directory(const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_NO_MAGICLINKS };
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
 /* The name that the kernel has for what was opened: no link is in it. */
 static int name_of(int fd, char path[static PATH_MAX])
 {
-	char name[32];
-	strcpy(name, "/proc/self/fd/");
-	size_t length = strlen(name), digits = 1;
-	for (int rest = fd; rest >= 10; rest /= 10)
-		digits++;
-	name[length + digits] = '\0';
-	for (; digits > 0; digits--, fd /= 10)
-		name[length + digits - 1] = (char)('0' + fd % 10);
+	char name[MOUNT_NAME];
+	mount_name(fd, name);
 	ssize_t size = readlink(name, path, PATH_MAX - 1);
 	if (size < 0)
 		return -errno;
@@ -145,7 +201,7 @@ static int check_bounds(const struct sandbox_path *path, const char *name)
 	if (!path->bounds)
 		return 0;
 	for (const struct path_bound *bound = path->bounds; bound->path; bound++)
-		if ((bound->writable || !path->writable) && leads_below(name, bound->path))
+		if (path_kind_covers(bound->kind, path->kind) && leads_below(name, bound->path))
 			return 0;
 	return -EPERM;
 }
@@ -210,6 +266,39 @@ static int guard_session_filesystems(const struct sandbox_path *paths, unsigned 
 	return error;
 }
 
+/* A directory that an overlay is asked for. */
+struct lower {
+	char name[PATH_MAX];
+};
+
+/* overlayfs would show what the mount covers. */
+static int refuse_mount_below(const struct mountinfo *mount, void *data)
+{
+	const struct lower *lower = data;
+	if (mount->place_cut && !mount->place[0])
+		return -EOVERFLOW;
+	return strcmp(mount->place, lower->name) != 0 && is_at_or_below(mount->place, lower->name)
+		       ? -EINVAL
+		       : 0;
+}
+
+static int guard_overlays(const struct sandbox_path *paths, unsigned count, const char **what)
+{
+	struct lower lower;
+	int error = 0;
+	for (unsigned i = 0; error == 0 && i < count; i++) {
+		if (paths[i].kind != PATH_OVERLAY)
+			continue;
+		*what = paths[i].inside;
+		error = name_of(paths[i].mount, lower.name);
+		if (error == 0)
+			error = mountinfo_ask(refuse_mount_below, &lower);
+		if (error == -ENOSYS || error == -EOVERFLOW)
+			error = mountinfo_read_own(refuse_mount_below, &lower);
+	}
+	return error;
+}
+
 /* Of session filesystems that were met, those that nothing was met on yet. */
 enum { BARE_MAX = 8 };
 
@@ -253,9 +342,16 @@ int paths_check(uid_t uid)
 static int open_guarded(struct sandbox_path *path, bool trusted)
 {
 	char name[PATH_MAX];
+	struct stat status;
 	path->mount = open_path(path->outside);
 	if (path->mount < 0 || trusted)
 		return path->mount < 0 ? path->mount : 0;
+	if (fstat(path->mount, &status) < 0)
+		return -errno;
+	if (path->kind == PATH_DEVICE && !S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode))
+		return -ENODEV;
+	if (path->kind == PATH_ROOT && !S_ISDIR(status.st_mode))
+		return -ENOTDIR;
 	int error = name_of(path->mount, name);
 	return error < 0 ? error : check_bounds(path, name);
 }
@@ -267,15 +363,48 @@ static int open_guarded(struct sandbox_path *path, bool trusted)
 static int clone_opened(struct sandbox_path *path, bool trusted)
 {
 	int opened = path->mount;
-	path->mount = mount_clone(opened, "",
-				  MOUNT_LOCKED_DOWN | (path->writable ? 0 : MOUNT_ATTR_RDONLY));
+	uint64_t attributes = MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY;
+	if (path->kind == PATH_ROOT)
+		return 0;
+	if (path->kind == PATH_RW)
+		attributes = MOUNT_LOCKED_DOWN;
+	else if (path->kind == PATH_DEVICE)
+		attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+	path->mount = mount_clone(opened, "", attributes);
 	close(opened);
 	if (path->mount < 0)
 		return path->mount;
 	return trusted ? mount_follow_links(path->mount) : 0;
 }
 
-int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid_t uid,
+static bool is_mapped(const struct sandbox_path *path, int mapper)
+{
+	return mapper >= 0 && (path->kind == PATH_OVERLAY || path->kind == PATH_DEVICE);
+}
+
+/* It has been looked up a second time: it must be the same. */
+static int clone_mapped(struct sandbox_path *path, int mapper)
+{
+	struct stat opened, mapped;
+	bool device = path->kind == PATH_DEVICE;
+	int mount = mapper_ask(mapper, path->outside, device);
+	int error = mount < 0 ? mount : 0;
+	if (error == 0 && (fstat(path->mount, &opened) < 0 || fstat(mount, &mapped) < 0))
+		error = -errno;
+	bool same = error == 0;
+	if (same && device)
+		same = opened.st_rdev == mapped.st_rdev &&
+		       ((opened.st_mode ^ mapped.st_mode) & S_IFMT) == 0;
+	else if (same)
+		same = opened.st_dev == mapped.st_dev && opened.st_ino == mapped.st_ino;
+	if (error == 0 && !same)
+		error = -ESTALE;
+	close(path->mount);
+	path->mount = mount;
+	return error;
+}
+
+int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid_t uid, int mapper,
 	       const char **what)
 {
 	int error = 0;
@@ -289,10 +418,13 @@ int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid
 	if (error == 0 && trusted < count) {
 		*what = "mounts";
 		error = guard_session_filesystems(paths + trusted, count - trusted, uid, what);
+		if (error == 0)
+			error = guard_overlays(paths + trusted, count - trusted, what);
 	}
 	for (unsigned i = 0; error == 0 && i < count; i++) {
 		*what = paths[i].outside;
-		error = clone_opened(&paths[i], i < trusted);
+		error = is_mapped(&paths[i], mapper) ? clone_mapped(&paths[i], mapper)
+						     : clone_opened(&paths[i], i < trusted);
 	}
 	return error;
 }

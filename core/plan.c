@@ -76,6 +76,15 @@ static char **command_paths(const char *command, char **envp)
 	}
 }
 
+/* A directory's place comes before those below it, whatever the order of the config's lines. */
+static int by_depth(const void *a, const void *b)
+{
+	const struct sandbox_path *one = a, *other = b;
+	int order = strcmp(one->inside, other->inside);
+	size_t length = strlen(one->inside), others = strlen(other->inside);
+	return length != others ? (length < others ? -1 : 1) : order;
+}
+
 static int plan_paths(struct plan *plan, const struct access *access,
 		      const struct sandbox_path *extra, unsigned extra_count)
 {
@@ -83,16 +92,26 @@ static int plan_paths(struct plan *plan, const struct access *access,
 	if (!plan->paths)
 		return -ENOMEM;
 	plan->own_paths = extra_count;
+	unsigned overlays = 0;
 	for (unsigned i = 0; i < extra_count; i++)
 		plan->paths[plan->path_count++] = extra[i];
 	for (size_t i = 0; i < access->path_count; i++)
 		plan->paths[plan->path_count++] = (struct sandbox_path){
 			.outside = access->paths[i].outside,
 			.inside = access->paths[i].inside,
-			.writable = access->paths[i].writable,
+			.kind = access->paths[i].kind,
+			.number = access->paths[i].kind == PATH_OVERLAY ? overlays++ : 0,
 		};
+	qsort(plan->paths + extra_count, access->path_count, sizeof(*plan->paths), by_depth);
 	return 0;
 }
+
+static const enum landlock_class classes[] = {
+	[PATH_RO] = LANDLOCK_READ_EXEC,
+	[PATH_OVERLAY] = LANDLOCK_FULL,
+	[PATH_RW] = LANDLOCK_FULL,
+	[PATH_DEVICE] = LANDLOCK_TERMINAL, /* with its ioctl */
+};
 
 static int plan_landlock(struct plan *plan, const struct access *access,
 			 const struct root_layout *layout)
@@ -100,12 +119,13 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 	plan->rules = calloc(ROOT_RULES_MAX + plan->path_count, sizeof(*plan->rules));
 	if (!plan->rules)
 		return -ENOMEM;
-	unsigned count = root_rules(layout, plan->rules);
+	bool own_root = access_count(access, PATH_ROOT) > 0;
+	unsigned count = root_rules(own_root ? NULL : layout, plan->rules);
 	for (unsigned i = 0; i < plan->path_count; i++)
-		plan->rules[count++] = (struct landlock_rule){
-			plan->paths[i].inside,
-			plan->paths[i].writable ? LANDLOCK_FULL : LANDLOCK_READ_EXEC,
-		};
+		if (plan->paths[i].kind != PATH_ROOT)
+			plan->rules[count++] =
+				(struct landlock_rule){ plan->paths[i].inside,
+							classes[plan->paths[i].kind] };
 	plan->landlock = (struct landlock_policy){
 		.floor = landlock_floor(access),
 		.rules = plan->rules,
@@ -256,6 +276,7 @@ static void fill(struct image *image, const struct plan *plan)
 	moved.argv = put_vector(image, plan->argv);
 	moved.envp = put_vector(image, plan->envp);
 	moved.cwd = put_string(image, plan->cwd);
+	moved.changes = put_string(image, plan->changes ? plan->changes : "");
 	moved.paths = put_paths(image, plan);
 	moved.bounds = put_bounds(image, plan);
 	moved.rules = put_rules(image, &plan->landlock);
@@ -319,6 +340,7 @@ struct plan *plan_map(int fd)
 	move_vector(&plan->argv, base);
 	move_vector(&plan->envp, base);
 	MOVE(plan->cwd, base);
+	MOVE(plan->changes, base);
 	MOVE(plan->paths, base);
 	for (unsigned i = 0; i < plan->path_count; i++) {
 		MOVE(plan->paths[i].outside, base);

@@ -18,6 +18,7 @@ struct plan {
 	char **argv;
 	char **envp;
 	char *cwd;
+	const char *changes; /* the directory for them, if there are overlays; borrowed; NULL */
 	uint16_t rows, cols;
 	uint64_t open_files, file_size;
 	bool owner_is_root;         /* whose rights its paths are opened with */

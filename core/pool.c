@@ -292,8 +292,8 @@ static bool is_of(const struct waiting *waiting, const struct sandbox_shape *sha
 	return is_for(waiting, shape->uid, shape->gid) && is->own_network == shape->own_network &&
 	       is->terminal == shape->terminal &&
 	       is->ends_with_command == shape->ends_with_command && is->sealed == shape->sealed &&
-	       is->home == shape->home && has_policy(is, shape) &&
-	       strcmp(is->tmp_size, shape->tmp_size) == 0 &&
+	       is->own_root == shape->own_root && is->home == shape->home &&
+	       has_policy(is, shape) && strcmp(is->tmp_size, shape->tmp_size) == 0 &&
 	       strcmp(is->terminals, shape->terminals) == 0;
 }
 

@@ -4,6 +4,7 @@
 #include "confine.h"
 #include "home.h"
 #include "older.h"
+#include "overlay.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,20 +13,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* overlayfs leaves directories that their owner may not enter; root may. */
+static void open_up(const char *changes)
+{
+	static const char *const names[] = { "work/work", "work/work/incompat",
+					     "work/work/incompat/volatile" };
+	for (unsigned i = 0; i < OVERLAYS_MAX; i++)
+		for (size_t j = 0; j < sizeof(names) / sizeof(*names); j++) {
+			char *path;
+			if (asprintf(&path, "%s/%u/%s", changes, i, names[j]) < 0)
+				return;
+			int error = chmod(path, 0700);
+			free(path);
+			if (error < 0)
+				break;
+		}
+}
 
 static int start_rm(const char *directory, const char *name, pid_t *pid)
 {
-	char rm[] = "rm", options[] = "-rf", one[] = "--one-file-system", end[] = "--", *path;
+	char rm[] = "rm", options[] = "-rf", one[] = "--one-file-system", end[] = "--", *path,
+	     *changes;
 	char home[PATH_MAX];
 	char search[] = "PATH=/usr/bin:/bin", *environment[] = { search, NULL };
 	if (asprintf(&path, "%s/%s", directory, name) < 0)
 		return -ENOMEM;
-	char *arguments[] = { rm, options, one, end, path, home, NULL };
+	if (asprintf(&changes, "%s" OVERLAY_SUFFIX, path) < 0) {
+		free(path);
+		return -ENOMEM;
+	}
+	if (geteuid() != 0)
+		open_up(changes);
+	char *arguments[] = { rm, options, one, end, path, changes, home, NULL };
 	int error = home_path(path, home);
 	if (error == 0)
 		error = -posix_spawn(pid, "/bin/rm", NULL, NULL, arguments, environment);
 	free(path);
+	free(changes);
 	return error;
 }
 

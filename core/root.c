@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +76,8 @@ enum { HOSTS_MAX = 16384 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+static const char *const system_names[] = { "/usr", "/etc",   "/bin",   "/sbin",
+					    "/lib", "/lib32", "/lib64", "/libx32" };
 /* What nproc, lscpu and C libraries count by. The rest of /sys is the machine's. */
 static const char *const processors[] = { "possible", "present", "online" };
 #define PROCESSORS "sys/devices/system/cpu/"
@@ -97,21 +100,19 @@ static void read_processors(struct root_layout *layout)
 
 int root_layout_init(struct root_layout *layout)
 {
-	static const char *const paths[] = { "/usr", "/etc",   "/bin",   "/sbin",
-					     "/lib", "/lib32", "/lib64", "/libx32" };
 	*layout = (struct root_layout){ 0 };
 	read_processors(layout);
-	for (size_t i = 0; i < COUNT(paths); i++) {
+	for (size_t i = 0; i < COUNT(system_names); i++) {
 		struct root_directory *directory = &layout->directories[layout->count];
 		struct stat status;
-		if (lstat(paths[i], &status) < 0) {
+		if (lstat(system_names[i], &status) < 0) {
 			if (errno != ENOENT)
 				return -errno;
 			continue;
 		}
-		snprintf(directory->path, sizeof(directory->path), "%s", paths[i]);
+		snprintf(directory->path, sizeof(directory->path), "%s", system_names[i]);
 		if (S_ISLNK(status.st_mode) &&
-		    readlink(paths[i], directory->target, sizeof(directory->target) - 1) < 0)
+		    readlink(system_names[i], directory->target, sizeof(directory->target) - 1) < 0)
 			return -errno;
 		layout->count++;
 	}
@@ -140,7 +141,9 @@ unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules
 	static_assert(COUNT(rules_of_own) + COUNT(layout->directories) <= ROOT_RULES_MAX, "room");
 	for (size_t i = 0; i < COUNT(rules_of_own); i++)
 		rules[count++] = rules_of_own[i];
-	for (unsigned i = 0; i < layout->count; i++)
+	for (size_t i = 0; !layout && i < COUNT(system_names); i++)
+		rules[count++] = (struct landlock_rule){ system_names[i], LANDLOCK_IMAGE };
+	for (unsigned i = 0; layout && i < layout->count; i++)
 		if (!layout->directories[i].target[0])
 			rules[count++] = (struct landlock_rule){ layout->directories[i].path,
 								 LANDLOCK_READ_EXEC };
@@ -225,6 +228,12 @@ static int cover_file(int root, const char *hidden, const char *path, const char
 			 : bind(root, root, hidden, path, MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
 }
 
+static const char *text_of(size_t file, bool home)
+{
+	const char *text = home ? own_files[file].with_home : NULL;
+	return text ? text : own_files[file].text;
+}
+
 /* The host's accounts and name are nobody's business inside; what is seen is one user. */
 static int add_own_files(int root, bool home, const char **what)
 {
@@ -236,9 +245,8 @@ static int add_own_files(int root, bool home, const char **what)
 		if (target < 0)
 			return target;
 		close(target);
-		const char *text = home ? own_files[i].with_home : NULL;
-		int error = cover_file(root, own_files[i].hidden, own_files[i].path,
-				       text ? text : own_files[i].text);
+		int error =
+			cover_file(root, own_files[i].hidden, own_files[i].path, text_of(i, home));
 		if (error < 0)
 			return error;
 	}
@@ -429,6 +437,42 @@ static int enter(int root)
 	return 0;
 }
 
+/*
+ * Of one that is furnished later, when the mount of proc(5) hides these files already: each is a
+ * mount in /run until then.
+ */
+static const struct {
+	const char *hidden, *kept, *path;
+} kept_files[] = {
+	{ "proc/passwd", "run/passwd", "etc/passwd" },
+	{ "proc/group", "run/group", "etc/group" },
+	{ "proc/hostname", "run/hostname", "etc/hostname" },
+	{ "proc/hosts", "run/hosts", "etc/hosts" },
+};
+
+static int keep_own_files(int root, bool home, const char **what)
+{
+	static_assert(COUNT(kept_files) == COUNT(own_files) + 1, "and the hosts");
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < COUNT(kept_files); i++) {
+		const char *text = i < COUNT(own_files) ? text_of(i, home) : own_hosts;
+		*what = kept_files[i].path;
+		error = mount_make_file(root, kept_files[i].kept, "");
+		if (error == 0)
+			error = cover_file(root, kept_files[i].hidden, kept_files[i].kept, text);
+	}
+	return error;
+}
+
+static int add_machines_system(int root, const struct root_layout *layout,
+			       const struct root_options *options, const char **what)
+{
+	int error = add_system(root, layout, what);
+	if (error == 0)
+		error = add_own_files(root, options->home, what);
+	return error < 0 ? error : add_hosts(root, options->own_network, what);
+}
+
 int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	      const struct root_options *options, const char **what)
 {
@@ -439,11 +483,8 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 		return root;
 	int error = add_skeleton(root, what);
 	if (error == 0)
-		error = add_system(root, layout, what);
-	if (error == 0)
-		error = add_own_files(root, options->home, what);
-	if (error == 0)
-		error = add_hosts(root, options->own_network, what);
+		error = options->own_system ? keep_own_files(root, options->home, what)
+					    : add_machines_system(root, layout, options, what);
 	if (error == 0)
 		error = add_devices(root, what);
 	if (error == 0)
@@ -461,9 +502,63 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	return error;
 }
 
-int root_enter(int root, const struct sandbox_path *paths, unsigned count, const char **what)
+/* One of them: a link stays one, to a place inside. */
+static int furnish_one(int root, int directory, const char *name)
 {
-	int error = paths_attach(root, paths, count, what);
+	char target[PATH_MAX];
+	struct stat status;
+	int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	int error = fstat(fd, &status) < 0 ? -errno : 0;
+	if (error == 0 && S_ISLNK(status.st_mode)) {
+		ssize_t length = readlinkat(fd, "", target, sizeof(target) - 1);
+		target[length < 0 ? 0 : length] = '\0';
+		if (length < 0 || symlinkat(target, root, name) < 0)
+			error = -errno;
+	} else if (error == 0) {
+		error = mount_make_directory(root, name, 0755);
+		if (error == 0)
+			error = bind(root, fd, "", name, MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
+	}
+	close(fd);
+	return error;
+}
+
+/* From where it was kept; a system without that file needs none. */
+static int take_kept_file(int root, const char *kept, const char *path)
+{
+	char name[MOUNT_NAME];
+	int place = mount_open_below(root, path, O_PATH);
+	int fd = mount_open_below(root, kept, O_PATH);
+	if (place >= 0)
+		close(place);
+	if (fd < 0)
+		return fd;
+	int error = place == -ENOENT || place == -ELOOP ? 0 : place < 0 ? place : 1;
+	if (error == 1)
+		error = bind(root, fd, "", path, 0);
+	mount_name(fd, name);
+	if (error == 0 && umount2(name, MNT_DETACH) < 0)
+		error = -errno;
+	close(fd);
+	return error == 0 && unlinkat(root, kept, 0) < 0 ? -errno : error;
+}
+
+int root_furnish(int root, int directory, const char **what)
+{
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < COUNT(system_names); i++)
+		error = furnish_one(root, directory, (*what = system_names[i]) + 1);
+	for (size_t i = 0; error == 0 && i < COUNT(kept_files); i++)
+		error = take_kept_file(root, kept_files[i].kept, *what = kept_files[i].path);
+	return error;
+}
+
+int root_enter(int root, const struct sandbox_path *paths, unsigned count, int changes,
+	       const char **what)
+{
+	int error = paths_attach(root, paths, count, changes, what);
 	if (error < 0)
 		return error;
 	*what = "pivot_root";

@@ -34,7 +34,10 @@ int root_layout_init(struct root_layout *layout);
 
 enum { ROOT_RULES_MAX = 24 };
 
-/* What may be done in it: fills in `rules`, whose paths are borrowed. Returns how many. */
+/*
+ * What may be done in it: fills in `rules`, whose paths are borrowed. Returns how many. `layout` is
+ * NULL for one that root_furnish() furnishes.
+ */
 unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules[ROOT_RULES_MAX]);
 
 /* The first three as mount options take them. */
@@ -42,6 +45,7 @@ struct root_options {
 	const char *tmp_size, *tmp_inodes;
 	const char *terminals; /* how many its devpts may have */
 	bool own_network;      /* the host's is not there */
+	bool own_system;       /* root_furnish() adds the system's directories later */
 	bool home;             /* there is one on disk */
 	bool new_network;      /* and what is there has no bounds yet */
 	const struct cgroup_view *view;
@@ -57,9 +61,17 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	      const struct root_options *options, const char **what);
 
 /*
- * Adds `paths`, opened before (paths.h), and moves every process of the mount namespace that is in
- * the old root into this one, the old one out of reach. Likewise.
+ * Adds the system's directories from those of another system, whose root is `directory`. Likewise:
+ * 0 or -errno.
  */
-int root_enter(int root, const struct sandbox_path *paths, unsigned count, const char **what);
+int root_furnish(int root, int directory, const char **what);
+
+/*
+ * Adds `paths`, opened before (paths.h), and moves every process of the mount namespace that is in
+ * the old root into this one, the old one out of reach. `changes`: see paths_attach().
+ * Likewise.
+ */
+int root_enter(int root, const struct sandbox_path *paths, unsigned count, int changes,
+	       const char **what);
 
 #endif

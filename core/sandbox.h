@@ -79,6 +79,8 @@ struct sandbox_shape {
 	 * workspace. These are for such a one alone.
 	 */
 	bool sealed;
+	bool own_root; /* the system's directories are not the host's, and come with the plan */
+	bool mapped; /* its init can ask for mounts in which root's files are its own (mapper.h) */
 	struct sysfilter_options filter;
 	int landlock; /* the lowest version of Landlock that will do */
 };

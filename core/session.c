@@ -566,6 +566,7 @@ void session_orphan(struct mimobox_session *session)
 	if (session->mounts >= 0)
 		close(session->mounts);
 	session_drop_cgroup(session);
+	review_orphan(session);
 	streams_finish(session);
 	replies_finish(session);
 	timeline_finish(&session->timeline);

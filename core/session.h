@@ -25,6 +25,7 @@
 #include "pool.h"
 #include "refusals.h"
 #include "replies.h"
+#include "review.h"
 #include "root.h"
 #include "sandbox.h"
 #include "spawner.h"
@@ -82,6 +83,10 @@ struct mimobox_session {
 	struct ceiling_share share; /* of what its owner may have */
 	bool awaits_share;          /* it is to be told when removed ones have given theirs back */
 	char *workspace;            /* on the host; NULL: none */
+	struct review change;       /* the last `apply` or `discard` */
+	struct review *reviews;     /* of its changes, that are at work */
+	unsigned review_count;
+	bool workspace_awaits; /* their ends, to be removed */
 	uint16_t rows, cols;
 	uint16_t screen_rows, screen_cols; /* to where `screen` is drawn */
 	struct journal journal;
@@ -139,9 +144,9 @@ struct mimobox {
 	struct sysfilters filters;
 	struct init_setup setup;
 	struct spawner spawner_state;
-	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind;
+	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind, changer_kind;
 	struct forker *forker;
-	struct helper *spawner, *sweeper, *remover, *ticker;
+	struct helper *spawner, *sweeper, *remover, *ticker, *changer;
 	struct pool *pool;
 	unsigned waiting; /* sandboxes of the pool's, until their ends */
 

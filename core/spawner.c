@@ -2,6 +2,7 @@
 #include "spawner.h"
 
 #include "confine.h"
+#include "mapper.h"
 #include "message.h"
 #include "quotas.h"
 
@@ -59,6 +60,8 @@ static int begin(void *context)
 		return error;
 	if (geteuid() == 0)
 		spawner->host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (signal(SIGCHLD, SIG_IGN) == SIG_ERR) /* mappers are waited for by nobody */
+		return -errno;
 	quotas_lift();
 	quotas_empty_cores();
 	make_network(spawner);
@@ -161,27 +164,40 @@ static int admit(const struct spawn_request *request, pid_t pid, int start)
 struct birth {
 	uint64_t flags;
 	struct cgroup_entry entry;
-	int go[2]; /* the clone's end, and the spawner's */
+	int go[2];  /* the clone's end, and the spawner's */
+	int mapper; /* the clone's end; -1: none */
 };
+
+static void close_mapper(const struct birth *birth)
+{
+	if (birth->mapper >= 0)
+		close(birth->mapper);
+}
 
 static int prepare_birth(struct spawner *spawner, const struct spawn_request *request, int start,
 			 struct birth *birth)
 {
 	*birth = (struct birth){ .flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
 					  CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_PARENT |
-					  CLONE_CLEAR_SIGHAND };
-	int error = choose_network(spawner, &request->shape, &birth->flags);
+					  CLONE_CLEAR_SIGHAND,
+				 .mapper = -1 };
+	const struct sandbox_shape *shape = &request->shape;
+	int error = choose_network(spawner, shape, &birth->flags);
+	if (error == 0 && shape->mapped)
+		error = mapper_start(shape->uid, shape->gid, &birth->mapper);
 	if (error < 0)
 		return error;
 	error = cgroup_entry_open(spawner->cgroups, request->group, &birth->entry);
 	if (error < 0) {
 		tell(start, STAGE_CGROUP, error, "");
+		close_mapper(birth);
 		return error;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, birth->go) == 0)
 		return 0;
 	error = -errno;
 	cgroup_entry_close(&birth->entry);
+	close_mapper(birth);
 	return error;
 }
 
@@ -202,6 +218,7 @@ static long give_birth(struct spawner *spawner, const struct spawn_request *requ
 	init_run(spawner->setup, request,
 		 &(struct init_ends){ .start = in[0],
 				      .control = in[1],
+				      .mapper = birth->mapper,
 				      .go = birth->go[0],
 				      .entry = entry,
 				      .new_network = birth->flags & CLONE_NEWNET });
@@ -223,6 +240,7 @@ static int clone_init(void *context, const void *message, const int *in, int *ou
 		return error;
 	long pid = give_birth(spawner, request, in, &birth, &pidfd);
 	close(birth.go[0]);
+	close_mapper(&birth);
 	cgroup_entry_close(&birth.entry);
 	if (pid > 0) {
 		out[(*count)++] = pidfd;

@@ -12,7 +12,7 @@
 /* Punching is a transaction of the disk's filesystem, so it waits until it is worth one. */
 enum { PUNCH_STEP = 1 << 20 };
 
-static int open_unlinked(const char *directory)
+int spool_open_unlinked(const char *directory)
 {
 	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
@@ -31,7 +31,7 @@ static int open_unlinked(const char *directory)
 
 int spool_check(const char *directory)
 {
-	int fd = open_unlinked(directory);
+	int fd = spool_open_unlinked(directory);
 	if (fd < 0)
 		return fd;
 	close(fd);
@@ -95,7 +95,7 @@ static int grow(struct spool *spool)
 
 static int open_file(struct spool *spool)
 {
-	int fd = open_unlinked(spool->directory);
+	int fd = spool_open_unlinked(spool->directory);
 	int error =
 		fd < 0 ? fd : keep_store(spool->keep, spool->keep_id, &spool->keep_part, &fd, 1);
 	if (fd >= 0 && error < 0)

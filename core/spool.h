@@ -33,6 +33,8 @@ struct spool {
 };
 
 /* Whether there can be one in `directory`: 0 or -errno. */
+/* A file that nobody else can open: a descriptor, or -errno. */
+int spool_open_unlinked(const char *directory);
 int spool_check(const char *directory);
 
 /* The file is made in `directory` when there is something to write to it. 0 or -errno. */

@@ -12,11 +12,33 @@
 #include "workspace.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+static bool is_overlay(const struct access *access, const char *inside)
+{
+	for (size_t i = 0; i < access->path_count; i++)
+		if (access->paths[i].kind == PATH_OVERLAY &&
+		    strcmp(access->paths[i].inside, inside) == 0)
+			return true;
+	return false;
+}
+
+static const char *overlay_advice(int error)
+{
+	if (error == EINVAL)
+		return " (there is a mount below it, or overlayfs does not take the filesystem of "
+		       "it, or of the workspaces: mimobox doctor)";
+	if (error == ELOOP)
+		return " (it holds the daemon's workspaces: --workspaces DIR elsewhere)";
+	if (error == EPERM || error == ENODEV)
+		return " (overlayfs for users needs Linux 5.11)";
+	return "";
+}
 
 static const char *advice(const struct mimobox_session *session, const struct start_report *report)
 {
@@ -33,6 +55,14 @@ static const char *advice(const struct mimobox_session *session, const struct st
 		return " (the session's owner may not go there)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC && session->host)
 		return " (the session that it is in has no more: its `terminals`)";
+	if ((report->stage == STAGE_ROOT || report->stage == STAGE_PATHS) &&
+	    is_overlay(&session->config.access, report->what))
+		return overlay_advice(report->error);
+	if (report->stage == STAGE_PATHS && report->error == EINVAL)
+		return " (an overlay of a session of root's needs a filesystem with idmapped "
+		       "mounts)";
+	if (report->stage == STAGE_PATHS && report->error == ENODEV)
+		return " (it is no device)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
 		return " (no terminal is left on this machine: sysctl kernel.pty.max)";
 	return "";
@@ -142,11 +172,11 @@ static unsigned extra_paths(const struct mimobox_session *session, const char *h
 	if (session->workspace)
 		extra[count++] = (struct sandbox_path){ .outside = session->workspace,
 							.inside = "/workspace",
-							.writable = true };
+							.kind = PATH_RW };
 	if (*home)
 		extra[count++] = (struct sandbox_path){ .outside = home,
 							.inside = HOME_INSIDE,
-							.writable = true };
+							.kind = PATH_RW };
 	if (session->config.access.network != NETWORK_NONE && resolver)
 		extra[count++] = (struct sandbox_path){ .outside = resolver, .inside = resolver };
 	return count;
@@ -163,6 +193,19 @@ static int add_filter(const struct mimobox_session *session, struct plan *plan,
 				   sizeof(report->what));
 	if (error == 0)
 		plan->filter = *filter;
+	return error;
+}
+
+static int make_changes(const struct mimobox_session *session, char **out,
+			struct start_report *report)
+{
+	if (access_overlays(&session->config.access) == 0)
+		return 0;
+	int error = workspace_make_changes(session, out);
+	if (error == 0)
+		return 0;
+	report->stage = STAGE_PATHS;
+	strcpy(report->what, "no place for changes");
 	return error;
 }
 
@@ -196,17 +239,22 @@ static int make_plan(struct mimobox_session *session, bool sealed, struct start_
 	struct plan plan;
 	struct mimobox *box = session->box;
 	struct sandbox_path extra[3];
-	char home[PATH_MAX] = "";
+	char home[PATH_MAX] = "", *changes = NULL;
 	int error = 0;
 	if (session->host)
 		return make_joined_plan(session, report);
 	if (session->workspace && config_has_home(&session->config))
 		error = home_path(session->workspace, home);
 	if (error == 0)
+		error = make_changes(session, &changes, report);
+	if (error == 0)
 		error = plan_init(&plan, &session->config, sealed ? NULL : &box->layout, extra,
 				  sealed ? 0 : extra_paths(session, home, extra));
-	if (error < 0)
+	if (error < 0) {
+		free(changes);
 		return error;
+	}
+	plan.changes = changes;
 	plan.bounds = ceiling_paths(&session->share, &plan.bound_count);
 	plan.owner_is_root = session->uid == 0;
 	plan.rows = session->rows;
@@ -219,6 +267,7 @@ static int make_plan(struct mimobox_session *session, bool sealed, struct start_
 		error = plan_pack(&plan);
 	}
 	plan_finish(&plan);
+	free(changes);
 	return error;
 }
 
@@ -358,7 +407,9 @@ static int launch(struct mimobox_session *session, struct start_report *report)
 	int plan = make_plan(session, shape.sealed, report);
 	if (plan < 0)
 		return plan;
-	if (pool_take(box->pool, session, &shape, &session->sandbox)) {
+	if (shape.mapped)
+		pool_disclaim(box->pool, session); /* none of those has a mapper */
+	else if (pool_take(box->pool, session, &shape, &session->sandbox)) {
 		box->stats.pool_hits++;
 		return take_over(session, plan, report);
 	}

@@ -7,6 +7,7 @@
 #include "status.h"
 #include "landlock_floor.h"
 #include "machine.h"
+#include "overlay.h"
 #include "units.h"
 
 #include <errno.h>
@@ -173,6 +174,15 @@ static void print_stream(const struct mimobox_session *session, enum mimobox_str
 	fprintf(to, "%s-paused %s\n", name, stream->paused ? "yes" : "no");
 }
 
+/* Where what is changed in them is kept. */
+static void print_overlays(const struct mimobox_session *session, FILE *to)
+{
+	unsigned count = access_overlays(&session->config.access);
+	if (count && session->workspace)
+		fprintf(to, "overlays %u\nchanges-directory %s" OVERLAY_SUFFIX "\n", count,
+			session->workspace);
+}
+
 static void print_answers(const struct mimobox_session *session, FILE *to)
 {
 	static const char *const whose[] = {
@@ -233,6 +243,8 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	/* Another's sandbox is what it uses, while it does. */
 	if (session->started.tv_sec && (!session->config.in || session->state == MIMOBOX_RUNNING))
 		print_usage(session, to);
+	if (session->started.tv_sec)
+		print_overlays(session, to);
 	if (command) {
 		print_process(session->sandbox.pid, to);
 		fprintf(to, "ptrace %s\n", session->config.access.ptrace ? "yes" : "no");

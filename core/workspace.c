@@ -2,6 +2,7 @@
 #include "workspace.h"
 
 #include "home.h"
+#include "overlay.h"
 #include "remover.h"
 #include "session.h"
 
@@ -226,8 +227,35 @@ int workspace_give(const struct mimobox_session *session)
 	if (!session->workspace)
 		return 0;
 	int error = give(session->workspace, session->run_uid, session->run_gid);
+	char *changes = error == 0 ? workspace_changes(session) : NULL;
+	if (changes && access(changes, F_OK) == 0) /* there are overlays */
+		error = give(changes, session->run_uid, session->run_gid);
+	free(changes);
 	return error < 0 ? error
 			 : home_give(session->workspace, session->run_uid, session->run_gid);
+}
+
+char *workspace_changes(const struct mimobox_session *session)
+{
+	char *path;
+	if (!session->workspace || asprintf(&path, "%s" OVERLAY_SUFFIX, session->workspace) < 0)
+		return NULL;
+	return path;
+}
+
+int workspace_make_changes(const struct mimobox_session *session, char **out)
+{
+	char *path = session->workspace ? workspace_changes(session) : NULL;
+	if (!path)
+		return session->workspace ? -ENOMEM : -EOPNOTSUPP;
+	int error = mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+	if (error == 0)
+		error = give(path, session->run_uid, session->run_gid);
+	if (error < 0)
+		free(path);
+	else
+		*out = path;
+	return error;
 }
 
 int workspace_create_ahead(const struct mimobox *box, uid_t uid, gid_t gid, char **out)
@@ -326,15 +354,26 @@ void workspace_clear(struct mimobox *box, uint64_t id, char *workspace)
 	begin(removal);
 }
 
+static bool is_removed(const char *directory)
+{
+	return directory && (rmdir(directory) == 0 || errno == ENOENT);
+}
+
 void workspace_remove(struct mimobox_session *session)
 {
-	char *workspace = session->workspace;
+	session->workspace_awaits = session->review_count > 0;
+	if (session->workspace_awaits)
+		return;
+	char *changes = workspace_changes(session), *workspace = session->workspace;
 	session->workspace = NULL;
 	session_touch(session);
 	bool empty = workspace && home_remove(workspace) == 0;
-	if (!workspace || ((rmdir(workspace) == 0 || errno == ENOENT) && empty)) {
+	empty = workspace && is_removed(changes) && empty;
+	if (!workspace || (is_removed(workspace) && empty)) {
+		free(changes);
 		free(workspace);
 		return;
 	}
+	free(changes);
 	workspace_clear(session->box, session->id, workspace);
 }

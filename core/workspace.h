@@ -31,6 +31,13 @@ int workspace_create(struct mimobox_session *session);
  */
 int workspace_renew(struct mimobox_session *session);
 
+/*
+ * The directory for what a session changes in overlays, beside its workspace; made if it is
+ * missing. *out is the caller's. 0, or -errno: -EOPNOTSUPP without a workspace.
+ */
+int workspace_make_changes(const struct mimobox_session *session, char **out);
+/* Its path, the caller's; NULL: no workspace, or no memory. */
+char *workspace_changes(const struct mimobox_session *session);
 /* Nothing has been put into it; or there is none. */
 bool workspace_is_new(const struct mimobox_session *session);
 

@@ -13,7 +13,9 @@
 struct file;
 struct server;
 
-enum { EVENTS = 4 }; /* the bits of enum mimobox_event */
+/* The bits of enum mimobox_event, of which MIMOBOX_CHANGES is the last. */
+enum { EVENTS = 6 };
+_Static_assert(MIMOBOX_CHANGES == 1u << (EVENTS - 1), "each event has its list");
 
 /* Of a file whose mode or group was changed. */
 struct dir_rights {

@@ -9,6 +9,7 @@
  */
 #include "files.h"
 
+#include "changes_file.h"
 #include "dir.h"
 #include "feed.h"
 #include "handle.h"
@@ -319,7 +320,8 @@ static ssize_t read_cast(struct request *request)
 
 /* ctl */
 
-static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n";
+static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n"
+			    "apply [PATH]\ndiscard [PATH]\n";
 
 static int show_ctl(const struct handle *handle, FILE *to)
 {
@@ -360,6 +362,8 @@ static int apply_verb(struct request *request, const char *verb, size_t size)
 	}
 	if (is_verb(verb, size, "answer"))
 		return answer(request->handle);
+	if (changes_is_verb(verb, size))
+		return changes_verb(request, verb, size);
 	if (request->starting) {
 		error = start_result(request);
 		if (error != -ERESTART)
@@ -470,7 +474,7 @@ static const char *link_workspace(const struct dir *dir)
 	return mimobox_session_workspace(dir->session);
 }
 
-/* The next id is 24: question_file has 21. */
+/* The next id is 28: question_file has 21. */
 /* clang-format off */
 const struct file root_files[] = {
 	{ 2, "defaults", 0644, .show = show_defaults, .take = take_defaults },
@@ -498,6 +502,7 @@ const struct file session_files[] = {
 	{ 19, "wait", 0500, .directory = true },
 	{ 20, "workspace", 0777, .link = link_workspace },
 	{ 22, "cursor", 0400, .show = show_cursor },
+	{ 27, "changes", 0400, .close = changes_close, .read = changes_read },
 	{ 0 },
 };
 /* clang-format on */

@@ -14,6 +14,7 @@ struct file;
 struct fuse_pollhandle;
 struct mimobox_reader;
 struct mimobox_cast;
+struct mimobox_changes;
 struct mimobox_wait;
 struct node;
 struct question;
@@ -32,22 +33,23 @@ struct handle {
 	struct handle *next_by_id; /* in the server's table */
 	struct dir *dir;           /* a reference; NULL: a file of the root */
 	const struct file *file;
-	struct user *user;             /* who opened it; a reference */
-	struct question *question;     /* NULL: it is none */
-	struct mimobox_cast *cast;     /* of `cast` */
-	struct mimobox_wait *wait;     /* of a question */
-	size_t wait_size;              /* that the user holds for it */
-	struct link link;              /* in the server's list of all of them */
-	struct text text;              /* what a `show` said; `data` is NULL if it was dropped */
-	bool dropped;                  /* the text was read, and is no longer held */
-	uint64_t digest;               /* of a text that was dropped */
-	struct link texts;             /* in the user's list, while it holds a text */
-	struct text carry;             /* the beginning of a line, whose rest comes later */
-	size_t carried;                /* that the user holds for it */
-	struct mimobox_reader *reader; /* of `output` */
-	uint64_t next;                 /* of `output` and `events`: where the last read ended */
-	bool stale;                    /* of `output`: the next read gets ESTALE */
-	bool listens;                  /* of `events`: it counts as a listener */
+	struct user *user;               /* who opened it; a reference */
+	struct question *question;       /* NULL: it is none */
+	struct mimobox_cast *cast;       /* of `cast` */
+	struct mimobox_changes *changes; /* of `changes`, once it is read */
+	struct mimobox_wait *wait;       /* of a question */
+	size_t wait_size;                /* that the user holds for it */
+	struct link link;                /* in the server's list of all of them */
+	struct text text;                /* what a `show` said; `data` is NULL if it was dropped */
+	bool dropped;                    /* the text was read, and is no longer held */
+	uint64_t digest;                 /* of a text that was dropped */
+	struct link texts;               /* in the user's list, while it holds a text */
+	struct text carry;               /* the beginning of a line, whose rest comes later */
+	size_t carried;                  /* that the user holds for it */
+	struct mimobox_reader *reader;   /* of `output` */
+	uint64_t next;                   /* of `output` and `events`: where the last read ended */
+	bool stale;                      /* of `output`: the next read gets ESTALE */
+	bool listens;                    /* of `events`: it counts as a listener */
 	uint64_t base; /* of `transcript` and `events`: what its offset 0 stands for */
 	struct fuse_pollhandle *poll; /* the poll to be told; NULL: only its number is known */
 	uint64_t poll_number;         /* of that poll, as the kernel counts them */

@@ -36,6 +36,7 @@ enum mimobox_event {
 	MIMOBOX_ROOM = 1u << 1,    /* the input queue has room again, or input has ended */
 	MIMOBOX_STARTED = 1u << 2, /* a start came to its end: see mimobox_session_start_result() */
 	MIMOBOX_ENDED = 1u << 3,   /* exit status known, output drained, no process left */
+	MIMOBOX_CHANGES = 1u << 5, /* apply or discard, or a list of changes, came to its end */
 };
 
 /* What a session prints. */
@@ -83,9 +84,11 @@ struct mimobox_options {
  *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
  *   at least what the config needs.
  * idle-timeout: at most this.
- * ro, rw: once either is there, paths must be at or below one of those named, and for `rw` one
- *   that `rw` names; `none` names none. So `ro /` is to read anything, `ro none` to have no path.
- *   They hold for the name that is asked for, and at the start for the place it leads to.
+ * ro, rw, overlay: once one is there, paths must be at or below one of those named, and for `rw`
+ *   one that `rw` names, for `overlay` one that `overlay` or `rw` names, for `root` any of these or
+ *   `root`; `none` names none. So `ro /` is to read anything, `ro none` to have no path. They hold
+ *   for the name that is asked for, and at the start for the place it leads to.
+ * device: whatever is bounded, only devices at or below one that is named.
  * user-sessions: how many a user may have (EDQUOT above it). user-memory, user-processes, user-cpu,
  *   user-terminals: the sum of these limits over the user's sessions that run; where nothing is
  * said user-terminals is three quarters of what the machine has for sandboxes. user-spool: the sum
@@ -227,13 +230,31 @@ void mimobox_session_times(const struct mimobox_session *session, struct timespe
 ssize_t mimobox_session_configure(struct mimobox_session *session, const char *text, size_t size);
 
 /*
- * One verb, without its newline: start, kill, signal NAME, eof, hangup, stop, cont. Returns 0,
- * or -EINPROGRESS for a start that has begun (MIMOBOX_STARTED tells of its end), or an errno:
- * EINVAL unknown, EBUSY wrong state, EPERM above the ceiling, ESRCH nothing to signal. -ERESTART
- * for a start: it would be above the ceiling beside sessions of the same owner that were removed
- * and have not ended; MIMOBOX_STARTED tells when it is worth another try.
+ * One verb, without its newline: start, kill, signal NAME, eof, hangup, stop, cont, apply [PATH],
+ * discard [PATH]. Returns 0, or -EINPROGRESS for a start that has begun (MIMOBOX_STARTED tells of
+ * its end), and for apply and discard (MIMOBOX_CHANGES), or an errno: EINVAL unknown, EBUSY wrong
+ * state, EPERM above the ceiling, ESRCH nothing to signal. -ERESTART for a start: it would be above
+ * the ceiling beside sessions of the same owner that were removed and have not ended;
+ * MIMOBOX_STARTED tells when it is worth another try.
  */
 int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_t size);
+
+/*
+ * How the last apply or discard ended: 0 or -errno. -EINPROGRESS while it is at work. ESTALE: the
+ * host has changed meanwhile, and nothing was done; the log has the paths.
+ */
+int mimobox_session_change_result(const struct mimobox_session *session);
+
+/*
+ * What the session has changed in its overlays: a line for each path, `A`, `M`, `D` or `T`, a blank
+ * and the path inside, escaped. EDQUOT: too many lists of this session are being made.
+ */
+struct mimobox_changes;
+int mimobox_changes_open(struct mimobox_session *session, struct mimobox_changes **out);
+void mimobox_changes_close(struct mimobox_changes *changes);
+/* -EAGAIN until it is made (MIMOBOX_CHANGES tells), then as pread(2), or why it was not. */
+ssize_t mimobox_changes_read(struct mimobox_changes *changes, void *data, size_t size,
+			     uint64_t offset);
 
 /* Ends a session that runs, as `kill` does: its owner has gone. */
 void mimobox_session_disown(struct mimobox_session *session);

@@ -116,7 +116,7 @@ static void confine(unsigned layers)
 								     .terminals = "8",
 								     .own_network = true },
 					     &what)) >= 0 &&
-			   root_enter(root, NULL, 0, &what) == 0 && close(root) == 0);
+			   root_enter(root, NULL, 0, -1, &what) == 0 && close(root) == 0);
 	if (layers & PRIVILEGES)
 		child_need(privileges_limit(1024, UINT64_MAX, &what) == 0 &&
 			   privileges_bound(&what) == 0 &&

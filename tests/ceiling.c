@@ -305,6 +305,41 @@ Test(ceiling, paths_of_no_kind_and_of_one)
 	drop();
 }
 
+Test(ceiling, overlays_and_roots)
+{
+	make("ro /usr\noverlay /srv\nrw /home\nroot /images\n");
+	taken("overlay /srv/p");
+	taken("overlay /home/p:/p");
+	taken("ro /srv/p");
+	taken("root /images/debian");
+	taken("root /usr/lib/image");
+	refused("overlay /usr/p", "overlay: /usr/p is not at or below a path of the ceiling");
+	refused("rw /srv/p", "rw: /srv/p is not at or below a path of the ceiling");
+	refused("root /opt", "root: /opt is not at or below a path of the ceiling");
+	refused("ro /images/x", "ro: /images/x is not at or below a path of the ceiling");
+	drop();
+}
+
+/* Whatever else is bounded. */
+Test(ceiling, devices_are_named)
+{
+	make("memory 1G\n");
+	refused("device /dev/kvm", "device: /dev/kvm is not at or below a path of the ceiling");
+	taken("rw /srv");
+	drop();
+	make("device /dev/dri\n");
+	taken("device /dev/dri/renderD128");
+	refused("device /dev/kvm", "device: /dev/kvm is not at or below a path of the ceiling");
+	refused("ro /dev/dri:/x", "ro: /dev/dri is not at or below a path of the ceiling");
+	drop();
+	make("rw /\n");
+	refused("device /dev/kvm", "device: /dev/kvm is not at or below a path of the ceiling");
+	drop();
+	make("");
+	taken("device /dev/kvm");
+	drop();
+}
+
 Test(ceiling, lines_before_a_bad_one_have_taken_effect)
 {
 	make("memory 1G\n");

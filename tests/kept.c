@@ -19,7 +19,7 @@ TestSuite(kept, .timeout = 20);
 
 /*
  * As they are in what other programs have left. A new file has the next id, and a line here; one
- * that is gone leaves its line, as "".
+ * that is gone, or is in no program yet, leaves its line, as "".
  */
 static const char *const names[] = {
 	[2] = "defaults", [3] = "events",   [4] = "stats",      [5] = "input",
@@ -27,7 +27,8 @@ static const char *const names[] = {
 	[10] = "config",  [11] = "status",  [12] = "log",       [13] = "screen",
 	[14] = "sizes",   [15] = "modes",   [16] = "cast",      [17] = "transcript",
 	[18] = "stderr",  [19] = "wait",    [20] = "workspace", [21] = "question",
-	[22] = "cursor",  [23] = "metrics",
+	[22] = "cursor",  [23] = "metrics", [24] = "",          [25] = "",
+	[26] = "",        [27] = "changes",
 };
 enum { NAMES = sizeof(names) / sizeof(*names) };
 
@@ -53,6 +54,8 @@ Test(kept, ids_are_of_one_file_for_good)
 
 	cr_assert_eq(question_file.id, 21);
 	cr_assert(!seen[question_file.id]);
+	for (size_t i = FILE_ID_MIN; i < NAMES; i++)
+		count += !names[i][0];
 	cr_assert_eq(count + 1 + FILE_ID_MIN, NAMES);
 	cr_assert_null(file_by_id(root_files, 0));
 	cr_assert_null(file_by_id(root_files, 256 + 2));

@@ -29,14 +29,14 @@ static const struct {
 	const char *line, *offered;
 	bool alone;
 } cases[] = {
-	{ "mimobox ", "run exec attach ls status rm doctor", false },
+	{ "mimobox ", "run exec attach ls status diff apply discard rm doctor", false },
 	{ "mimobox at", "attach", true },
 	{ "mimobox attach ", "able baker", true },
 	{ "mimobox rm b", "baker", true },
 	{ "mimobox rm able b", "baker", true },
 	{ "mimobox run --network ", "none host tcp", true },
 	{ "mimobox run --keep --seccomp c", "compat", true },
-	{ "mimobox run --ov", "--overflow", true },
+	{ "mimobox run --overf", "--overflow", true },
 	{ "mimobox run --replies a", "auto always", true },
 	{ "mimobox run --memory none --fo", "--fork", true },
 	{ "mimobox run mkfi", "mkfifo", true },

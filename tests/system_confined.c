@@ -27,10 +27,13 @@
 #include "outside.h"
 
 #define CAP(name) (UINT64_C(1) << CAP_##name)
-#define SPAWNER (CAP(SYS_ADMIN) | CAP(NET_ADMIN) | CAP(SETUID) | CAP(SETGID) | CAP(SYS_RESOURCE))
+#define SPAWNER                                                                            \
+	(CAP(SYS_ADMIN) | CAP(NET_ADMIN) | CAP(SETUID) | CAP(SETGID) | CAP(SYS_RESOURCE) | \
+	 CAP(MKNOD))
 #define REMOVER (CAP(DAC_OVERRIDE) | CAP(FOWNER))
+#define CHANGER (CAP(SETUID) | CAP(SETGID) | CAP(DAC_OVERRIDE) | CAP(FOWNER))
 
-enum { HELPERS = 6 };
+enum { HELPERS = 7 };
 
 struct expected {
 	const char *name;
@@ -46,6 +49,7 @@ static const struct expected helpers[HELPERS] = {
 	{ "mimobox-sweeper", CAP(DAC_OVERRIDE), true, false },
 	{ "mimobox-remover", REMOVER, false, false },
 	{ "mimobox-ticker", 0, true, false },
+	{ "mimobox-changer", CHANGER, false, false },
 	{ "mimobox-unmount", CAP(SYS_ADMIN), true, true },
 };
 
@@ -173,7 +177,8 @@ static const char *workspace_of(const char *name)
 Test(confined, the_next_is_as_the_one_before)
 {
 	static const char *const names[] = { "mimobox-spawner", "mimobox-sweeper",
-					     "mimobox-remover", "mimobox-ticker" };
+					     "mimobox-remover", "mimobox-ticker",
+					     "mimobox-changer" };
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		pid_t pid = child(names[i]);
@@ -181,7 +186,11 @@ Test(confined, the_next_is_as_the_one_before)
 		cr_assert_eq(kill(pid, SIGKILL), 0);
 		cr_assert(await(process_gone, &pid, 5000));
 	}
-	session_start("one", "command mkdir /workspace/d; touch /workspace/d/f; read x; exit 3");
+	outside_directory(outside("p"), ROOT, 0755);
+	session_start("one", text("overlay %s:/x\ncommand mkdir /workspace/d; touch "
+				  "/workspace/d/f; read x; exit 3",
+				  outside("p")));
+	cr_assert_str_eq(get("one/changes", NULL), "");
 	put_all("one/input", "a\n");
 	cr_assert_eq(session_exit("one"), 3);
 	const char *workspace = workspace_of("one");

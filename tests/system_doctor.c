@@ -77,6 +77,13 @@ Test(doctor, kernel)
 	told("exec setarch --uname-2.6 $C doctor", 0, "kernel", "warn", "5.15 and later");
 }
 
+Test(doctor, overlay)
+{
+	told("$C doctor", 0, "overlay", "ok", "the kernel has overlayfs");
+	told("exec unshare -m sh -c 'mount --bind /dev/null /proc/filesystems; $C doctor'", 0,
+	     "overlay", "warn", "modprobe overlay");
+}
+
 /* As in a container that has been given one. */
 Test(doctor, a_mount_is_enough)
 {

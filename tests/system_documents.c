@@ -20,6 +20,7 @@ static const struct {
 	const char *document, *begins, *prints;
 } known[] = {
 	{ "README.md", "mimoboxfs /run/mimobox  ", "\n3\n" },
+	{ "README.md", "mimoboxfs /run/mimobox\ncd ", "gone\na  b\n" },
 	{ "mimoboxfs.8", "mimoboxfs /run/mimobox\nmkdir /run/mimobox/hello", "hello\n3\n" },
 	{ "README.md", "mimoboxfs /run/mimobox\nmimobox run", "ended with 3\na\nb\n" },
 	{ "mimobox.1", "mimoboxfs /run/mimobox\nmimobox run", "42\na\nb\n" },

@@ -162,8 +162,9 @@ Test(keeper, texts_are_of_one_moment)
 /* Whatever helps the server ends with it, and another comes with the next. */
 Test(keeper, with_each_helper)
 {
-	static const char *const names[] = { "mimobox-forker", "mimobox-spawner", "mimobox-sweeper",
-					     "mimobox-remover", "mimobox-unmounter" };
+	static const char *const names[] = { "mimobox-forker",    "mimobox-spawner",
+					     "mimobox-sweeper",   "mimobox-remover",
+					     "mimobox-unmounter", "mimobox-changer" };
 
 	counter_start("a");
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)

@@ -137,6 +137,40 @@ Test(paths, read_write)
 	cr_expect(status.st_uid == ANN && status.st_gid == ANN, "%u", status.st_uid);
 }
 
+/* The deeper path decides, whatever the order of the lines, and no rename gets around it. */
+Test(paths, nested)
+{
+	static const struct look looks[] = {
+		{ "ro $D/sub:/x/sub\nrw $D:/x",
+		  "echo n > /x/n && (echo n > /x/sub/n) 2>/dev/null || echo no; cat /x/sub/g",
+		  "no\nbelow\n" },
+		{ "rw $D/sub:/x/sub\nro $D:/x",
+		  "(echo n > /x/q) 2>/dev/null || echo no; echo n > /x/sub/n && cat /x/sub/n",
+		  "no\nn\n" },
+		{ "rw $D/sub/deep/er/est:/x/sub/deep/er/est\nro $D/sub/deep:/x/sub/deep\nrw $D:/x",
+		  "echo a > /x/sub/n; (echo b > /x/sub/deep/er/n) 2>/dev/null || echo no; "
+		  "echo c > /x/sub/deep/er/est/n; cat /x/sub/n /x/sub/deep/er/est/n",
+		  "no\na\nc\n" },
+		{ "ro $D/sub/deep/er:/x/sub/deep/er\nrw $D:/x",
+		  "mv /x/sub /x/other 2>/dev/null || echo 1; "
+		  "mv /x/sub/deep /x/sub/other 2>/dev/null || echo 2; "
+		  "mv /x/sub/deep/er /x/sub/deep/other 2>/dev/null || echo 3; "
+		  "mv /x/sub/free /x/sub/moved && ls /x/sub/moved",
+		  "1\n2\n3\nthere\n" },
+	};
+
+	for (unsigned i = 0; i < 4; i++) {
+		lay(ANN);
+		outside_directory(outside("d/sub/deep"), ANN, 0755);
+		outside_directory(outside("d/sub/deep/er"), ANN, 0755);
+		outside_directory(outside("d/sub/deep/er/est"), ANN, 0755);
+		outside_directory(outside("d/sub/free"), ANN, 0755);
+		outside_file(outside("d/sub/free/there"), "", ANN, 0644);
+		look_all(ANN, &looks[i], 1);
+		sh("rm -r $M/../d $M/../other");
+	}
+}
+
 /* root's files are not its sessions' to change, not even by rw: they run as somebody else. */
 Test(paths, root_is_not_root_inside)
 {

@@ -13,5 +13,8 @@ int command_status(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_remove(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_diff(int argc, char **argv);
+int command_apply(int argc, char **argv);
+int command_discard(int argc, char **argv);
 
 #endif

@@ -18,9 +18,10 @@ static const struct {
 	const char *name;
 	int (*act)(int argc, char **argv);
 } commands[] = {
-	{ "run", command_run },       { "exec", command_exec }, { "attach", command_attach },
-	{ "ls", command_list },       { "rm", command_remove }, { "doctor", command_doctor },
-	{ "status", command_status },
+	{ "run", command_run },       { "exec", command_exec },       { "attach", command_attach },
+	{ "ls", command_list },       { "status", command_status },   { "diff", command_diff },
+	{ "apply", command_apply },   { "discard", command_discard }, { "rm", command_remove },
+	{ "doctor", command_doctor },
 };
 
 static int help(void)
@@ -29,12 +30,17 @@ static int help(void)
 	     "Sandboxed sessions, through the files of a mounted mimobox.\n"
 	     "\n"
 	     "  run [--name NAME] [--keep] [--terminal yes|no] [--config FILE] [--KEY VALUE]...\n"
-	     "      [--] COMMAND [ARG]...    run a command in a session of its own\n"
+	     "      [--project DIR [--apply|--discard]]\n"
+	     "      [--] COMMAND [ARG]...    run a command in a session of its own; a project is\n"
+	     "                               copied on write, and what was changed is shown\n"
 	     "  exec [--KEY VALUE]... NAME [--] COMMAND [ARG]...\n"
 	     "                               run a command in the sandbox of a session\n"
 	     "  attach [-e KEY] NAME         use a session's terminal; KEY (^\\) detaches\n"
 	     "  ls [-q | --json]             list the sessions; -q: names alone\n"
 	     "  status [--json] NAME         what is known of a session\n"
+	     "  diff [-u] NAME [PATH]...     what a session has changed in its overlays\n"
+	     "  apply NAME [PATH]...         bring that to the host\n"
+	     "  discard NAME [PATH]...       drop it\n"
 	     "  rm NAME...                   end and remove sessions\n"
 	     "  doctor [--json]              what this machine has and lacks, and what to do\n"
 	     "\n"

@@ -158,6 +158,22 @@ static void ask_terminals(struct finding *finding, const struct diagnosis *diagn
 			"each session takes one; as root: sysctl kernel.pty.max=4096, or more");
 }
 
+static void ask_overlay(struct finding *finding, const struct diagnosis *diagnosis)
+{
+	(void)diagnosis;
+	char line[64];
+	bool found = false;
+	FILE *file = fopen("/proc/filesystems", "re");
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strcmp(line, "nodev\toverlay\n") == 0;
+	if (file)
+		fclose(file);
+	FACT(finding, found ? "the kernel has overlayfs" : "the kernel has no overlayfs");
+	if (!found)
+		finding_advise(finding, PROBE_WARN,
+			       "overlay and run --project need it; as root: modprobe overlay");
+}
+
 static void ask_cores(struct finding *finding, const struct diagnosis *diagnosis)
 {
 	(void)diagnosis;
@@ -294,6 +310,7 @@ const struct probe probes[] = {
 	{ "fuse timeouts", ask_timeouts, false },
 	{ "terminals", ask_terminals, false },
 	{ "core dumps", ask_cores, false },
+	{ "overlay", ask_overlay, false },
 	{ 0 },
 };
 /* clang-format on */

@@ -8,8 +8,10 @@
 #include "commands.h"
 #include "ending.h"
 #include "keeper.h"
+#include "project.h"
 #include "relay.h"
 #include "report.h"
+#include "review.h"
 #include "setting.h"
 
 #include <errno.h>
@@ -29,9 +31,12 @@ struct setting {
 
 struct run {
 	const char *mount, *name, *config;
-	bool joins;       /* another session's sandbox */
-	const char *host; /* that one's name */
-	bool keep, terminal, terminal_set;
+	bool joins;                 /* another session's sandbox */
+	const char *host;           /* that one's name */
+	const char *project, *verb; /* what is done with its changes; "": nothing was said */
+	bool keep, wants_keep;      /* the second: as was asked; a project's session is kept until
+				       nothing is left of its changes */
+	bool terminal, terminal_set;
 	struct setting settings[SETTINGS_MAX];
 	size_t setting_count;
 	char *const *argv;
@@ -69,12 +74,26 @@ static int take_option(struct run *run, const char *key, const char *value)
 		run->name = value;
 	else if (strcmp(key, "config") == 0)
 		run->config = value;
-	else
+	else if (strcmp(key, "project") == 0) {
+		run->project = value;
+		run->keep = true;
+	} else
 		return take_setting(run, key, value);
 	return 0;
 }
 
-/* Every option but --keep has a value, after an equals sign or as the next argument. */
+static bool take_flag(struct run *run, const char *key)
+{
+	if (strcmp(key, "keep") == 0)
+		run->keep = run->wants_keep = true;
+	else if (strcmp(key, "apply") == 0 || strcmp(key, "discard") == 0)
+		run->verb = key;
+	else
+		return false;
+	return true;
+}
+
+/* Every other option has a value, after an equals sign or as the next argument. */
 static int parse(struct run *run, char **argv)
 {
 	for (argv++; *argv && strncmp(*argv, "-", 1) == 0 && strcmp(*argv, "--") != 0; argv++) {
@@ -82,10 +101,8 @@ static int parse(struct run *run, char **argv)
 		if (strncmp(*argv, "--", 2) != 0)
 			return report(STATUS_USAGE, "unknown option '%s'; see mimobox --help",
 				      *argv);
-		if (strcmp(key, "keep") == 0) {
-			run->keep = true;
+		if (take_flag(run, key))
 			continue;
-		}
 		char *value = strchr(key, '=');
 		if (value)
 			*value++ = '\0';
@@ -105,6 +122,8 @@ static int parse(struct run *run, char **argv)
 		return report(STATUS_USAGE, "no command to run; see mimobox --help");
 	if (run->name && !session_is_name(run->name))
 		return report(STATUS_USAGE, "'%s' is no name of a session", run->name);
+	if (*run->verb && !run->project)
+		return report(STATUS_USAGE, "--%s is for a --project", run->verb);
 	if (!run->terminal_set)
 		run->terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	return 0;
@@ -198,6 +217,16 @@ static int configure_from_file(const struct run *run)
 	return error < 0 ? refused(run, run->config, error, "") : 0;
 }
 
+static int configure_project(const struct run *run)
+{
+	char *text = project_config(run->project);
+	if (!text)
+		return report(STATUS_CLIENT, "--project %s: %s", run->project, strerror(errno));
+	int error = session_write(&run->session, "config", text);
+	free(text);
+	return error < 0 ? refused(run, "--project", error, "") : 0;
+}
+
 static bool is_locale_variable(const char *assignment)
 {
 	static const char *const names[] = {
@@ -242,6 +271,8 @@ static int configure_all(const struct run *run)
 	int status = configure_locale(run);
 	if (status == 0 && run->config)
 		status = configure_from_file(run);
+	if (status == 0 && run->project)
+		status = configure_project(run);
 	if (status == 0)
 		status = configure_terminal(run);
 	for (size_t i = 0; i < run->setting_count && status == 0; i++)
@@ -304,7 +335,7 @@ static int own(const struct session *session)
 
 static int start(struct run *run, struct relay *relay)
 {
-	int error = run->keep ? 0 : own(&run->session);
+	int error = run->wants_keep ? 0 : own(&run->session);
 	if (error == 0)
 		error = relay_open(relay, !run->terminal, 0);
 	if (error < 0)
@@ -405,6 +436,13 @@ static int relay_session(struct run *run, struct relay *relay)
 	return relay->status;
 }
 
+/* What was changed is not lost: where nobody is asked, the session stays. */
+static bool end_project(const struct run *run, int *status)
+{
+	return review_project(&run->session, run->verb,
+			      isatty(STDIN_FILENO) && isatty(STDERR_FILENO), status);
+}
+
 static int run_session(struct run *run, struct relay *relay)
 {
 	int status = make_session(run);
@@ -417,17 +455,18 @@ static int run_session(struct run *run, struct relay *relay)
 	if (started)
 		status = relay_session(run, relay);
 	tty_restore(&run->tty);
+	bool reviewed = !started || !run->project || end_project(run, &status);
 	keeper_end(&run->keeper);
-	if (run->keep && !started)
+	if (run->keep && (!started || (run->project && reviewed && !run->wants_keep)))
 		rmdir(run->session.path);
-	else if (run->keep && !run->name)
+	else if (run->wants_keep && !run->name)
 		report(0, "kept as %s", session_name(&run->session));
 	return status;
 }
 
 static int run_command(bool joins, char **argv)
 {
-	struct run run = { .tty.fd = -1, .joins = joins };
+	struct run run = { .tty.fd = -1, .joins = joins, .verb = "" };
 	int status = parse(&run, argv);
 	if (status == 0)
 		status = place_open(&run.place, run.mount);

@@ -90,7 +90,9 @@ static size_t outside_length(const char *value)
 
 static int print_line(FILE *to, const char *key, const char *value)
 {
-	bool shared = strcmp(key, "ro") == 0 || strcmp(key, "rw") == 0;
+	bool shared = strcmp(key, "ro") == 0 || strcmp(key, "rw") == 0 ||
+		      strcmp(key, "overlay") == 0 || strcmp(key, "device") == 0 ||
+		      strcmp(key, "root") == 0;
 	size_t size = shared ? outside_length(value) : strlen(value);
 	int error = 0;
 	fprintf(to, "%s ", key);

@@ -12,9 +12,9 @@ _mimobox_sessions() {
 
 _mimobox_value() {
 	case $1 in
-	--mount) compgen -d -- "$2" ;;
+	--mount | --project) compgen -d -- "$2" ;;
 	--config) compgen -f -- "$2" ;;
-	--ro | --rw) compgen -f -- "$2" ;;
+	--ro | --rw | --overlay | --root | --device) compgen -f -- "$2" ;;
 	--network) compgen -W 'none host tcp' -- "$2" ;;
 	--seccomp) compgen -W 'strict essential network compat' -- "$2" ;;
 	--replies) compgen -W 'auto always never' -- "$2" ;;
@@ -28,13 +28,13 @@ _mimobox_value() {
 }
 
 _mimobox_run() {
-	local i word joins=0 options='--mount --name --keep --config --env --cwd --timeout --idle-timeout --kill-grace
+	local i word joins=0 options='--mount --name --keep --project --apply --discard --config --env --cwd --timeout --idle-timeout --kill-grace
 		--memory --processes --cpu --open-files --file-size --tmp-size --home --terminals --retain --overflow
-		--ro --rw --network --seccomp --fork --ptrace --landlock --terminal --ends --replies --in'
+		--ro --rw --overlay --root --device --network --seccomp --fork --ptrace --landlock --terminal --ends --replies --in'
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		--keep | --*=*) ;;
+		--keep | --apply | --discard | --*=*) ;;
 		--?*) ((++i)) ;;
 		*) # the session, then the command and its arguments
 			if [[ ${COMP_WORDS[1]} == exec && $joins == 0 ]]; then
@@ -62,7 +62,7 @@ _mimobox() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local IFS=$' \t\n' found
 	if ((COMP_CWORD == 1)); then
-		found=$(compgen -W 'run exec attach ls status rm doctor --help --version' -- "$word")
+		found=$(compgen -W 'run exec attach ls status diff apply discard rm doctor --help --version' -- "$word")
 	elif [[ ${COMP_WORDS[1]} == run || ${COMP_WORDS[1]} == exec ]]; then
 		found=$(_mimobox_run "$word")
 	elif [[ $before == --mount ]]; then
@@ -71,9 +71,10 @@ _mimobox() {
 		case ${COMP_WORDS[1]}:$word in
 		attach:-*) found=$(compgen -W '-e --mount' -- "$word") ;;
 		ls:*) found=$(compgen -W '-q --json --mount' -- "$word") ;;
-		rm:-*) found=$(compgen -W '--mount' -- "$word") ;;
+		diff:-*) found=$(compgen -W '-u --mount' -- "$word") ;;
+		rm:-* | apply:-* | discard:-*) found=$(compgen -W '--mount' -- "$word") ;;
 		status:-* | doctor:*) found=$(compgen -W '--json --mount' -- "$word") ;;
-		attach:* | status:* | rm:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
+		attach:* | status:* | rm:* | diff:* | apply:* | discard:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
 		esac
 	fi
 	IFS=$'\n'

@@ -44,12 +44,15 @@ complete -c mimobox -n __fish_use_subcommand -a exec -d 'Run a command in the sa
 complete -c mimobox -n __fish_use_subcommand -a attach -d 'Use a session\'s terminal'
 complete -c mimobox -n __fish_use_subcommand -a ls -d 'List the sessions'
 complete -c mimobox -n __fish_use_subcommand -a status -d 'What is known of a session'
+complete -c mimobox -n __fish_use_subcommand -a diff -d 'What a session has changed'
+complete -c mimobox -n __fish_use_subcommand -a apply -d 'Bring that to the host'
+complete -c mimobox -n __fish_use_subcommand -a discard -d 'Drop it'
 complete -c mimobox -n __fish_use_subcommand -a rm -d 'End and remove sessions'
 complete -c mimobox -n __fish_use_subcommand -a doctor -d 'What this machine has and lacks'
 
-complete -c mimobox -n '__mimobox_verb run exec attach ls status rm doctor' -l mount -r \
+complete -c mimobox -n '__mimobox_verb run exec attach ls status diff apply discard rm doctor' -l mount -r \
     -a '(__fish_complete_directories)' -d 'Where the sessions are'
-complete -c mimobox -n '__mimobox_verb exec attach status rm' -a '(__mimobox_sessions)' -d Session
+complete -c mimobox -n '__mimobox_verb exec attach status rm diff apply discard' -a '(__mimobox_sessions)' -d Session
 complete -c mimobox -n '__mimobox_verb attach' -s e -x -d 'The key that detaches'
 complete -c mimobox -n '__mimobox_verb ls' -s q -d 'Names alone'
 complete -c mimobox -n '__mimobox_verb ls status doctor' -l json -d 'As JSON'
@@ -79,7 +82,14 @@ complete -c mimobox -n $run -l retain -x -d 'How much output is kept'
 complete -c mimobox -n $run -l overflow -x -a 'wait drop' -d 'Past that'
 complete -c mimobox -n $run -l replies -x -a 'auto always never' -d 'Whether the session answers its program'
 complete -c mimobox -n $run -l ro -r -F -d 'Path to see'
+complete -c mimobox -n $run -l project -r -a '(__fish_complete_directories)' -d 'Directory that is copied on write'
+complete -c mimobox -n $run -l apply -d 'Bring what was changed there'
+complete -c mimobox -n $run -l discard -d 'Drop it'
+complete -c mimobox -n '__mimobox_verb diff' -s u -d 'Differences of files'
 complete -c mimobox -n $run -l rw -r -F -d 'Path to change'
+complete -c mimobox -n $run -l root -r -a '(__fish_complete_directories)' -d 'Directory with another system'
+complete -c mimobox -n $run -l device -r -F -d 'Device to open'
+complete -c mimobox -n $run -l overlay -r -F -d 'Directory to change a copy of'
 complete -c mimobox -n $run -l network -x -a 'none host tcp' -d 'What may be reached'
 complete -c mimobox -n $run -l seccomp -x -a 'strict essential network compat' -d 'System calls'
 complete -c mimobox -n $run -l fork -x -a 'yes no' -d 'Other processes'

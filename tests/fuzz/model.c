@@ -32,6 +32,7 @@ const struct model_row model_rows[FILES] = {
 	[FILE_WAIT] = { "wait", S_IFDIR | 0500 },
 	[FILE_WORKSPACE] = { "workspace", S_IFLNK | 0777 },
 	[FILE_CURSOR] = { "cursor", S_IFREG | 0400 },
+	[FILE_CHANGES] = { "changes", S_IFREG | 0400 },
 };
 
 struct model_session sessions[SESSIONS];

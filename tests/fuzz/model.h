@@ -45,6 +45,7 @@ enum model_file {
 	FILE_WAIT,
 	FILE_WORKSPACE,
 	FILE_CURSOR,
+	FILE_CHANGES,
 	FILES,
 	FIRST_OF_SESSION = FILE_INPUT,
 	FILE_DIRECTORY = FILES + 1, /* the root, or a session's */

@@ -212,7 +212,8 @@ static void check_events(const struct call *call)
 static char *expected_text(const struct model_handle *handle)
 {
 	static const char verbs[] =
-		"start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n";
+		"start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n"
+		"apply [PATH]\ndiscard [PATH]\n";
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);

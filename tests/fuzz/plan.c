@@ -24,14 +24,14 @@ static void check_paths(const struct plan *a, const struct plan *b)
 	for (unsigned i = 0; i < a->path_count; i++) {
 		CHECK(strcmp(a->paths[i].outside, b->paths[i].outside) == 0);
 		CHECK(strcmp(a->paths[i].inside, b->paths[i].inside) == 0);
-		CHECK(a->paths[i].writable == b->paths[i].writable);
+		CHECK(a->paths[i].kind == b->paths[i].kind);
 		bool bounded = i >= a->own_paths && a->bound_count;
 		CHECK(b->paths[i].bounds == (bounded ? b->bounds : NULL));
 	}
 	CHECK(a->bound_count == b->bound_count);
 	for (unsigned i = 0; i + 1 < a->bound_count; i++)
 		CHECK(strcmp(a->bounds[i].path, b->bounds[i].path) == 0 &&
-		      a->bounds[i].writable == b->bounds[i].writable);
+		      a->bounds[i].kind == b->bounds[i].kind);
 	CHECK(a->bound_count == 0 || !b->bounds[a->bound_count - 1].path);
 }
 
@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct sandbox_path own = { .outside = "/srv/w", .inside = "/workspace" };
 	static struct sock_filter code[] = { { 6, 0, 0, 0x7fff0000 }, { 6, 0, 0, 0 } };
 	char writable[] = "/srv", readable[] = "/usr/share";
-	const struct path_bound bounds[] = { { writable, true }, { readable, false }, { 0 } };
+	const struct path_bound bounds[] = { { writable, PATH_RW }, { readable, PATH_RO }, { 0 } };
 	struct config config;
 	struct plan plan;
 	struct reason reason;

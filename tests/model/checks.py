@@ -229,15 +229,16 @@ class Checks:
             self.expect(text, {b'%d %d\n' % (session.rows, session.cols)},
                         f'size of {session.name}')
         elif file == 'ctl':
-            self.expect(text, {b'start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n'}, 'ctl')
+            self.expect(text, {b'start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n'
+                               b'apply [PATH]\ndiscard [PATH]\n'}, 'ctl')
         elif file == 'config':
             self.check_config(f'config of {session.name}', session.config, text.decode())
         elif file == 'status':
             self.check_status(session, text)
         elif file == 'log':
             self.check_log(session, text.decode())
-        elif file == 'modes':
-            self.expect(text, {b''}, 'modes')
+        elif file in ('modes', 'changes'):
+            self.expect(text, {b''}, file)
         elif file == 'screen':
             self.check_screen(session, text.decode())
         elif file == 'sizes':

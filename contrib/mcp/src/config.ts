@@ -41,7 +41,8 @@ export const configArguments = (policy: Policy) => ({
 			'More keys, each with a value, or an array of them for keys that add up. ' +
 				'timeout (30s, 2h; default none), idle-timeout (unused for so long), memory (512M), processes (128), cpu ' +
 				'(cores, 1), tmp-size (64M), home (0; none: HOME is /tmp), terminals (8), ' +
-				'file-size, open-files, ro and rw (host paths to see or to change, HOST or ' +
+				'file-size, open-files, ro, rw and overlay (host paths to see, to change, or to change a copy ' +
+				'of: list_changes), root (a directory with another system), device, each HOST or ' +
 				'HOST:INSIDE), ' +
 				"network ('none' default, 'host', or 'tcp 53,443'), seccomp ('essential' " +
 				"default, 'strict', 'network', 'compat'), " +

@@ -14,6 +14,7 @@ import { Policy } from './policy.js';
 import { giveUpAll } from './question.js';
 import { addResources } from './resources.js';
 import type { Context } from './tool.js';
+import { addChangeTools } from './tools_changes.js';
 import { addLabelTools } from './tools_labels.js';
 import { addSessionTools } from './tools_session.js';
 import { addTerminalTools } from './tools_terminal.js';
@@ -28,7 +29,8 @@ mimobox mount: MOUNTPOINT, or $MIMOBOX, or $XDG_RUNTIME_DIR/mimobox, or /run/mim
 
 A model may ask for what the mount's defaults have, and for nothing of the host beyond that:
   --allow 'KEY VALUE'  and for up to this: 'memory 4G', 'network tcp 443', 'rw /srv/project'
-                       (that very path), in the words of a session's config
+                       (that very path), in the words of a session's config;
+                       'apply yes': to bring what was changed in an overlay to the host
   --sessions N         so many sessions at a time (${SESSIONS_MAX})
   --others             use, by their full names, sessions that others have made`;
 
@@ -91,6 +93,7 @@ async function main(): Promise<void> {
 		making: new Set(),
 		closing: false,
 	};
+	addChangeTools(context);
 	addSessionTools(context);
 	addTerminalTools(context);
 	addWorkspaceTools(context);

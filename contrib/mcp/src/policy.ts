@@ -22,6 +22,8 @@ const NUMBERS = [
 	'idle-timeout',
 	'kill-grace',
 ];
+/** Exactly what is allowed, under whatever name inside. */
+const PATHS = ['ro', 'rw', 'overlay', 'root', 'device'];
 /** Up to what is allowed, in this order. */
 const ORDERS: Record<string, string[]> = {
 	seccomp: ['strict', 'essential', 'network', 'compat'],
@@ -72,7 +74,7 @@ function upTo(key: string, asked: string, most: string): boolean {
 			: (some?.every((port) => all?.includes(port)) ?? false);
 	}
 	// A path by its whole name: below one that a program may change, it could plant a link.
-	if (key === 'ro' || key === 'rw') return asked.split(':')[0] === most;
+	if (PATHS.includes(key)) return asked.split(':')[0] === most;
 	return false;
 }
 
@@ -93,9 +95,14 @@ export class Policy {
 	/** Fails unless the operator's `defaults`, or a line of --allow, let a model have it. */
 	check(key: string, value: string, defaults: Map<string, string>): void {
 		if (FREE.includes(key)) return;
-		const bounds = this.lines.filter(([each]) => each === key || (key === 'ro' && each === 'rw'));
+		const bounds = this.lines.filter(
+			([each]) =>
+				each === key ||
+				(key === 'ro' && (each === 'rw' || each === 'overlay')) ||
+				(key === 'overlay' && each === 'rw'),
+		);
 		const usual = defaults.get(key);
-		if (usual !== undefined && key !== 'ro' && key !== 'rw') bounds.push([key, usual]);
+		if (usual !== undefined && !PATHS.includes(key)) bounds.push([key, usual]);
 		if (bounds.some(([, most]) => upTo(key, value, most))) return;
 		const most = bounds.map(([, each]) => each).join(', or ');
 		throw new Failure(
@@ -103,6 +110,11 @@ export class Policy {
 				(most ? `at most ${most}` : `nothing of it is`) +
 				`. Only the operator of this server can allow more (--allow)`,
 		);
+	}
+
+	/** Whether what was changed in an overlay may be brought to the host. */
+	applies(): boolean {
+		return this.lines.some(([key, value]) => key === 'apply' && value === 'yes');
 	}
 
 	describe(): string {

@@ -2,7 +2,8 @@
 // A model that was talked into it asks for more than its operator allows.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { agent, mount, sessions } from './agent.mjs';
 
 const HOST = '/usr/share/dict';
@@ -24,6 +25,10 @@ export const nothing_of_the_host_by_default = () =>
 		for (const config of [
 			{ rw: '/srv' },
 			{ ro: '/home' },
+			{ overlay: '/srv' },
+			{ root: '/srv' },
+			{ device: '/dev/fuse' },
+			{ apply: 'yes' },
 			{ ro: ['/home', '/srv:/x'] },
 			{ network: 'host' },
 			{ network: 'tcp 443' },
@@ -79,6 +84,48 @@ export const up_to_what_is_allowed = () =>
 		},
 		['--allow', `rw ${HOST}`, '--allow', 'network tcp 53,443', '--allow', 'memory 2G'],
 	);
+
+/** A copy is changed; the host is, if the operator says so. */
+export const changes_are_applied_if_allowed = async () => {
+	const tree = mkdtempSync(`${tmpdir()}/mcp-`);
+	chmodSync(tree, 0o755);
+	writeFileSync(`${tree}/f`, 'one\n');
+	const change = async (a) => {
+		const { session } = await a.call('start_session', {
+			config: { overlay: `${tree}:/x` },
+			command: "echo two > '/x/a b'; echo three > /x/f",
+		});
+		await a.call('wait', { session });
+		const { changes, count } = await a.call('list_changes', { session });
+		assert.deepEqual([changes, count], [['A /x/a\\040b', 'M /x/f'], 2]);
+		return session;
+	};
+	try {
+		await agent(
+			async (a) => {
+				await refused(a, { overlay: `${tree}/..` });
+				await refused(a, { rw: tree });
+				const session = await change(a);
+				assert.match(await a.fails('apply_changes', { session }), /operator/);
+				await a.call('discard_changes', { session, path: '/x/f' });
+				assert.deepEqual((await a.call('list_changes', { session })).count, 1);
+				assert.equal(readFileSync(`${tree}/f`, 'utf8'), 'one\n');
+			},
+			['--allow', `overlay ${tree}`],
+		);
+		await agent(
+			async (a) => {
+				const session = await change(a);
+				await a.call('apply_changes', { session, path: '/x/a\\040b' });
+				assert.equal(readFileSync(`${tree}/a b`, 'utf8'), 'two\n');
+				assert.equal(readFileSync(`${tree}/f`, 'utf8'), 'one\n');
+			},
+			['--allow', `overlay ${tree}`, '--allow', 'apply yes'],
+		);
+	} finally {
+		rmSync(tree, { recursive: true });
+	}
+};
 
 /** A program in another's session may have more than this server's may. */
 export const sessions_of_others_are_out_of_reach = async () => {

@@ -223,6 +223,8 @@ int access_set_network(struct access *access, const char *value)
 		return set_ports(access, value + 4);
 	if (strcmp(value, "none") == 0)
 		access->network = NETWORK_NONE;
+	else if (strcmp(value, "names") == 0)
+		access->network = NETWORK_NAMES;
 	else if (strcmp(value, "host") == 0)
 		access->network = NETWORK_HOST;
 	else
@@ -230,10 +232,35 @@ int access_set_network(struct access *access, const char *value)
 	return 0;
 }
 
+const char *access_network_name(enum network network)
+{
+	static const char *const names[] = { "none", "names", "tcp", "host" };
+	return names[network];
+}
+
+bool access_has_addresses(const struct access *access)
+{
+	for (size_t i = 0; i < access->names.count; i++)
+		if (access->names.rules[i].kind == NAMES_ADDRESS && !access->names.rules[i].deny)
+			return true;
+	return false;
+}
+
+void access_print_names(const struct access *access, bool deny, FILE *to)
+{
+	for (size_t i = 0; i < access->names.count; i++) {
+		const struct names_rule *rule = &access->names.rules[i];
+		if (rule->deny != deny)
+			continue;
+		fputs(deny ? "deny " : "allow ", to);
+		names_print_rule(rule, to);
+		fputc('\n', to);
+	}
+}
+
 void access_print_network(const struct access *access, FILE *to)
 {
-	static const char *const names[] = { "none", "tcp", "host" };
-	fprintf(to, "network %s", names[access->network]);
+	fprintf(to, "network %s", access_network_name(access->network));
 	for (size_t i = 0; access->network == NETWORK_TCP && i < access->port_count; i++)
 		fprintf(to, "%c%u", i ? ',' : ' ', access->ports[i]);
 	fputc('\n', to);
@@ -270,7 +297,7 @@ int access_copy(struct access *to, const struct access *from)
 	to->paths = NULL;
 	to->path_count = 0;
 	to->ports = NULL;
-	int error = 0;
+	int error = names_copy(&to->names, &from->names);
 	for (size_t i = 0; error == 0 && i < from->path_count; i++) {
 		const struct access_path *path = &from->paths[i];
 		error = put_path(to, strdup(path->outside), strdup(path->inside), path->writable);
@@ -294,6 +321,7 @@ void access_finish(struct access *access)
 	}
 	free(access->paths);
 	free(access->ports);
+	names_finish(&access->names);
 	*access = (struct access){ 0 };
 }
 

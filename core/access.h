@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a sandbox may reach beyond its own: host paths, the network, and which system calls.
- * A part of `struct config`; values come from its keys `ro`, `rw`, `network`, `seccomp`, `fork`,
- * `landlock`.
+ * A part of `struct config`; values come from its keys `ro`, `rw`, `network`, `allow`, `deny`,
+ * `seccomp`, `fork`, `landlock`.
  */
 #ifndef ACCESS_H
 #define ACCESS_H
 
+#include "names.h"
 #include "sysfilter.h"
 
 #include <stdbool.h>
@@ -18,9 +19,10 @@
 #define LANDLOCK_AUTO UINT64_MAX
 
 enum network {
-	NETWORK_NONE, /* a network of its own, with nothing but a loopback */
-	NETWORK_TCP,  /* the host's; TCP, and connecting to the ports named, only */
-	NETWORK_HOST, /* the host's */
+	NETWORK_NONE,  /* a network of its own, with nothing but a loopback */
+	NETWORK_NAMES, /* the same, and hosts that are allowed by name (relay.h) */
+	NETWORK_TCP,   /* the host's; TCP, and connecting to the ports named, only */
+	NETWORK_HOST,  /* the host's */
 };
 
 struct access_path {
@@ -35,6 +37,7 @@ struct access {
 	enum network network;
 	uint16_t *ports;
 	size_t port_count;
+	struct names names; /* with NETWORK_NAMES; while a session runs, as they are now */
 	enum sysfilter_profile seccomp;
 	bool fork;
 	uint64_t landlock; /* the lowest version that will do, or LANDLOCK_AUTO; 0: none is needed
@@ -53,7 +56,7 @@ bool access_is_below(const char *path, const char *directory);
  */
 int access_add_path(struct access *access, const char *value, bool writable, const char **why);
 
-/* `none`, `host`, or `tcp PORT,...`. 0, -EINVAL, -ERANGE a port out of bounds, -ENOMEM. */
+/* `none`, `names`, `host`, or `tcp PORT,...`. 0, -EINVAL, -ERANGE a port out of bounds, -ENOMEM. */
 int access_set_network(struct access *access, const char *value);
 
 /* `auto`, `none`, or a version from 1 to LANDLOCK_ABI_ALL. 0, -EINVAL, -ERANGE. */
@@ -61,6 +64,16 @@ int access_set_landlock(struct access *access, const char *value);
 
 void access_print_paths(const struct access *access, bool writable, FILE *to);
 void access_print_network(const struct access *access, FILE *to);
+void access_print_names(const struct access *access, bool deny, FILE *to);
+/* `none`, `names`, `tcp`, `host`. */
+const char *access_network_name(enum network network);
+/* Whether it is one of its own. */
+static inline bool access_own_network(const struct access *access)
+{
+	return access->network <= NETWORK_NAMES;
+}
+/* Whether hosts are allowed by their addresses, which needs routes. */
+bool access_has_addresses(const struct access *access);
 void access_print_landlock(const struct access *access, FILE *to);
 
 /* `to` need not be initialised. 0 or -ENOMEM, and then empty. */

@@ -150,8 +150,16 @@ static bool can_be_sealed(const struct mimobox *box, const struct access *access
 {
 	size_t length = box->workspaces ? strlen(box->workspaces) : 0;
 	return access->path_count == 0 && access->network != NETWORK_TCP &&
-	       (access->network == NETWORK_NONE || !box->resolver) &&
+	       (access->network != NETWORK_NAMES || !access_has_addresses(access)) &&
+	       (access_own_network(access) || !box->resolver) &&
 	       length + SESSION_NAME_MAX + sizeof("/-XXXXXX") <= SANDBOX_WORKSPACE_MAX;
+}
+
+/* As long as the C library can wait, at most. */
+static uint32_t dns_seconds(uint64_t ask_ns)
+{
+	uint64_t seconds = ask_ns / 1000000000 + 2;
+	return seconds > 30 ? 30 : (uint32_t)seconds;
 }
 
 void box_shape(const struct mimobox *box, const struct config *config, uid_t uid, gid_t gid,
@@ -160,11 +168,14 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 	*out = (struct sandbox_shape){
 		.uid = uid,
 		.gid = gid,
-		.own_network = config->access.network == NETWORK_NONE,
+		.own_network = access_own_network(&config->access),
+		.names = config->access.network == NETWORK_NAMES,
 		.terminal = config->terminal,
 		.ends_with_command = config->ends_with_command,
 		.sealed = can_be_sealed(box, &config->access),
 	};
+	if (out->names && config->ask_ns != UNITS_NONE)
+		out->dns_seconds = dns_seconds(config->ask_ns);
 	if (out->sealed) {
 		out->filter = access_filter(&config->access);
 		out->landlock = landlock_floor(&config->access);
@@ -445,13 +456,15 @@ static int create_helpers(struct mimobox *box)
 	sweeper_kind(&box->sweeper_kind, box->cgroups);
 	remover_kind(&box->remover_kind, box->workspaces);
 	ticker_kind(&box->ticker_kind);
+	network_kind(&box->relay_kind);
 	struct helper **const helpers[] = { &box->spawner, &box->sweeper, &box->remover,
 					    &box->ticker };
 	enum { HELPERS = sizeof(helpers) / sizeof(helpers[0]) };
 	int error = forker_create(
 		(const struct helper_kind *const[]){ &box->spawner_kind, &box->sweeper_kind,
-						     &box->remover_kind, &box->ticker_kind },
-		HELPERS, box->keep, &box->forker);
+						     &box->remover_kind, &box->ticker_kind,
+						     &box->relay_kind },
+		BOX_HELPERS, box->keep, &box->forker);
 	box->spawner_kind.patience_ns = box->sweeper_kind.patience_ns = box->patience_ns;
 	box->remover_kind.patience_ns = box->ticker_kind.patience_ns = box->patience_ns;
 	for (unsigned i = 0; error == 0 && i < HELPERS; i++)
@@ -561,6 +574,7 @@ static void free_box(struct mimobox *box)
 	if (box->loop)
 		loop_timer_disarm(&box->clear_timer);
 	pool_destroy(box->pool);
+	network_finish(box);
 	helper_destroy(box->spawner);
 	helper_destroy(box->sweeper);
 	helper_destroy(box->remover);

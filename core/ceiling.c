@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 16 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 18 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
@@ -163,17 +163,47 @@ static bool has_port(const struct access *access, uint16_t port)
 static int judge_network(const struct bound *bound, const struct ceiling *ceiling,
 			 const struct config *asked, struct reason *reason)
 {
-	static const char *const names[] = { "none", "tcp", "host" };
 	const struct access *access = &asked->access, *most = &ceiling->most.access;
 	if (access->network > most->network)
 		return refuse(reason, -EPERM, "%s: %s is above the ceiling of %s", bound->name,
-			      names[access->network], names[most->network]);
+			      access_network_name(access->network),
+			      access_network_name(most->network));
 	if (access->network != NETWORK_TCP || most->network != NETWORK_TCP)
 		return 0;
 	for (size_t i = 0; i < access->port_count; i++)
 		if (!has_port(most, access->ports[i]))
 			return refuse(reason, -EPERM, "%s: port %u is not one of the ceiling's",
 				      bound->name, access->ports[i]);
+	return 0;
+}
+
+static int judge_names(const struct ceiling *ceiling, const struct names *names,
+		       struct reason *reason)
+{
+	const struct access *most = &ceiling->most.access;
+	for (size_t i = 0; i < names->count; i++) {
+		const struct names_rule *rule = &names->rules[i];
+		if (rule->deny || names_covers(&most->names, rule))
+			continue;
+		return refuse(reason, -EPERM,
+			      "allow: %s%.150s is not within an 'allow' of the ceiling",
+			      rule->kind == NAMES_BELOW ? "*." : "", rule->host);
+	}
+	return 0;
+}
+
+static int judge_allow(const struct bound *bound, const struct ceiling *ceiling,
+		       const struct config *asked, struct reason *reason)
+{
+	(void)bound;
+	return judge_names(ceiling, &asked->access.names, reason);
+}
+
+/* What it denies is denied, whatever a session's config says. */
+static int judge_deny(const struct bound *bound, const struct ceiling *ceiling,
+		      const struct config *asked, struct reason *reason)
+{
+	(void)bound, (void)ceiling, (void)asked, (void)reason;
 	return 0;
 }
 
@@ -243,6 +273,8 @@ static const struct bound bounds[] = {
 	{ "ro", judge_paths, 0, NULL },
 	{ "rw", judge_paths, 0, NULL },
 	{ "network", judge_network, 0, NULL },
+	{ "allow", judge_allow, 0, NULL },
+	{ "deny", judge_deny, 0, NULL },
 	{ "seccomp", judge_seccomp, 0, NULL },
 	{ "fork", judge_fork, 0, NULL },
 	{ "landlock", judge_landlock, 0, NULL },
@@ -393,6 +425,27 @@ uint64_t ceiling_limit(const struct ceiling *ceiling, uid_t uid, enum ceiling_li
 		       uint64_t otherwise)
 {
 	return ceiling && uid != 0 && ceiling->limited[limit] ? ceiling->limits[limit] : otherwise;
+}
+
+const struct names *ceiling_names(const struct ceiling_share *share)
+{
+	return share->ceiling ? &share->ceiling->most.access.names : NULL;
+}
+
+static bool names_key(const struct ceiling *ceiling, const char *key)
+{
+	for (size_t i = 0; i < BOUNDS; i++)
+		if (strcmp(bounds[i].name, key) == 0)
+			return ceiling->named[i];
+	return false;
+}
+
+int ceiling_judge_names(const struct ceiling_share *share, const struct names *names,
+			struct reason *reason)
+{
+	if (!share->ceiling || !names_key(share->ceiling, "allow"))
+		return 0;
+	return judge_names(share->ceiling, names, reason);
 }
 
 const struct path_bound *ceiling_paths(const struct ceiling_share *share, unsigned *count)

@@ -292,8 +292,27 @@ static int parse_network(struct config *config, const struct key *key, const cha
 	if (error < 0)
 		refuse(reason, "%s '%.100s': %s", key->name, value,
 		       error == -ERANGE ? "ports are 1 to 65535, 64 at most"
-					: "not none, host or tcp PORT,...");
+					: "not none, names, host or tcp PORT,...");
 	return error;
+}
+
+/* allow, deny */
+
+static int parse_host(struct config *config, const struct key *key, const char *value,
+		      struct reason *reason)
+{
+	const char *why = NULL;
+	int error = names_add(&config->access.names, key->name[0] == 'd', value, &why);
+	if (error == -ENOMEM)
+		return out_of_memory(reason);
+	if (error < 0)
+		refuse(reason, "%s '%.100s': %s", key->name, value, why);
+	return error;
+}
+
+static void print_hosts(const struct config *config, const struct key *key, FILE *to)
+{
+	access_print_names(&config->access, key->name[0] == 'd', to);
 }
 
 static void print_network(const struct config *config, const struct key *key, FILE *to)
@@ -392,6 +411,10 @@ static const struct key keys[] = {
 	{ "ro", parse_path, print_paths, 0, 0, 0, false },
 	{ "rw", parse_path, print_paths, 0, 0, 0, false },
 	{ "network", parse_network, print_network, 0, 0, 0, false },
+	{ "allow", parse_host, print_hosts, 0, 0, 0, false },
+	{ "deny", parse_host, print_hosts, 0, 0, 0, false },
+	{ "network-ask", parse_duration, print_duration, offsetof(struct config, ask_ns), 1000000,
+	  UINT64_C(86400000000000), true },
 	{ "seccomp", parse_seccomp, print_seccomp, 0, 0, 0, false },
 	{ "fork", parse_fork, print_fork, 0, 0, 0, false },
 	{ "landlock", parse_landlock, print_landlock, 0, 0, 0, false },
@@ -421,6 +444,7 @@ int config_init(struct config *config)
 		.overflow = OVERFLOW_WAIT,
 		.terminal = true,
 		.ends_with_command = true,
+		.ask_ns = UNITS_NONE,
 		.access = { .network = NETWORK_NONE,
 			    .seccomp = SYSFILTER_ESSENTIAL,
 			    .fork = true,

@@ -36,6 +36,7 @@ struct config {
 	bool terminal;          /* else pipes */
 	bool ends_with_command; /* else with the last process */
 	struct access access;
+	uint64_t ask_ns; /* that a name waits for an answer: the network's */
 };
 
 /* One line that says why a line was refused. */

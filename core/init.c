@@ -22,6 +22,7 @@
  */
 #include "init.h"
 
+#include "inside.h"
 #include "message.h"
 #include "mounts.h"
 #include "plan.h"
@@ -49,7 +50,7 @@
 #include <unistd.h>
 
 /* Where the descriptors are. The command keeps those up to HANDED until it is executed. */
-enum { START = 3, HANDED, CONTROL, MASTER, SIGNALS, HANDING, ROOT, FREE };
+enum { START = 3, HANDED, CONTROL, MASTER, SIGNALS, HANDING, ROOT, INSIDE, FREE };
 
 enum { MAX_COMMAND_LINE = 131072 };
 
@@ -325,7 +326,7 @@ _Noreturn static void run_sealed(const struct init_setup *setup,
 					  .floor = shape->landlock,
 					  .rules = rules,
 					  .rule_count = root_rules(setup->layout, rules),
-					  .net = shape->own_network };
+					  .net = shape->own_network && !shape->names };
 	const struct sysfilter *filter;
 	if (request->workspace[0])
 		rules[policy.rule_count++] = (struct landlock_rule){ "/workspace", LANDLOCK_FULL };
@@ -389,8 +390,9 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	const struct sandbox_shape *shape = &request->shape;
 	const char *what = NULL;
 	take_identity();
-	const struct root_options options = { shape->tmp_size, shape->tmp_inodes, shape->terminals,
-					      shape->own_network };
+	const struct root_options options = { shape->tmp_size,  shape->tmp_inodes,
+					      shape->terminals, shape->own_network,
+					      shape->names,     shape->dns_seconds };
 	int root = root_make(setup->layout, &setup->quotas, &options, &what);
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);
@@ -519,7 +521,8 @@ static void tell_end(const struct exit_report *ended)
 _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 {
 	struct pollfd events[] = { { .fd = SIGNALS, .events = POLLIN },
-				   { .fd = CONTROL, .events = POLLIN } };
+				   { .fd = CONTROL, .events = POLLIN },
+				   { .fd = shape->names ? INSIDE : -1, .events = POLLIN } };
 	struct signalfd_siginfo info;
 	struct exit_report ended = { 0 };
 	struct command command = { .pid = pid };
@@ -528,8 +531,10 @@ _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 		children = reap(&command);
 		if (command.ended && (shape->ends_with_command || !children))
 			break;
-		if (poll(events, 2, -1) < 0 && errno != EINTR)
+		if (poll(events, 3, -1) < 0 && errno != EINTR)
 			_exit(1);
+		if (events[2].revents && inside_serve(INSIDE) < 0)
+			events[2].fd = -1;
 		if (events[1].revents)
 			obey(shape, pid);
 		if (events[0].revents && read(SIGNALS, &info, sizeof(info)) < 0 &&
@@ -567,6 +572,31 @@ static void prepare_for_two(void)
 		if (dup3(moved[i], wanted[i][1], O_CLOEXEC) < 0)
 			fail(STAGE_FORK, -errno, "descriptors");
 	close_range(FREE, ~0U, 0);
+}
+
+/* Where names lead out of the network. */
+static void open_inside(void)
+{
+	int ends[INSIDE_ENDS] = { -1, -1, -1 }, own;
+	int error = inside_make_routes();
+	if (error < 0)
+		fail(STAGE_NETWORK, error, "route");
+	error = inside_open(ends, &own);
+	if (error < 0)
+		fail(STAGE_NETWORK, error, "sockets");
+	report(STAGE_NETWORK, 0, NULL, ends, INSIDE_ENDS);
+	for (int i = 0; i < INSIDE_ENDS; i++)
+		close(ends[i]);
+	take_slot(own, INSIDE, STAGE_NETWORK);
+}
+
+static void add_routes(const struct plan *plan)
+{
+	int error = 0;
+	for (unsigned i = 0; error == 0 && i < plan->route_count; i++)
+		error = inside_add_route(&plan->routes[i]);
+	if (error < 0)
+		fail(STAGE_NETWORK, error, "route of an address");
 }
 
 static pid_t start_builder(const struct init_setup *setup, const struct spawn_request *request)
@@ -684,6 +714,7 @@ static pid_t follow_plan(const struct init_setup *setup, const struct sandbox_sh
 	pid_t pid = builder;
 	int fd = receive_plan(&plan);
 	open_paths(plan, shape, false);
+	add_routes(plan);
 	wait_for_builder();
 	take_identity_as_init();
 	open_paths(plan, shape, true);
@@ -709,6 +740,8 @@ _Noreturn void init_run(const struct init_setup *setup, const struct spawn_reque
 	privileges_set_turns(PRIVILEGES_SESSIONS_TURN);
 	bound_privileges(setup);
 	prepare_for_two();
+	if (request->shape.names)
+		open_inside();
 	pid_t builder = start_builder(setup, request);
 	pid_t command = request->shape.sealed ? seal(setup, request, builder)
 					      : follow_plan(setup, &request->shape, builder);

@@ -71,11 +71,27 @@ enum { HOSTS_MAX = 16384 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* A link of one step; a resolver that takes more goes without a file, and asks 127.0.0.1. */
+static void find_resolver(struct root_layout *layout)
+{
+	char link[sizeof(layout->resolver) - sizeof("/etc/")];
+	ssize_t size = readlink("/etc/resolv.conf", link, sizeof(link) - 1);
+	if (size <= 0)
+		return;
+	link[size] = '\0';
+	const char *to = link;
+	const char *from = *to == '/' ? "" : strncmp(to, "../", 3) == 0 ? "/" : "/etc/";
+	to += strncmp(to, "../", 3) == 0 ? 3 : 0;
+	if (!strstr(to, ".."))
+		snprintf(layout->resolver, sizeof(layout->resolver), "%s%s", from, to);
+}
+
 int root_layout_init(struct root_layout *layout)
 {
 	static const char *const paths[] = { "/usr", "/etc",   "/bin",   "/sbin",
 					     "/lib", "/lib32", "/lib64", "/libx32" };
 	*layout = (struct root_layout){ 0 };
+	find_resolver(layout);
 	for (size_t i = 0; i < COUNT(paths); i++) {
 		struct root_directory *directory = &layout->directories[layout->count];
 		struct stat status;
@@ -105,6 +121,7 @@ static const struct landlock_rule rules_of_own[] = {
 	{ "/dev/tty", LANDLOCK_TERMINAL },
 	{ "/dev/pts", LANDLOCK_TERMINAL },
 	{ "/dev/shm", LANDLOCK_FULL },
+	{ "/run", LANDLOCK_READ }, /* a resolver's file may be there */
 	{ "/tmp", LANDLOCK_FULL },
 };
 
@@ -258,6 +275,71 @@ static int add_hosts(int root, bool own_network, const char **what)
 			   : copy_hosts(root, path);
 }
 
+static int make_parents(int root, const char *path)
+{
+	char directory[sizeof(((struct root_layout *)0)->resolver)];
+	int error = 0;
+	for (const char *at = strchr(path, '/'); at && error == 0; at = strchr(at + 1, '/')) {
+		memcpy(directory, path, (size_t)(at - path));
+		directory[at - path] = '\0';
+		error = mount_make_directory(root, directory, 0755);
+		if (error == -EEXIST)
+			error = 0;
+	}
+	return error;
+}
+
+/* Over the host's, or where the host has a link to. Without either, programs ask 127.0.0.1. */
+static int cover_resolver(int root, const char *link, const char *text)
+{
+	static const char path[] = "etc/resolv.conf", hidden[] = "proc/resolv.conf";
+	int target = mount_open_below(root, path, O_PATH);
+	if (target >= 0) {
+		close(target);
+		return cover_file(root, hidden, path, text);
+	}
+	if (!link[0] || (target != -ELOOP && target != -ENOENT))
+		return target == -ENOENT || target == -ELOOP ? 0 : target;
+	target = mount_open_below(root, link + 1, O_PATH);
+	if (target >= 0) {
+		close(target);
+		return cover_file(root, hidden, link + 1, text);
+	}
+	int error = make_parents(root, link + 1);
+	error = error == 0 ? mount_make_file(root, link + 1, text) : error;
+	return error == -EROFS
+		       ? 0
+		       : error; /* a link that leads to nothing, in a directory of the host's */
+}
+
+/*
+ * All that asks for names asks the relay. Its answers come at once, but where somebody is asked
+ * first; then programs wait for as long.
+ */
+static int add_resolver(int root, const struct root_layout *layout, unsigned seconds,
+			const char **what)
+{
+	static const char sources[] = "passwd: files\ngroup: files\nhosts: files dns\n"
+				      "services: files\nprotocols: files\n";
+	char text[96] = "nameserver 127.0.0.1\n";
+	if (seconds > 0) {
+		char number[] = { (char)('0' + seconds / 10 % 10), (char)('0' + seconds % 10), 0 };
+		strcat(text, "options timeout:");
+		strcat(text, number);
+		strcat(text, " attempts:5\n");
+	}
+	*what = "etc/resolv.conf";
+	int error = cover_resolver(root, layout->resolver, text);
+	int target =
+		error < 0 ? error : mount_open_below(root, *what = "etc/nsswitch.conf", O_PATH);
+	if (error < 0 || target == -ENOENT || target == -ELOOP)
+		return error;
+	if (target < 0)
+		return target;
+	close(target);
+	return cover_file(root, "proc/nsswitch.conf", "etc/nsswitch.conf", sources);
+}
+
 static int add_devices(int root, const char **what)
 {
 	char path[24], source[24];
@@ -339,7 +421,13 @@ static int set_counts(int root, const struct quotas *quotas, const char **what)
 	return error;
 }
 
-static int add_proc(int root, const struct quotas *quotas, const char **what)
+/* So that the session's own network has all ports for what listens there, and for the relay. */
+static int free_ports(int root, const char **what)
+{
+	return write_proc(root, *what = "proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+}
+
+static int add_proc(int root, const struct quotas *quotas, bool names, const char **what)
 {
 	*what = "proc";
 	/* The mount of proc(5) covers it from now on. */
@@ -350,6 +438,8 @@ static int add_proc(int root, const struct quotas *quotas, const char **what)
 	int error = mount < 0 ? mount : mount_attach(root, mount, "proc");
 	if (error == 0)
 		error = set_counts(root, quotas, what);
+	if (error == 0 && names)
+		error = free_ports(root, what);
 	if (error == 0)
 		error = bind(root, root, *what = "proc/sys", "proc/sys",
 			     MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
@@ -384,6 +474,8 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 		error = add_own_files(root, what);
 	if (error == 0)
 		error = add_hosts(root, options->own_network, what);
+	if (error == 0 && options->names)
+		error = add_resolver(root, layout, options->dns_seconds, what);
 	if (error == 0)
 		error = add_devices(root, what);
 	if (error == 0)
@@ -391,7 +483,7 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	if (error == 0)
 		error = add_writable(root, what);
 	if (error == 0)
-		error = add_proc(root, quotas, what);
+		error = add_proc(root, quotas, options->names, what);
 	umask(022);
 	if (error == 0)
 		return root;

@@ -23,6 +23,7 @@ struct root_layout {
 		char target[112]; /* where it is a symbolic link to; "" where it is a directory */
 	} directories[10];
 	unsigned count;
+	char resolver[112]; /* where /etc/resolv.conf is a link to; "" where it is none */
 };
 
 /* 0 or -errno. */
@@ -38,6 +39,8 @@ struct root_options {
 	const char *tmp_size, *tmp_inodes;
 	const char *terminals; /* how many its devpts may have */
 	bool own_network;      /* the host's is not there */
+	bool names;            /* and names lead out of it: inside.h */
+	unsigned dns_seconds;  /* then: that programs wait for an answer */
 };
 
 /*

@@ -18,19 +18,13 @@
 const char *stage_name(int stage)
 {
 	static const char *const names[] = {
-		[STAGE_CGROUP] = "cgroup",
-		[STAGE_CLONE] = "clone",
-		[STAGE_IDENTITY] = "identity",
-		[STAGE_NAMESPACES] = "namespaces",
-		[STAGE_PATHS] = "path",
-		[STAGE_ROOT] = "root",
-		[STAGE_TERMINAL] = "terminal",
-		[STAGE_LIMITS] = "limits",
-		[STAGE_PRIVILEGES] = "privileges",
-		[STAGE_FORK] = "fork",
-		[STAGE_CWD] = "cwd",
-		[STAGE_LANDLOCK] = "landlock",
-		[STAGE_SECCOMP] = "seccomp",
+		[STAGE_CGROUP] = "cgroup",     [STAGE_CLONE] = "clone",
+		[STAGE_IDENTITY] = "identity", [STAGE_NAMESPACES] = "namespaces",
+		[STAGE_NETWORK] = "network",   [STAGE_PATHS] = "path",
+		[STAGE_ROOT] = "root",         [STAGE_TERMINAL] = "terminal",
+		[STAGE_LIMITS] = "limits",     [STAGE_PRIVILEGES] = "privileges",
+		[STAGE_FORK] = "fork",         [STAGE_CWD] = "cwd",
+		[STAGE_LANDLOCK] = "landlock", [STAGE_SECCOMP] = "seccomp",
 		[STAGE_EXEC] = "exec",
 	};
 	return stage >= 0 && (size_t)stage < sizeof(names) / sizeof(names[0]) ? names[stage] : "?";
@@ -56,9 +50,12 @@ static int make_sockets(int start[2], int control[2])
 
 void sandbox_init(struct sandbox *sandbox)
 {
-	*sandbox = (struct sandbox){
-		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .ends = { -1, -1, -1 }
-	};
+	*sandbox = (struct sandbox){ .pidfd = -1,
+				     .start = -1,
+				     .control = -1,
+				     .mounts = -1,
+				     .ends = { -1, -1, -1 },
+				     .inside = { -1, -1, -1 } };
 }
 
 int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *spawner,
@@ -143,6 +140,14 @@ static void take_ends(struct sandbox *sandbox, const int *descriptors)
 		sandbox->ends[1] = descriptors[0];
 }
 
+static void take_inside(struct sandbox *sandbox, const int *descriptors)
+{
+	for (int i = 0; i < INSIDE_ENDS; i++) {
+		close_one(&sandbox->inside[i]);
+		sandbox->inside[i] = descriptors[i];
+	}
+}
+
 int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 {
 	int descriptors[MESSAGE_DESCRIPTORS];
@@ -159,7 +164,9 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 	if (size != sizeof(*report))
 		return 0;
 	report->what[sizeof(report->what) - 1] = '\0';
-	if (descriptors[0] >= 0)
+	if (report->stage == STAGE_NETWORK)
+		take_inside(sandbox, descriptors);
+	else if (descriptors[0] >= 0)
 		take_ends(sandbox, descriptors);
 	if (report->stage == STAGE_EXEC && report->error == 0)
 		sandbox->pid = sender;
@@ -225,4 +232,6 @@ void sandbox_finish(struct sandbox *sandbox)
 	close_one(&sandbox->control);
 	close_one(&sandbox->mounts);
 	close_ends(sandbox);
+	for (int i = 0; i < INSIDE_ENDS; i++)
+		close_one(&sandbox->inside[i]);
 }

@@ -11,6 +11,7 @@
 
 #include "cgroup.h"
 #include "helper.h"
+#include "inside.h"
 #include "sysfilter.h"
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@ enum stage {
 	STAGE_CLONE,
 	STAGE_IDENTITY,
 	STAGE_NAMESPACES,
+	STAGE_NETWORK,
 	STAGE_PATHS,
 	STAGE_ROOT,
 	STAGE_TERMINAL,
@@ -72,6 +74,8 @@ struct sandbox_shape {
 	uid_t uid; /* outside; never 0 */
 	gid_t gid;
 	bool own_network, terminal, ends_with_command;
+	bool names;                        /* of hosts lead out of its own network (inside.h) */
+	uint32_t dns_seconds;              /* that its programs wait for an answer */
 	char tmp_size[24], tmp_inodes[24]; /* as tmpfs(5) options take them */
 	char terminals[8];                 /* as an option of devpts */
 	/*
@@ -99,6 +103,7 @@ struct sandbox {
 	 * -1: not known yet, or none. With a terminal the first two are its master.
 	 */
 	int ends[3];
+	int inside[INSIDE_ENDS]; /* of its network, where names lead out of it; -1: not known yet */
 	struct sandbox_shape shape;
 	uint64_t group;              /* the number of its cgroup, which outlives it; 0: none */
 	struct cgroup_limits limits; /* in force there */

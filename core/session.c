@@ -84,6 +84,7 @@ static void drop_sandbox(struct mimobox_session *session)
 	unwatch(&session->control_source);
 	unwatch(&session->end_source);
 	streams_close(session);
+	network_close(session);
 	if (session->sandbox.mounts >= 0) {
 		if (session->mounts >= 0)
 			close(session->mounts);
@@ -306,6 +307,7 @@ static void started(struct mimobox_session *session)
 	session->begun = loop_now();
 	timeline_init(&session->timeline, session->rows, session->cols);
 	take_streams(session);
+	network_open(session);
 	session_resize(session); /* it may have been asked for meanwhile */
 	session_notify(session, MIMOBOX_STARTED);
 }
@@ -763,6 +765,7 @@ void session_free(struct mimobox_session *session)
 {
 	if (session->box)
 		session_orphan(session);
+	network_free(session);
 	config_finish(&session->config);
 	journal_finish(&session->journal);
 	free(session);

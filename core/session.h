@@ -20,6 +20,7 @@
 #include "keep.h"
 #include "loop.h"
 #include "mimobox.h"
+#include "network.h"
 #include "plan.h"
 #include "pool.h"
 #include "root.h"
@@ -32,6 +33,8 @@
 #include <time.h>
 
 enum { SESSION_NAME_MAX = 64 };
+/* What the forker makes, by these numbers. */
+enum { BOX_SPAWNER, BOX_SWEEPER, BOX_REMOVER, BOX_TICKER, BOX_RELAY, BOX_HELPERS };
 /* A path that is asked for may be on a filesystem whose server doesn't answer. */
 #define START_PATIENCE_NS UINT64_C(10000000000)
 
@@ -85,6 +88,9 @@ struct mimobox_session {
 	struct typing typing;
 	struct favour favour;
 
+	struct session_network *network; /* NULL: it has none, by names */
+	bool config_changed;             /* since it was kept */
+
 	struct sandbox sandbox;
 	int plan;               /* for the sandbox, while it is being cloned; -1 */
 	int landlock_abi;       /* in force in it; below 1: none */
@@ -125,10 +131,11 @@ struct mimobox {
 	struct sysfilters filters;
 	struct init_setup setup;
 	struct spawner spawner_state;
-	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind;
+	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind, relay_kind;
 	struct forker *forker;
 	struct helper *spawner, *sweeper, *remover, *ticker;
 	struct pool *pool;
+	struct network_relay *relays;
 	unsigned waiting; /* sandboxes of the pool's, until their ends */
 
 	char unlimited[320]; /* which limits cannot be enforced, and what to do; "": all can */
@@ -179,6 +186,7 @@ void session_kill(struct mimobox_session *session, enum end_reason reason);
 
 /* What the keeper has of a session, by two numbers: its sandbox's, and its output's. */
 enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_IN, SESSION_OUT, SESSION_ERROR };
+enum { SESSION_INSIDE = 16 }; /* and behind it, as many as INSIDE_ENDS */
 static inline uint64_t session_keep_sandbox_id(const struct mimobox_session *session)
 {
 	return 2 * session->id;

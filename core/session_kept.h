@@ -14,6 +14,7 @@ struct kept_box {
 	uid_t identities;
 	bool identities_again;
 	uint64_t starts, failed_starts, pool_hits, pool_misses, bytes_in, bytes_out;
+	struct names_counters network;
 };
 
 struct kept_session {

@@ -236,6 +236,8 @@ static int restore_session(struct mimobox *box, const struct keep_record *record
 	if (error == 0)
 		error = restore_typing(session);
 	if (error == 0)
+		error = network_restore(session);
+	if (error == 0)
 		error = ceiling_restore(box->ceiling, session->uid, kept->held, &session->share);
 	if (error == 0 && session->removed)
 		session_leave_share(session);
@@ -272,7 +274,8 @@ static int restore_box(struct mimobox *box)
 					     .pool_hits = kept->pool_hits,
 					     .pool_misses = kept->pool_misses,
 					     .bytes_in = kept->bytes_in,
-					     .bytes_out = kept->bytes_out };
+					     .bytes_out = kept->bytes_out,
+					     .network = kept->network };
 	}
 	if (latencies)
 		memcpy(box->stats.latencies, latencies, sizeof(box->stats.latencies));
@@ -314,6 +317,7 @@ static bool take_descriptors(struct mimobox_session *session)
 	sandbox->ends[0] = keep_take(keep, id, SESSION_IN);
 	sandbox->ends[1] = keep_take(keep, id, SESSION_OUT);
 	sandbox->ends[2] = keep_take(keep, id, SESSION_ERROR);
+	network_take_ends(session);
 	if (sandbox->shape.terminal)
 		sandbox->ends[1] = sandbox->ends[0];
 	return sandbox->pidfd >= 0 && sandbox->control >= 0;
@@ -411,6 +415,8 @@ static void resume_session(struct mimobox_session *session)
 		return;
 	}
 	resume_streams(session);
+	if (session->state == MIMOBOX_RUNNING)
+		network_open(session);
 	if (!has_sandbox || session_watch(session) < 0)
 		session_lost(session);
 	else if (session->state == MIMOBOX_DRAINING)

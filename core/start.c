@@ -97,7 +97,7 @@ static unsigned extra_paths(const struct mimobox_session *session, struct sandbo
 		extra[count++] = (struct sandbox_path){ .outside = session->workspace,
 							.inside = "/workspace",
 							.writable = true };
-	if (session->config.access.network != NETWORK_NONE && resolver)
+	if (!access_own_network(&session->config.access) && resolver)
 		extra[count++] = (struct sandbox_path){ .outside = resolver, .inside = resolver };
 	return count;
 }

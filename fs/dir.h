@@ -11,7 +11,7 @@
 
 struct server;
 
-enum { EVENTS = 4 }; /* the bits of enum mimobox_event */
+enum { EVENTS = 5 }; /* the bits of enum mimobox_event */
 
 struct dir {
 	struct server *server;

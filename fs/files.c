@@ -415,6 +415,67 @@ static ssize_t take_defaults(struct handle *handle, const char *text, size_t siz
 	return mimobox_defaults_configure(handle->server->box, text, size);
 }
 
+/* network, asks */
+
+static bool has_names(const struct dir *dir)
+{
+	return mimobox_session_has_names(dir->session);
+}
+
+static int show_network(const struct handle *handle, FILE *to)
+{
+	mimobox_session_print_network(session_of(handle), to);
+	return 0;
+}
+
+static int apply_network(struct request *request, const char *line, size_t size)
+{
+	return mimobox_session_change_network(session_of(request->handle), line, size);
+}
+
+static ssize_t write_network(struct request *request)
+{
+	if (mimobox_session_removed(session_of(request->handle)))
+		return -ENOENT;
+	return lines_each(request, apply_network);
+}
+
+static int open_asks(struct handle *handle)
+{
+	handle->base = mimobox_session_asks_open(session_of(handle));
+	return 0;
+}
+
+static ssize_t read_asks(struct request *request)
+{
+	struct handle *handle = request->handle;
+	const char *data;
+	ssize_t size = mimobox_session_asks_read(session_of(handle), handle->base + request->offset,
+						 &data);
+	if (size == -EAGAIN)
+		return request->nonblock ? size : request_wait(request, MIMOBOX_ASKED);
+	if (size == -ESTALE) { /* those that still wait follow from here */
+		handle->base = mimobox_session_asks_open(session_of(handle)) - request->offset;
+		kept_handle(handle);
+	}
+	if (size <= 0)
+		return size;
+	if ((size_t)size > request->size)
+		size = (ssize_t)request->size;
+	request->answer = data;
+	handle->next = request->offset + (uint64_t)size;
+	kept_handle(handle);
+	return size;
+}
+
+static unsigned poll_asks(struct handle *handle)
+{
+	const char *data;
+	ssize_t size =
+		mimobox_session_asks_read(session_of(handle), handle->base + handle->next, &data);
+	return size == -EAGAIN ? 0 : size == 0 ? POLLIN | POLLHUP : POLLIN;
+}
+
 /* workspace */
 
 static const char *link_workspace(const struct dir *dir)
@@ -448,6 +509,8 @@ const struct file session_files[] = {
 	{ 18, "stderr", 0400, .open = open_stderr, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT, .there = has_stderr },
 	{ 19, "wait", 0500, .directory = true },
 	{ 20, "workspace", 0777, .link = link_workspace },
+	{ 30, "network", 0600, .show = show_network, .write = write_network, .there = has_names },
+	{ 31, "asks", 0400, .open = open_asks, .read = read_asks, .poll = poll_asks, .event = MIMOBOX_ASKED, .there = has_names },
 	{ 22, "cursor", 0400, .show = show_cursor },
 	{ 0 },
 };

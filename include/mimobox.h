@@ -36,6 +36,7 @@ enum mimobox_event {
 	MIMOBOX_ROOM = 1u << 1,    /* the input queue has room again, or input has ended */
 	MIMOBOX_STARTED = 1u << 2, /* a start came to its end: see mimobox_session_start_result() */
 	MIMOBOX_ENDED = 1u << 3,   /* exit status known, output drained, no process left */
+	MIMOBOX_ASKED = 1u << 4,   /* a name waits for an answer: see mimobox_session_asks_read() */
 };
 
 /* What a session prints. */
@@ -271,6 +272,24 @@ void mimobox_session_log_range(struct mimobox_session *session, uint64_t *start,
 ssize_t mimobox_session_log_read(struct mimobox_session *session, void *data, size_t size,
 				 uint64_t offset);
 void mimobox_session_print_size(const struct mimobox_session *session, FILE *to);
+
+/*
+ * With `network names`: whether a session has that; its lines as they are now, with what went
+ * through by each; and one line more, `allow HOST` or `deny HOST`, which counts before those that
+ * were there. EINVAL malformed, E2BIG too many, EPERM above the ceiling, EOPNOTSUPP a session
+ * without it, or an address that was not allowed at the start.
+ */
+bool mimobox_session_has_names(const struct mimobox_session *session);
+void mimobox_session_print_network(const struct mimobox_session *session, FILE *to);
+int mimobox_session_change_network(struct mimobox_session *session, const char *line, size_t size);
+/*
+ * The names that wait for an answer, one a line, as they come: where those that still wait begin in
+ * all that there were; and what there is from an offset on, in *data until the next call: the
+ * count, 0 at the session's end, EAGAIN where there is nothing yet, ESTALE: dropped.
+ */
+uint64_t mimobox_session_asks_open(struct mimobox_session *session);
+ssize_t mimobox_session_asks_read(struct mimobox_session *session, uint64_t offset,
+				  const char **data);
 
 /*
  * Output is an absolute log of bytes, kept from `start` (0, until more than `retain` was

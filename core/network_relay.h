@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The relays, one for each user whose sessions have need of one, as the server sees them. */
+#ifndef NETWORK_RELAY_H
+#define NETWORK_RELAY_H
+
+#include "network.h"
+#include "relay.h"
+
+/* The session is served from here on, now or when there is a relay. */
+void network_relay_attach(struct session_network *network);
+/* And no more. */
+void network_relay_detach(struct session_network *network);
+/* Its policy is another. */
+void network_relay_tell_policy(struct session_network *network);
+
+/* network.c: what a relay says of a session. */
+void network_hear(struct session_network *network, const struct relay_word *word, char *text);
+
+#endif

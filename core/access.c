@@ -266,6 +266,38 @@ void access_print_network(const struct access *access, FILE *to)
 	fputc('\n', to);
 }
 
+int access_set_published(struct access *access, const char *value)
+{
+	uint16_t ports[PORTS_MAX];
+	size_t count = 0;
+	char *copy = strcmp(value, "none") == 0 ? NULL : strdup(value);
+	if (!copy && strcmp(value, "none") != 0)
+		return -ENOMEM;
+	int error = copy ? parse_ports(copy, ports, &count) : 0;
+	free(copy);
+	if (error == 0 && count > ACCESS_PUBLISHED_MAX)
+		error = -ERANGE;
+	if (error < 0)
+		return error;
+	access->published_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		unsigned at = 0;
+		while (at < access->published_count && access->published[at] != ports[i])
+			at++;
+		access->published[at] = ports[i];
+		access->published_count += at == access->published_count;
+	}
+	return 0;
+}
+
+void access_print_published(const struct access *access, FILE *to)
+{
+	fputs("publish", to);
+	for (unsigned i = 0; i < access->published_count; i++)
+		fprintf(to, "%c%u", i ? ',' : ' ', access->published[i]);
+	fputs(access->published_count ? "\n" : " none\n", to);
+}
+
 /* Landlock */
 
 int access_set_landlock(struct access *access, const char *value)
@@ -333,7 +365,8 @@ struct sysfilter_options access_filter(const struct access *access)
 		.fork = access->fork,
 		.tcp_only = access->network == NETWORK_TCP,
 	};
-	if (access->network != NETWORK_NONE && options.profile < SYSFILTER_NETWORK)
+	if ((access->network != NETWORK_NONE || access->published_count > 0) &&
+	    options.profile < SYSFILTER_NETWORK)
 		options.profile = SYSFILTER_NETWORK;
 	return options;
 }

@@ -18,6 +18,8 @@
 /* As a version of Landlock: what the config needs, see landlock_floor(). */
 #define LANDLOCK_AUTO UINT64_MAX
 
+enum { ACCESS_PUBLISHED_MAX = 32 };
+
 enum network {
 	NETWORK_NONE,  /* a network of its own, with nothing but a loopback */
 	NETWORK_NAMES, /* the same, and hosts that are allowed by name (relay.h) */
@@ -37,6 +39,8 @@ struct access {
 	enum network network;
 	uint16_t *ports;
 	size_t port_count;
+	uint16_t published[ACCESS_PUBLISHED_MAX]; /* ports of its own network */
+	unsigned published_count;
 	struct names names; /* with NETWORK_NAMES; while a session runs, as they are now */
 	enum sysfilter_profile seccomp;
 	bool fork;
@@ -71,6 +75,15 @@ const char *access_network_name(enum network network);
 static inline bool access_own_network(const struct access *access)
 {
 	return access->network <= NETWORK_NAMES;
+}
+/* `none`, or `PORT,...`. As access_set_network(). */
+int access_set_published(struct access *access, const char *value);
+void access_print_published(const struct access *access, FILE *to);
+/* Whether there is something in its own network for the relay to do. */
+static inline bool access_has_relay(const struct access *access)
+{
+	return access->network == NETWORK_NAMES ||
+	       (access->network == NETWORK_NONE && access->published_count > 0);
 }
 /* Whether hosts are allowed by their addresses, which needs routes. */
 bool access_has_addresses(const struct access *access);

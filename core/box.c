@@ -4,6 +4,7 @@
  * those that were removed and that somebody still holds. The list is in the order of ids, which
  * only ever grow, so that a listing can go on behind any id.
  */
+#include "binder.h"
 #include "forker.h"
 #include "landlock_floor.h"
 #include "machine.h"
@@ -169,7 +170,7 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 		.uid = uid,
 		.gid = gid,
 		.own_network = access_own_network(&config->access),
-		.names = config->access.network == NETWORK_NAMES,
+		.names = access_has_relay(&config->access),
 		.terminal = config->terminal,
 		.ends_with_command = config->ends_with_command,
 		.sealed = can_be_sealed(box, &config->access),
@@ -456,17 +457,19 @@ static int create_helpers(struct mimobox *box)
 	sweeper_kind(&box->sweeper_kind, box->cgroups);
 	remover_kind(&box->remover_kind, box->workspaces);
 	ticker_kind(&box->ticker_kind);
+	binder_kind(&box->binder_kind);
 	network_kind(&box->relay_kind);
 	struct helper **const helpers[] = { &box->spawner, &box->sweeper, &box->remover,
-					    &box->ticker };
+					    &box->ticker, &box->binder };
 	enum { HELPERS = sizeof(helpers) / sizeof(helpers[0]) };
 	int error = forker_create(
 		(const struct helper_kind *const[]){ &box->spawner_kind, &box->sweeper_kind,
 						     &box->remover_kind, &box->ticker_kind,
-						     &box->relay_kind },
+						     &box->binder_kind, &box->relay_kind },
 		BOX_HELPERS, box->keep, &box->forker);
 	box->spawner_kind.patience_ns = box->sweeper_kind.patience_ns = box->patience_ns;
 	box->remover_kind.patience_ns = box->ticker_kind.patience_ns = box->patience_ns;
+	box->binder_kind.patience_ns = box->patience_ns;
 	for (unsigned i = 0; error == 0 && i < HELPERS; i++)
 		error = helper_create(box->loop, box->forker, i, helpers[i]);
 	box->attention.ticker = box->ticker;
@@ -579,6 +582,8 @@ static void free_box(struct mimobox *box)
 	helper_destroy(box->sweeper);
 	helper_destroy(box->remover);
 	helper_destroy(box->ticker);
+	helper_destroy(box->binder);
+	network_ports_finish(box);
 	forker_destroy(box->forker);
 	cgroups_destroy(box->cgroups);
 	identities_finish(&box->identities);
@@ -592,6 +597,7 @@ static void free_box(struct mimobox *box)
 	free(box->spool_dir);
 	free(box->workspaces);
 	free(box->resolver);
+	free(box->mount);
 	free(box->names);
 	free(box->ids);
 	free(box);

@@ -321,6 +321,27 @@ static void print_network(const struct config *config, const struct key *key, FI
 	access_print_network(&config->access, to);
 }
 
+/* publish */
+
+static int parse_published(struct config *config, const struct key *key, const char *value,
+			   struct reason *reason)
+{
+	int error = access_set_published(&config->access, value);
+	if (error == -ENOMEM)
+		return out_of_memory(reason);
+	if (error < 0)
+		refuse(reason, "%s '%.100s': %s", key->name, value,
+		       error == -ERANGE ? "ports are 1 to 65535, 32 at most"
+					: "neither none nor PORT,...");
+	return error;
+}
+
+static void print_published(const struct config *config, const struct key *key, FILE *to)
+{
+	(void)key;
+	access_print_published(&config->access, to);
+}
+
 static int parse_seccomp(struct config *config, const struct key *key, const char *value,
 			 struct reason *reason)
 {
@@ -413,6 +434,7 @@ static const struct key keys[] = {
 	{ "network", parse_network, print_network, 0, 0, 0, false },
 	{ "allow", parse_host, print_hosts, 0, 0, 0, false },
 	{ "deny", parse_host, print_hosts, 0, 0, 0, false },
+	{ "publish", parse_published, print_published, 0, 0, 0, false },
 	{ "network-ask", parse_duration, print_duration, offsetof(struct config, ask_ns), 1000000,
 	  UINT64_C(86400000000000), true },
 	{ "seccomp", parse_seccomp, print_seccomp, 0, 0, 0, false },

@@ -26,7 +26,7 @@
 #define TICKER BIT(CONFINE_TICKER)
 #define RELAY BIT(CONFINE_RELAY)
 #define FILES (SERVER | BIT(CONFINE_SWEEPER) | BIT(CONFINE_UNMOUNTER))
-#define ALL (FILES | TICKER | RELAY)
+#define ALL (FILES | TICKER | RELAY | BIT(CONFINE_BINDER))
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
@@ -43,6 +43,9 @@ static const struct {
 	unsigned who;
 	const char *calls; /* names, each followed by one space or the end */
 } groups[] = {
+	{ "sockets of published ports", BIT(CONFINE_BINDER),
+	  "bind listen open openat chdir fchdir setresuid setresgid getuid geteuid getgid "
+	  "getegid" },
 	{ "messages, and the descriptors that come with them", ALL, "sendmsg recvmsg close" },
 	{ "memory: what is executable is said by arguments, below", ALL,
 	  "munmap mremap brk madvise futex" },
@@ -162,6 +165,9 @@ static int add_arguments(scmp_filter_ctx context, enum confine_process process)
 		error = allow_inert(context, SCMP_SYS(mprotect));
 	if (error == 0 && process == CONFINE_RELAY)
 		return allow_inet(context);
+	if (error == 0 && process == CONFINE_BINDER)
+		return seccomp_rule_add_exact(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+					      SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_UNIX));
 	if (error < 0 || process != CONFINE_SERVER)
 		return error;
 	for (unsigned i = 0; error == 0 && i < sizeof(requests) / sizeof(requests[0]); i++)

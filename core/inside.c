@@ -12,6 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78 /* newer than some headers */
+#endif
+
 enum {
 	DNS_PORT = 53,
 	BACKLOG = 511,
@@ -126,6 +130,10 @@ static int make(enum inside_wish wish, const struct in6_addr *address, uint16_t 
 		if (connect(fd, &place.any, size) < 0 && errno != EINPROGRESS)
 			error = -errno;
 	} else if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+		   /* A route makes one of IPv4 local, but one of IPv6 would have to be a device's.
+		    */
+		   (place.any.sa_family == AF_INET6 &&
+		    setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) < 0) ||
 		   bind(fd, &place.any, size) < 0 || listen(fd, BACKLOG) < 0) {
 		error = -errno;
 	}

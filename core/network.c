@@ -106,7 +106,7 @@ static void take_question(struct session_network *network, const char *text)
 void network_hear(struct session_network *network, const struct relay_word *word, char *text)
 {
 	if (word->verb == RELAY_LOG)
-		mimobox_session_log(network->session, "%.*s", RELAY_LINE_MAX, text);
+		mimobox_session_log(network->session, "%.*s", RELAY_LINE_MAX + 64, text);
 	else if (word->verb == RELAY_COUNTS)
 		take_counts(network, text, word->size);
 	else if (word->verb == RELAY_ASKS)
@@ -300,24 +300,37 @@ int network_keep_ends(const struct mimobox_session *session)
 			  session->sandbox.inside, INSIDE_ENDS);
 }
 
+static struct session_network *make_network(struct mimobox_session *session)
+{
+	struct session_network *network = calloc(1, sizeof(*network));
+	if (!network)
+		return NULL;
+	network->session = session;
+	for (unsigned i = 0; i < ACCESS_PUBLISHED_MAX; i++)
+		network->ports[i].fd = -1;
+	return network;
+}
+
 void network_open(struct mimobox_session *session)
 {
-	if (!mimobox_session_has_names(session) || session->sandbox.inside[0] < 0)
+	if (!access_has_relay(&session->config.access) || session->sandbox.inside[0] < 0)
 		return;
 	if (!session->network)
-		session->network = calloc(1, sizeof(*session->network));
+		session->network = make_network(session);
 	if (!session->network) {
 		mimobox_session_log(session, "network: %s", strerror(ENOMEM));
 		return;
 	}
-	session->network->session = session;
 	network_relay_attach(session->network);
+	network_ports_open(session);
 }
 
 void network_close(struct mimobox_session *session)
 {
 	if (session->network)
 		network_relay_detach(session->network);
+	if (session->network)
+		network_ports_close(session->network);
 }
 
 void network_free(struct mimobox_session *session)
@@ -325,6 +338,7 @@ void network_free(struct mimobox_session *session)
 	if (!session->network)
 		return;
 	network_close(session);
+	network_relay_forget(session->network);
 	free(session->network->questions);
 	free(session->network->asks);
 	free(session->network);
@@ -342,11 +356,15 @@ void network_keep(struct mimobox_session *session)
 	size_t count = 0;
 	if (!network)
 		return;
-	const struct kept_network kept = {
+	struct kept_network kept;
+	memset(&kept, 0, sizeof(kept));
+	kept = (struct kept_network){
 		.generation = network->generation,
 		.asks_end = network->asks_base + network->asks_size,
 		.other = network->other,
 	};
+	for (unsigned i = 0; i < network->port_count; i++)
+		kept.bound[i] = network->ports[i].bound;
 	/* In the order in which config prints them. */
 	for (int deny = 0; deny < 2; deny++)
 		for (size_t i = 0; i < policy->count; i++)
@@ -385,10 +403,11 @@ int network_restore(struct mimobox_session *session)
 		return 0;
 	if (size != sizeof(*kept))
 		return -EPROTO;
-	session->network = calloc(1, sizeof(*session->network));
+	session->network = make_network(session);
 	if (!session->network)
 		return -ENOMEM;
-	session->network->session = session;
+	for (unsigned i = 0; i < ACCESS_PUBLISHED_MAX; i++)
+		session->network->ports[i].bound = kept->bound[i];
 	session->network->generation = kept->generation;
 	session->network->asks_base = kept->asks_end;
 	session->network->other = kept->other;
@@ -398,7 +417,10 @@ int network_restore(struct mimobox_session *session)
 
 void network_take_ends(struct mimobox_session *session)
 {
+	struct keep *keep = session->box->keep;
+	uint64_t id = session_keep_sandbox_id(session);
 	for (uint32_t i = 0; i < INSIDE_ENDS; i++)
-		session->sandbox.inside[i] = keep_take(
-			session->box->keep, session_keep_sandbox_id(session), SESSION_INSIDE + i);
+		session->sandbox.inside[i] = keep_take(keep, id, SESSION_INSIDE + i);
+	for (uint32_t i = 0; session->network && i < ACCESS_PUBLISHED_MAX; i++)
+		session->network->ports[i].fd = keep_take(keep, id, SESSION_PORT + i);
 }

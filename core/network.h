@@ -6,6 +6,7 @@
 #ifndef NETWORK_H
 #define NETWORK_H
 
+#include "access.h"
 #include "names.h"
 
 #include <stdbool.h>
@@ -24,8 +25,15 @@ struct session_network {
 	struct mimobox_session *session;
 	struct network_relay *relay;  /* NULL: it is not served */
 	struct session_network *next; /* of the relay's */
+	bool closing;                 /* the relay was told of its end */
 	uint64_t generation;          /* relays that it had */
 	struct names_counters other;  /* of what no line is about */
+	struct network_port {
+		uint16_t number;
+		bool bound; /* it has a name on the filesystem */
+		int fd;     /* that listens; -1: not yet */
+	} ports[ACCESS_PUBLISHED_MAX];
+	unsigned port_count;
 	struct network_question {
 		char name[NAMES_NAME_MAX + 1];
 		uint64_t due, place; /* in the text of `asks` */
@@ -47,6 +55,8 @@ void network_free(struct mimobox_session *session);
 /* box.c */
 void network_kind(struct helper_kind *kind);
 void network_finish(struct mimobox *box);
+/* When the binder is no more. */
+void network_ports_finish(struct mimobox *box);
 
 /* status.c */
 void network_print_status(const struct mimobox_session *session, FILE *to);
@@ -54,6 +64,7 @@ void network_print_status(const struct mimobox_session *session, FILE *to);
 /* session_keep.c and session_resume.c: what outlives the server. */
 struct kept_network {
 	uint64_t generation, asks_end;
+	bool bound[ACCESS_PUBLISHED_MAX]; /* of the ports, in the order of config */
 	struct names_counters other;
 };
 void network_keep(struct mimobox_session *session);

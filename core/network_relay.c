@@ -200,6 +200,16 @@ void network_relay_tell_policy(struct session_network *network)
 	free(text);
 }
 
+void network_relay_publish(struct session_network *network, const struct network_port *port)
+{
+	if (network->relay && port->fd >= 0)
+		say(network->relay,
+		    (struct relay_word){ .verb = RELAY_PUBLISH,
+					 .session = network->session->id,
+					 .number = port->number },
+		    NULL, &port->fd, 1);
+}
+
 static void say_session(struct network_relay *relay, struct session_network *network)
 {
 	struct mimobox_session *session = network->session;
@@ -213,6 +223,8 @@ static void say_session(struct network_relay *relay, struct session_network *net
 		    .verb = RELAY_ATTACH, .size = sizeof(terms), .session = session->id },
 	    &terms, session->sandbox.inside, INSIDE_ENDS);
 	network_relay_tell_policy(network);
+	for (unsigned i = 0; i < network->port_count && relay->socket >= 0; i++)
+		network_relay_publish(network, &network->ports[i]);
 }
 
 /* Life */
@@ -251,14 +263,34 @@ static void start_later(struct network_relay *relay)
 	loop_timer_arm(&relay->timer, relay->retry);
 }
 
+void network_relay_forget(struct session_network *network)
+{
+	struct network_relay *relay = network->relay;
+	if (!relay)
+		return;
+	struct session_network **at = &relay->networks;
+	while (*at != network)
+		at = &(*at)->next;
+	*at = network->next;
+	network->relay = NULL;
+	if (!relay->networks)
+		loop_timer_arm(&relay->timer, LINGER_NS);
+}
+
 static void lose(struct network_relay *relay)
 {
 	if (relay->socket < 0)
 		return;
 	close_relay(relay);
-	for (struct session_network *network = relay->networks; network; network = network->next)
-		mimobox_session_log(network->session,
-				    "network: the relay has ended, and its connections with it");
+	for (struct session_network *network = relay->networks, *next; network; network = next) {
+		next = network->next;
+		if (network->closing)
+			network_relay_forget(network);
+		else
+			mimobox_session_log(
+				network->session,
+				"network: the relay has ended, and its connections with it");
+	}
 	start_later(relay);
 }
 
@@ -296,6 +328,8 @@ static void on_relay(void *data, uint32_t events)
 		lose(relay);
 	else if (word.verb == RELAY_WANTS_FILES)
 		say_files(relay);
+	else if (network && word.verb == RELAY_GONE)
+		network_relay_forget(network);
 	else if (network)
 		network_hear(network, &word, message + sizeof(word));
 }
@@ -361,6 +395,7 @@ void network_relay_attach(struct session_network *network)
 		return;
 	}
 	network->relay = relay;
+	network->closing = false;
 	network->next = relay->networks;
 	relay->networks = network;
 	if (relay->socket >= 0) {
@@ -374,17 +409,15 @@ void network_relay_attach(struct session_network *network)
 void network_relay_detach(struct session_network *network)
 {
 	struct network_relay *relay = network->relay;
-	if (!relay)
+	if (!relay || network->closing)
 		return;
-	struct session_network **at = &relay->networks;
-	while (*at != network)
-		at = &(*at)->next;
-	*at = network->next;
-	network->relay = NULL;
-	say(relay, (struct relay_word){ .verb = RELAY_DETACH, .session = network->session->id },
-	    NULL, NULL, 0);
-	if (!relay->networks)
-		loop_timer_arm(&relay->timer, LINGER_NS);
+	network->closing = true;
+	if (relay->socket < 0)
+		network_relay_forget(network);
+	else
+		say(relay,
+		    (struct relay_word){ .verb = RELAY_DETACH, .session = network->session->id },
+		    NULL, NULL, 0);
 }
 
 void network_kind(struct helper_kind *kind)

@@ -8,12 +8,19 @@
 
 /* The session is served from here on, now or when there is a relay. */
 void network_relay_attach(struct session_network *network);
-/* And no more. */
+/* And no more: what happened before is still told, to the one who says so. */
 void network_relay_detach(struct session_network *network);
+void network_relay_publish(struct session_network *network, const struct network_port *port);
+/* Nothing more is told of it. */
+void network_relay_forget(struct session_network *network);
 /* Its policy is another. */
 void network_relay_tell_policy(struct session_network *network);
 
 /* network.c: what a relay says of a session. */
 void network_hear(struct session_network *network, const struct relay_word *word, char *text);
+
+/* network_ports.c */
+void network_ports_open(struct mimobox_session *session);
+void network_ports_close(struct session_network *network);
 
 #endif

@@ -110,7 +110,8 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 		.floor = landlock_floor(access),
 		.rules = plan->rules,
 		.rule_count = count,
-		.net = access->network == NETWORK_NONE || access->network == NETWORK_TCP,
+		.net = access->network == NETWORK_TCP ||
+		       (access->network == NETWORK_NONE && !access_has_relay(access)),
 		.connect_ports = access->ports,
 		.port_count = access->network == NETWORK_TCP ? (unsigned)access->port_count : 0,
 	};

@@ -30,10 +30,11 @@ enum relay_verb {
 	RELAY_LOG,    /* text: a line for the session's log */
 	RELAY_ASKS,   /* text: a name that waits for an answer */
 	RELAY_COUNTS, /* text: of struct relay_count */
+	RELAY_GONE,   /* it is detached: no more is told of it */
 };
 
 enum { RELAY_CONFIG_FILE = 1, RELAY_HOSTS_FILE = 2 };
-enum { RELAY_TEXT_MAX = 128 << 10, RELAY_LINE_MAX = 600 };
+enum { RELAY_TEXT_MAX = 128 << 10, RELAY_LINE_MAX = 500 };
 
 struct relay_word {
 	uint32_t verb, size; /* of the text that follows */

@@ -103,9 +103,11 @@ struct relay_session {
 	struct names policy;
 	struct names_counters other; /* of no rule */
 	bool counts_changed;
+	uint64_t counted; /* when they were told last */
 	struct loop_timer counts;
 	uint64_t lines_at; /* when the next line of log would be one too many */
 	unsigned long lines_left_out;
+	char last_line[RELAY_LINE_MAX];
 	int ends[INSIDE_ENDS];
 	struct loop_source *init_source, *dns_source, *dns_tcp_source;
 	struct relay_wish *first_wish, **last_wish;

@@ -84,23 +84,25 @@ static bool may_log(struct relay_session *session)
 	return true;
 }
 
+/* The same as the last is left out, and so are those that come too fast; how many is told. */
 void relay_log(struct relay_session *session, const char *format, ...)
 {
-	char line[RELAY_LINE_MAX];
+	char line[RELAY_LINE_MAX], text[RELAY_LINE_MAX + 64];
 	va_list arguments;
-	if (!may_log(session)) {
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	if (strcmp(line, session->last_line) == 0 || !may_log(session)) {
 		session->lines_left_out++;
 		return;
 	}
-	size_t size = 0;
-	if (session->lines_left_out)
-		size = (size_t)snprintf(line, sizeof(line), "%lu lines left out; ",
-					session->lines_left_out);
+	memcpy(session->last_line, line, sizeof(line));
+	int size = session->lines_left_out
+			   ? snprintf(text, sizeof(text), "%s (%lu lines before it left out)", line,
+				      session->lines_left_out)
+			   : snprintf(text, sizeof(text), "%s", line);
 	session->lines_left_out = 0;
-	va_start(arguments, format);
-	vsnprintf(line + size, sizeof(line) - size, format, arguments);
-	va_end(arguments);
-	relay_say(session->relay, RELAY_LOG, session->id, line, strlen(line));
+	relay_say(session->relay, RELAY_LOG, session->id, text, (size_t)size);
 }
 
 /* From the server */

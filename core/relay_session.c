@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum { WISHES_SENT_MAX = 4, FIRST_ADDRESS = 2, GENERATION_ADDRESSES = 4096 };
-#define COUNTS_NS UINT64_C(30000000)
+#define COUNTS_NS UINT64_C(50000000)
 #define PAUSE_NS UINT64_C(100000000)
 
 /* Counters */
@@ -27,6 +27,7 @@ static void report_counts(void *data)
 	struct relay_count counts[NAMES_RULES_MAX + 1];
 	size_t count = 0;
 	session->counts_changed = false;
+	session->counted = loop_now();
 	for (size_t i = 0; i < session->policy.count; i++) {
 		struct names_rule *rule = &session->policy.rules[i];
 		if (is_zero(&rule->counters))
@@ -45,8 +46,10 @@ static void report_counts(void *data)
 
 struct names_counters *relay_count(struct relay_session *session, uint32_t rule)
 {
+	/* At once after a time of quiet. */
 	if (!session->counts_changed)
-		session->counts_changed = loop_timer_arm(&session->counts, COUNTS_NS) == 0;
+		session->counts_changed =
+			loop_timer_arm_at(&session->counts, session->counted + COUNTS_NS) == 0;
 	for (size_t i = 0; rule && i < session->policy.count; i++)
 		if (session->policy.rules[i].id == rule)
 			return &session->policy.rules[i].counters;
@@ -266,6 +269,7 @@ void relay_detach(struct relay_session *session)
 	relay_dns_close(session);
 	stop_asking(session);
 	report_counts(session);
+	relay_say(session->relay, RELAY_GONE, session->id, NULL, 0);
 	loop_timer_disarm(&session->counts);
 	loop_timer_disarm(&session->pause);
 	for (int i = 0; i < INSIDE_ENDS; i++)

@@ -34,7 +34,7 @@
 
 enum { SESSION_NAME_MAX = 64 };
 /* What the forker makes, by these numbers. */
-enum { BOX_SPAWNER, BOX_SWEEPER, BOX_REMOVER, BOX_TICKER, BOX_RELAY, BOX_HELPERS };
+enum { BOX_SPAWNER, BOX_SWEEPER, BOX_REMOVER, BOX_TICKER, BOX_BINDER, BOX_RELAY, BOX_HELPERS };
 /* A path that is asked for may be on a filesystem whose server doesn't answer. */
 #define START_PATIENCE_NS UINT64_C(10000000000)
 
@@ -131,12 +131,15 @@ struct mimobox {
 	struct sysfilters filters;
 	struct init_setup setup;
 	struct spawner spawner_state;
-	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind, relay_kind;
+	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind, relay_kind,
+		binder_kind;
 	struct forker *forker;
-	struct helper *spawner, *sweeper, *remover, *ticker;
+	struct helper *spawner, *sweeper, *remover, *ticker, *binder;
 	struct pool *pool;
 	struct network_relay *relays;
-	unsigned waiting; /* sandboxes of the pool's, until their ends */
+	struct network_binding *bindings; /* that the binder was asked for */
+	char *mount;                      /* NULL: none */
+	unsigned waiting;                 /* sandboxes of the pool's, until their ends */
 
 	char unlimited[320]; /* which limits cannot be enforced, and what to do; "": all can */
 	struct start_report *probed; /* mimobox_probe() is to be told of a start that fails */
@@ -186,7 +189,8 @@ void session_kill(struct mimobox_session *session, enum end_reason reason);
 
 /* What the keeper has of a session, by two numbers: its sandbox's, and its output's. */
 enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_IN, SESSION_OUT, SESSION_ERROR };
-enum { SESSION_INSIDE = 16 }; /* and behind it, as many as INSIDE_ENDS */
+/* And behind them, as many as INSIDE_ENDS, and as are published. */
+enum { SESSION_INSIDE = 16, SESSION_PORT = 32 };
 static inline uint64_t session_keep_sandbox_id(const struct mimobox_session *session)
 {
 	return 2 * session->id;

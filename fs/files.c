@@ -476,6 +476,15 @@ static unsigned poll_asks(struct handle *handle)
 	return size == -EAGAIN ? 0 : size == 0 ? POLLIN | POLLHUP : POLLIN;
 }
 
+/* ports */
+
+static bool has_ports(const struct dir *dir)
+{
+	return mimobox_session_has_ports(dir->session);
+}
+
+const struct file port_file = { 33, "port", 0600, .socket = true };
+
 /* workspace */
 
 static const char *link_workspace(const struct dir *dir)
@@ -483,7 +492,8 @@ static const char *link_workspace(const struct dir *dir)
 	return mimobox_session_workspace(dir->session);
 }
 
-/* The next id is 23: question_file has 21. */
+/* Ids that none had are 23 to 29, and those from 34 on: question_file has 21, and
+ * port_file 33. */
 /* clang-format off */
 const struct file root_files[] = {
 	{ 2, "defaults", 0644, .show = show_defaults, .take = take_defaults },
@@ -511,6 +521,7 @@ const struct file session_files[] = {
 	{ 20, "workspace", 0777, .link = link_workspace },
 	{ 30, "network", 0600, .show = show_network, .write = write_network, .there = has_names },
 	{ 31, "asks", 0400, .open = open_asks, .read = read_asks, .poll = poll_asks, .event = MIMOBOX_ASKED, .there = has_names },
+	{ 32, "ports", 0700, .directory = true, .ports = true, .there = has_ports },
 	{ 22, "cursor", 0400, .show = show_cursor },
 	{ 0 },
 };
@@ -548,7 +559,11 @@ bool file_there(const struct file *file, const struct dir *dir)
 
 mode_t file_mode(const struct file *file)
 {
-	return (file->link ? S_IFLNK : file->directory ? S_IFDIR : S_IFREG) | file->mode;
+	mode_t kind = file->link        ? S_IFLNK
+		      : file->directory ? S_IFDIR
+		      : file->socket    ? S_IFSOCK
+					: S_IFREG;
+	return kind | file->mode;
 }
 
 bool file_readable(const struct file *file)

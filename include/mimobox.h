@@ -283,6 +283,15 @@ bool mimobox_session_has_names(const struct mimobox_session *session);
 void mimobox_session_print_network(const struct mimobox_session *session, FILE *to);
 int mimobox_session_change_network(struct mimobox_session *session, const char *line, size_t size);
 /*
+ * Ports of the session's own network that are to be had as UNIX sockets in its directory: whether
+ * there are any; whether one is; the next one behind another, 0: none. The filesystem tells of each
+ * that is being bound: 0, EPERM, EEXIST.
+ */
+bool mimobox_session_has_ports(const struct mimobox_session *session);
+bool mimobox_session_port_is_bound(const struct mimobox_session *session, uint16_t port);
+uint16_t mimobox_session_port_after(const struct mimobox_session *session, uint16_t port);
+int mimobox_session_port_bind(struct mimobox_session *session, uint16_t port);
+/*
  * The names that wait for an answer, one a line, as they come: where those that still wait begin in
  * all that there were; and what there is from an offset on, in *data until the next call: the
  * count, 0 at the session's end, EAGAIN where there is nothing yet, ESTALE: dropped.

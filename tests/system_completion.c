@@ -29,12 +29,14 @@ static const struct {
 	const char *line, *offered;
 	bool alone;
 } cases[] = {
-	{ "mimobox ", "run attach ls rm doctor", false },
+	{ "mimobox ", "run attach ls rm forward doctor", false },
 	{ "mimobox at", "attach", true },
 	{ "mimobox attach ", "able baker", true },
 	{ "mimobox rm b", "baker", true },
 	{ "mimobox rm able b", "baker", true },
-	{ "mimobox run --network ", "none host tcp", true },
+	{ "mimobox run --network ", "none names host tcp", true },
+	{ "mimobox forward b", "baker", true },
+	{ "mimobox run --pub", "--publish", true },
 	{ "mimobox run --keep --seccomp c", "compat", true },
 	{ "mimobox run --ov", "--overflow", true },
 	{ "mimobox run --memory none --fo", "--fork", true },

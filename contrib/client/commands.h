@@ -10,6 +10,7 @@ int command_run(int argc, char **argv);
 int command_attach(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_remove(int argc, char **argv);
+int command_forward(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 
 #endif

@@ -18,8 +18,8 @@ static const struct {
 	const char *name;
 	int (*act)(int argc, char **argv);
 } commands[] = {
-	{ "run", command_run },   { "attach", command_attach }, { "ls", command_list },
-	{ "rm", command_remove }, { "doctor", command_doctor },
+	{ "run", command_run },   { "attach", command_attach },   { "ls", command_list },
+	{ "rm", command_remove }, { "forward", command_forward }, { "doctor", command_doctor },
 };
 
 static int help(void)
@@ -32,6 +32,7 @@ static int help(void)
 	     "  attach [-e KEY] NAME         use a session's terminal; KEY (^\\) detaches\n"
 	     "  ls [-q]                      list the sessions; -q: names alone\n"
 	     "  rm NAME...                   end and remove sessions\n"
+	     "  forward NAME PORT[:LOCAL]    a port that a session publishes, at 127.0.0.1:LOCAL\n"
 	     "  doctor                       what this machine has and lacks, and what to do\n"
 	     "\n"
 	     "The mount is at DIR, $MIMOBOX, $XDG_RUNTIME_DIR/mimobox or /run/mimobox. The KEYs "

@@ -15,20 +15,20 @@ _mimobox_value() {
 	--mount) compgen -d -- "$2" ;;
 	--config) compgen -f -- "$2" ;;
 	--ro | --rw) compgen -f -- "$2" ;;
-	--network) compgen -W 'none host tcp' -- "$2" ;;
+	--network) compgen -W 'none names host tcp' -- "$2" ;;
 	--seccomp) compgen -W 'essential network compat' -- "$2" ;;
 	--overflow) compgen -W 'wait drop' -- "$2" ;;
 	--ends) compgen -W 'command last-process' -- "$2" ;;
 	--landlock) compgen -W 'auto 1 2 3 4 5 6 none' -- "$2" ;;
 	--terminal | --fork) compgen -W 'yes no' -- "$2" ;;
-	--timeout | --memory | --processes | --cpu | --file-size) compgen -W none -- "$2" ;;
+	--timeout | --network-ask | --memory | --processes | --cpu | --file-size) compgen -W none -- "$2" ;;
 	esac
 }
 
 _mimobox_run() {
 	local i word options='--mount --name --keep --config --env --cwd --timeout --kill-grace
 		--memory --processes --cpu --open-files --file-size --tmp-size --terminals --retain --overflow
-		--ro --rw --network --seccomp --fork --landlock --terminal --ends'
+		--ro --rw --network --allow --deny --network-ask --publish --seccomp --fork --landlock --terminal --ends'
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
@@ -54,7 +54,7 @@ _mimobox() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local IFS=$' \t\n' found
 	if ((COMP_CWORD == 1)); then
-		found=$(compgen -W 'run attach ls rm doctor --help --version' -- "$word")
+		found=$(compgen -W 'run attach ls rm forward doctor --help --version' -- "$word")
 	elif [[ ${COMP_WORDS[1]} == run ]]; then
 		found=$(_mimobox_run "$word")
 	elif [[ $before == --mount ]]; then
@@ -63,8 +63,8 @@ _mimobox() {
 		case ${COMP_WORDS[1]}:$word in
 		attach:-*) found=$(compgen -W '-e --mount' -- "$word") ;;
 		ls:*) found=$(compgen -W '-q --mount' -- "$word") ;;
-		rm:-* | doctor:*) found=$(compgen -W '--mount' -- "$word") ;;
-		attach:* | rm:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
+		rm:-* | forward:-* | doctor:*) found=$(compgen -W '--mount' -- "$word") ;;
+		attach:* | rm:* | forward:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
 		esac
 	fi
 	IFS=$'\n'

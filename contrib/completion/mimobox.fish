@@ -43,11 +43,12 @@ complete -c mimobox -n __fish_use_subcommand -a run -d 'Run a command in a sessi
 complete -c mimobox -n __fish_use_subcommand -a attach -d 'Use a session\'s terminal'
 complete -c mimobox -n __fish_use_subcommand -a ls -d 'List the sessions'
 complete -c mimobox -n __fish_use_subcommand -a rm -d 'End and remove sessions'
+complete -c mimobox -n __fish_use_subcommand -a forward -d 'A port of a session as one of this machine'
 complete -c mimobox -n __fish_use_subcommand -a doctor -d 'What this machine has and lacks'
 
-complete -c mimobox -n '__mimobox_verb run attach ls rm doctor' -l mount -r \
+complete -c mimobox -n '__mimobox_verb run attach ls rm forward doctor' -l mount -r \
     -a '(__fish_complete_directories)' -d 'Where the sessions are'
-complete -c mimobox -n '__mimobox_verb attach rm' -a '(__mimobox_sessions)' -d Session
+complete -c mimobox -n '__mimobox_verb attach rm forward' -a '(__mimobox_sessions)' -d Session
 complete -c mimobox -n '__mimobox_verb attach' -s e -x -d 'The key that detaches'
 complete -c mimobox -n '__mimobox_verb ls' -s q -d 'Names alone'
 
@@ -69,7 +70,11 @@ complete -c mimobox -n $run -l retain -x -d 'How much output is kept'
 complete -c mimobox -n $run -l overflow -x -a 'wait drop' -d 'Past that'
 complete -c mimobox -n $run -l ro -r -F -d 'Path to see'
 complete -c mimobox -n $run -l rw -r -F -d 'Path to change'
-complete -c mimobox -n $run -l network -x -a 'none host tcp' -d 'What may be reached'
+complete -c mimobox -n $run -l network -x -a 'none names host tcp' -d 'What may be reached'
+complete -c mimobox -n $run -l allow -x -d 'A host by name, HOST[:PORT,...]'
+complete -c mimobox -n $run -l deny -x -d 'A host by name'
+complete -c mimobox -n $run -l network-ask -x -a none -d 'How long a name waits for an answer'
+complete -c mimobox -n $run -l publish -x -d 'Ports to reach, PORT,...'
 complete -c mimobox -n $run -l seccomp -x -a 'essential network compat' -d 'System calls'
 complete -c mimobox -n $run -l fork -x -a 'yes no' -d 'Other processes'
 complete -c mimobox -n $run -l landlock -x -a 'auto 1 2 3 4 5 6 none' -d 'The lowest version'

@@ -43,7 +43,8 @@ export const configArguments = (policy: Policy) => ({
 				'(cores, 1), tmp-size (64M), terminals (8), ' +
 				'file-size, open-files, ro and rw (host paths to see or to change, HOST or ' +
 				'HOST:INSIDE), ' +
-				"network ('none' default, 'host', or 'tcp 53,443'), seccomp ('essential' " +
+				"network ('none' default, 'names' for hosts that allow lists, as " +
+				"'github.com:22,443' or '*.example.org'; 'host', or 'tcp 53,443'), seccomp ('essential' " +
 				"default, 'network', 'compat'), " +
 				"retain (output kept, 64M), overflow ('wait' default, 'drop'), ends " +
 				"('command', 'last-process'). " +

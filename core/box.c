@@ -460,7 +460,7 @@ static int create_helpers(struct mimobox *box)
 	binder_kind(&box->binder_kind);
 	network_kind(&box->relay_kind);
 	struct helper **const helpers[] = { &box->spawner, &box->sweeper, &box->remover,
-					    &box->ticker, &box->binder };
+					    &box->ticker };
 	enum { HELPERS = sizeof(helpers) / sizeof(helpers[0]) };
 	int error = forker_create(
 		(const struct helper_kind *const[]){ &box->spawner_kind, &box->sweeper_kind,

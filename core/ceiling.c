@@ -160,6 +160,20 @@ static bool has_port(const struct access *access, uint16_t port)
 	return false;
 }
 
+/* Where the ceiling is of ports, hosts are reached at no others. */
+static int judge_ports_of_names(const struct ceiling *ceiling, const struct names *names,
+				struct reason *reason)
+{
+	const struct access *most = &ceiling->most.access;
+	for (size_t i = 0; i < names->count; i++)
+		for (unsigned p = 0; p < names->rules[i].port_count; p++)
+			if (!has_port(most, names->rules[i].ports[p]))
+				return refuse(reason, -EPERM,
+					      "allow: port %u is not one of the ceiling's network",
+					      names->rules[i].ports[p]);
+	return 0;
+}
+
 static int judge_network(const struct bound *bound, const struct ceiling *ceiling,
 			 const struct config *asked, struct reason *reason)
 {
@@ -168,6 +182,8 @@ static int judge_network(const struct bound *bound, const struct ceiling *ceilin
 		return refuse(reason, -EPERM, "%s: %s is above the ceiling of %s", bound->name,
 			      access_network_name(access->network),
 			      access_network_name(most->network));
+	if (access->network == NETWORK_NAMES && most->network == NETWORK_TCP)
+		return judge_ports_of_names(ceiling, &access->names, reason);
 	if (access->network != NETWORK_TCP || most->network != NETWORK_TCP)
 		return 0;
 	for (size_t i = 0; i < access->port_count; i++)
@@ -443,9 +459,13 @@ static bool names_key(const struct ceiling *ceiling, const char *key)
 int ceiling_judge_names(const struct ceiling_share *share, const struct names *names,
 			struct reason *reason)
 {
-	if (!share->ceiling || !names_key(share->ceiling, "allow"))
-		return 0;
-	return judge_names(share->ceiling, names, reason);
+	const struct ceiling *ceiling = share->ceiling;
+	int error = 0;
+	if (ceiling && names_key(ceiling, "network") && ceiling->most.access.network == NETWORK_TCP)
+		error = judge_ports_of_names(ceiling, names, reason);
+	if (error == 0 && ceiling && names_key(ceiling, "allow"))
+		error = judge_names(ceiling, names, reason);
+	return error;
 }
 
 const struct path_bound *ceiling_paths(const struct ceiling_share *share, unsigned *count)
@@ -574,7 +594,8 @@ static int judge_total(const struct ceiling *ceiling, enum ceiling_total total, 
 static bool is_affected(const struct bound *bound, const char *key)
 {
 	return strcmp(bound->name, key) == 0 ||
-	       (bound->judge == judge_seccomp && strcmp(key, "network") == 0);
+	       (bound->judge == judge_seccomp &&
+		(strcmp(key, "network") == 0 || strcmp(key, "publish") == 0));
 }
 
 static int judge_bounds(const struct ceiling *ceiling, const struct config *asked, const char *key,
@@ -652,7 +673,7 @@ static bool is_bounded(const char *key)
 	for (size_t i = 0; i < BOUNDS; i++)
 		if (strcmp(bounds[i].name, key) == 0)
 			return true;
-	return false;
+	return strcmp(key, "publish") == 0;
 }
 
 struct asking {

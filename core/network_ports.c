@@ -84,12 +84,17 @@ static int ask(struct mimobox_session *session, uint16_t number)
 			    box->mount ? box->mount : "", session->name);
 	if (!box->mount || size < 0 || (size_t)size >= sizeof(request.directory))
 		return -ENAMETOOLONG;
+	/* Few sessions have need of it. */
+	int error =
+		box->binder ? 0 : helper_create(box->loop, box->forker, BOX_BINDER, &box->binder);
+	if (error < 0)
+		return error;
 	struct network_binding *binding = malloc(sizeof(*binding));
 	if (!binding)
 		return -ENOMEM;
 	*binding = (struct network_binding){ box->bindings, box, session->id, number };
 	box->bindings = binding;
-	int error = helper_ask(box->binder, &request, NULL, 0, on_bound, binding);
+	error = helper_ask(box->binder, &request, NULL, 0, on_bound, binding);
 	if (error < 0) {
 		unlink_binding(binding);
 		free(binding);

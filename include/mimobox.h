@@ -79,8 +79,9 @@ struct mimobox_options {
  * anybody else it bounds nothing. It is config text; a key that it does not name is not bounded.
  *
  * memory, processes, cpu, open-files, file-size, tmp-size, terminals, retain, timeout, kill-grace:
- *   at most this, `none` being more than any number. network: none, then the ports named, then
- * host. seccomp: essential, network, compat, as a session has it: a network brings `network` along.
+ *   at most this, `none` being more than any number. network: none, names, then the ports
+ *   named, then host. allow: once it is there, hosts and ports are within one of these lines. deny:
+ *   nothing that is asked for: no session reaches what it names. seccomp: essential, network, compat, as a session has it: a network brings `network` along.
  *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
  *   at least what the config needs.
  * ro, rw: once either is there, paths must be at or below one of those named, and for `rw` one

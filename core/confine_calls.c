@@ -65,7 +65,7 @@ static const struct {
 	{ "how much the machine has to do", TICKER, "pread64" },
 	{ "connections; sockets of which families is said by arguments", RELAY,
 	  "connect accept4 sendto recvfrom shutdown setsockopt getsockopt splice pipe2 fcntl" },
-	{ "waiting for them", RELAY, "epoll_ctl epoll_wait epoll_pwait read timerfd_settime" },
+	{ "waiting for them", RELAY, "epoll_ctl epoll_wait epoll_pwait read timerfd_settime clock_gettime" },
 	{ "two files that it is given, and numbers that nobody can guess", RELAY,
 	  "pread64 fstat newfstatat getrandom" },
 	{ "waiting for a moment", SERVER | TICKER | RELAY,

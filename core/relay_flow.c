@@ -207,8 +207,13 @@ static void on_bytes(void *data, uint32_t events)
 
 static void fail(struct relay_flow *flow, int error)
 {
-	relay_log(flow->session, "network: %s:%u cannot be reached: %s", flow->host->name,
-		  flow->port, strerror(error));
+	/* What its name leads to may be reached, but not at this port. */
+	bool refused = error == EACCES;
+	relay_count(flow->session, flow->rule)->refused += refused;
+	relay_log(flow->session, "network%s: %s:%u %s: %s", refused ? " refused" : "",
+		  flow->host->name, flow->port, refused ? "is refused" : "cannot be reached",
+		  refused ? "its address is not public, and not allowed itself at this port"
+			  : strerror(error));
 	end_flow(flow, true);
 }
 

@@ -28,6 +28,10 @@ static const char *advice(const struct mimobox_session *session, const struct st
 		return " (a session filesystem is no part of a sandbox)";
 	if (report->stage == STAGE_PATHS && report->error == EACCES)
 		return " (the session's owner may not go there)";
+	if (report->stage == STAGE_NETWORK &&
+	    (report->error == EAFNOSUPPORT || report->error == EPERM))
+		return " (a filter around the daemon refuses AF_NETLINK: RestrictAddressFamilies= "
+		       "of systemd)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
 		return " (no terminal is left on this machine: sysctl kernel.pty.max)";
 	return "";

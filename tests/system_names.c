@@ -370,9 +370,7 @@ Test(names, nobody_answers)
 
 static pid_t relay(void)
 {
-	return (pid_t)atoi(
-		sh("pgrep -x mimobox-relay -P $(pgrep -x mimoboxfs -P 1 -n || echo 0) || "
-		   "pgrep -nx mimobox-relay || echo 0"));
+	return fixture_child(fixture.daemon, "mimobox-relay");
 }
 
 /* It is killed: what is open is cut, nothing gets through, and another serves. */
@@ -502,4 +500,48 @@ Test(names, programs)
 	cr_expect(has(output, "\nnode-evil 0: ENOTFOUND"), "%s", output);
 	cr_expect(has(output, "\ngetent 0: 198.18."), "%s", output);
 	session_remove("a");
+}
+
+/* By a daemon of an ordinary user's, whose relay is that user, too. */
+static void own_start(void)
+{
+	names_prepare();
+	cr_assert(chown(fixture.dir, ANN, ANN) == 0 && chown(fixture.mount, ANN, ANN) == 0);
+	sh(text("cd %s; mkdir dev; mount -t tmpfs -o mode=755 none dev; mknod dev/fuse c 10 229;"
+		"chmod 666 dev/fuse; mount --bind dev/fuse /dev/fuse; cp %s mimoboxfs;"
+		"chmod 755 mimoboxfs",
+		fixture.dir, mimoboxfs()));
+	struct run done =
+		run_as(ANN, text("%s/mimoboxfs --spool %s --workspaces %s %s", fixture.dir,
+				 fixture.spool, fixture.workspaces, fixture.mount));
+	cr_assert_eq(done.status, 0, "%s", done.err);
+	fixture_adopt();
+}
+
+TestSuite(names_own, .init = own_start, .fini = names_stop, .timeout = 120);
+
+Test(names_own, by_a_user)
+{
+	struct run done = run_as(
+		ANN, text("exec %s run --mount $M --ro %s:/srv/world --network names "
+			  "--allow good.test:7,80 --allow 93.184.0.10:80 --publish 8080 -- "
+			  "/usr/bin/python3 /srv/world/probe.py http,good.test echo,good.test "
+			  "http,evil.test http,93.184.0.10 http,93.184.0.20",
+			  getenv("CLIENT"), names_world()));
+	cr_expect_eq(done.status, 0, "%s", done.err);
+	cr_expect_str_eq(done.out, "http,good.test: hello at good.test\necho,good.test: same\n"
+				   "http,evil.test: no name\n"
+				   "http,93.184.0.10: hello at 93.184.0.10\n"
+				   "http,93.184.0.20: ENETUNREACH\n");
+	done = run_as(ANN,
+		      "cd $M; mkdir a; printf 'network none\\npublish 8080\\nterminal no\\n"
+		      "command python3 -m http.server 8080 2>&1\\n' > a/config; echo start > a/ctl;"
+		      "until curl -sf --unix-socket a/ports/8080 http://x/ | head -1; do "
+		      "sleep 0.1; done; rmdir a");
+	cr_expect_str_eq(done.out, "<!DOCTYPE HTML>\n", "%s%s", done.out, done.err);
+	pid_t pid = relay();
+	cr_assert(pid > 0);
+	char *status = outside_read(text("/proc/%d/status", (int)pid));
+	cr_expect(has(status, text("\nUid:\t%d\t%d\t%d\t%d\n", ANN, ANN, ANN, ANN)), "%s", status);
+	cr_expect(has(status, "\nNoNewPrivs:\t1\nSeccomp:\t2\n"), "%s", status);
 }

@@ -175,7 +175,7 @@ Test(names_ports, after_a_servers_death)
 		cr_assert(await(is_another, &before, 20000));
 		cr_expect_str_eq(talk(connect_to(at("a/ports/8080")), "x\n"), "inside\nx\nend\n");
 	}
-	sh("pkill -KILL -x mimobox-relay -P $(pgrep -P 1 -x mimoboxfs | head -1) || :");
+	cr_assert_eq(kill(fixture_child(fixture.daemon, "mimobox-relay"), SIGKILL), 0);
 	cr_expect_str_eq(talk(connect_to(at("a/ports/8080")), "x\n"), "inside\nx\nend\n");
 	session_remove("a");
 	fixture.crashed = true;

@@ -8,6 +8,7 @@
 #include "forker.h"
 #include "landlock_floor.h"
 #include "machine.h"
+#include "message.h"
 #include "quotas.h"
 #include "remover.h"
 #include "session.h"
@@ -540,7 +541,7 @@ static int init_box(struct mimobox *box, const struct mimobox_options *options, 
 					  .landlock_abi = landlock_abi() };
 	quotas_init(&box->setup.quotas);
 	/* At first mimobox_probe() tells what is wanting. */
-	if (box->setup.landlock_abi == -ENOMEM && keep_again(box->keep))
+	if (message_may_pass(box->setup.landlock_abi) && keep_again(box->keep))
 		return -ENOMEM;
 	if (!box->setup.no_capabilities || make_tables(box, FIRST_BUCKETS) < 0)
 		return -ENOMEM;

@@ -637,10 +637,11 @@ int ceiling_take(struct ceiling_share *share, const struct config *config, struc
 		ceiling_release(share, (enum ceiling_total)i);
 	if (error == 0 && is_left_soon(share, amounts))
 		return -ERESTART;
-	for (int i = TOTAL_MEMORY; error == 0 && i < TOTALS; i++) {
-		error = judge_total(ceiling, (enum ceiling_total)i, share->user->used[i],
-				    amounts[i], reason);
-	}
+	/* What does not fit now does not fit beside the sessions that stay either. */
+	for (int i = TOTAL_MEMORY; error == 0 && i < TOTALS; i++)
+		error = judge_total(ceiling, (enum ceiling_total)i,
+				    share->user->used[i] - share->user->leaving[i], amounts[i],
+				    reason);
 	for (int i = TOTAL_MEMORY; error == 0 && i < TOTALS; i++)
 		if (ceiling->totals[i] != UNITS_NONE) {
 			share->held[i] = amounts[i];

@@ -285,8 +285,9 @@ void cgroup_base_remove(struct cgroups *cgroups, int index)
 	struct cgroup_base *base = &cgroups->bases[index];
 	if (base->fd < 0)
 		return;
-	close(base->fd);
+	/* Its name is free only when it is gone: until then nobody else has the lock. */
 	remove_tree(base->parent, cgroups->name);
+	close(base->fd);
 	cgroup_v2_give_back(cgroups, base->parent);
 	close(base->parent);
 	*base = (struct cgroup_base){ .fd = -1, .parent = -1 };
@@ -307,11 +308,12 @@ static int detect(struct cgroups *cgroups)
 /* What was found once is not looked for again: the answer could be another. */
 static int keep_found(const struct cgroups *cgroups)
 {
-	const struct cgroups_kept kept = { .can = cgroups->can,
-					   .emptied = cgroups->emptied,
-					   .version = !cgroups->backend                ? 0
-						      : cgroups->backend == &cgroup_v1 ? 1
-										       : 2 };
+	struct cgroups_kept kept = { .can = cgroups->can,
+				     .emptied = cgroups->emptied,
+				     .version = !cgroups->backend                ? 0
+						: cgroups->backend == &cgroup_v1 ? 1
+										 : 2 };
+	memcpy(kept.name, cgroups->name, sizeof(kept.name));
 	int error = 0;
 	keep_put(cgroups->keep, KEEP_CGROUPS, 0, 0, &kept, sizeof(kept));
 	for (uint32_t i = 0; error == 0 && i < CGROUP_BASES; i++)
@@ -328,6 +330,7 @@ static int take_found(struct cgroups *cgroups)
 		return -ENOENT;
 	cgroups->can = kept->can;
 	cgroups->emptied = kept->emptied;
+	memcpy(cgroups->name, kept->name, sizeof(cgroups->name));
 	cgroups->backend = kept->version == 1 ? &cgroup_v1 : kept->version == 2 ? &cgroup_v2 : NULL;
 	for (uint32_t i = 0; i < CGROUP_BASES; i++)
 		cgroups->bases[i] =

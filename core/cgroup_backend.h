@@ -14,6 +14,8 @@ struct cgroup_hierarchy {
 	char own[2048];        /* the directory of the group this process is in */
 };
 
+enum { CGROUP_NAME_MAX = 32 };
+
 /* A directory mimobox-PID that was made. */
 struct cgroup_base {
 	int fd;     /* of the directory */
@@ -27,6 +29,7 @@ struct cgroups_kept {
 	unsigned can;
 	int version; /* 0: there are none */
 	int emptied;
+	char name[CGROUP_NAME_MAX];
 };
 
 struct cgroups {
@@ -34,7 +37,7 @@ struct cgroups {
 	unsigned can;
 	int error; /* a shortage that kept something from being found out; 0: none */
 	struct cgroup_base bases[CGROUP_BASES]; /* indices are the backend's */
-	char name[32];                          /* mimobox-PID */
+	char name[CGROUP_NAME_MAX];             /* mimobox-PID, or mimobox-PID.N */
 	pid_t owner;                            /* that PID */
 	struct keep *keep;                      /* NULL: no other process goes on with them */
 	bool emptied; /* v2: the processes of the group above the base are in a leaf */

@@ -512,7 +512,7 @@ static void tell_end(const struct exit_report *ended)
 {
 	for (int tries = 0; tries < 50; tries++) {
 		if (send(CONTROL, ended, sizeof(*ended), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
-		    (errno != ENOBUFS && errno != ENOMEM))
+		    !message_may_pass(-errno))
 			return;
 		poll(NULL, 0, 10);
 	}
@@ -538,7 +538,7 @@ _Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
 		if (events[1].revents)
 			obey(shape, pid);
 		if (events[0].revents && read(SIGNALS, &info, sizeof(info)) < 0 &&
-		    errno != EAGAIN && errno != ENOMEM)
+		    errno != EAGAIN && !message_may_pass(-errno))
 			_exit(1);
 	}
 	ended.status = command.status;

@@ -133,7 +133,7 @@ static bool may_do_later(int error, unsigned *tries)
 {
 	if (error == -EINTR)
 		return true;
-	if ((error != -ENOBUFS && error != -ENOMEM) || (*tries)++ == TRIES)
+	if (!message_may_pass(error) || (*tries)++ == TRIES)
 		return false;
 	poll(NULL, 0, 1);
 	return true;
@@ -202,8 +202,7 @@ void keep_releases_commit(struct keep *keep)
 {
 	size_t told = 0;
 	for (; told < keep->release_count; told++) {
-		int error = tell_release(keep, &keep->releases[told]);
-		if (error == -ENOBUFS || error == -ENOMEM)
+		if (message_may_pass(tell_release(keep, &keep->releases[told])))
 			break;
 	}
 	keep->release_count -= told;
@@ -267,7 +266,7 @@ int keep_hear(struct keep *keep, int socket)
 		if (may_do_later(error, &tries))
 			continue;
 		if (error < 0)
-			return error == -ENOBUFS || error == -ENOMEM ? -EAGAIN : error;
+			return message_may_pass(error) ? -EAGAIN : error;
 		if (got != sizeof(message))
 			message.kind = 0;
 		take_message(keep, &message, &header);

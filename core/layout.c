@@ -153,7 +153,7 @@ static const struct layout_row rows[] = {
 	FIELD(struct cgroup_usage, oom_kills), FIELD(struct cgroup_usage, refused_forks),
 	TYPE(struct cgroups_kept),
 	FIELD(struct cgroups_kept, can), FIELD(struct cgroups_kept, version),
-	FIELD(struct cgroups_kept, emptied),
+	FIELD(struct cgroups_kept, emptied), FIELD(struct cgroups_kept, name),
 	TYPE(struct modes),
 	FIELD(struct modes, sequence), FIELD(struct modes, alternate), FIELD(struct modes, known),
 	FIELD(struct modes, on), FIELD(struct modes, keypad), FIELD(struct modes, charsets),

@@ -6,10 +6,18 @@
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 enum { MESSAGE_DESCRIPTORS = 3, MESSAGE_SENT_MAX = 8 };
+
+/* -512 and below are the kernel's own, and say nothing of what is wrong. */
+static inline bool message_may_pass(int error)
+{
+	return error == -ENOBUFS || error == -ENOMEM || error <= -512;
+}
 
 /* Up to MESSAGE_SENT_MAX descriptors. `flags` as for sendmsg(2). 0 or -errno. The descriptors stay
  * the caller's. */

@@ -248,14 +248,16 @@ static int copy_hosts(int root, const char *path)
 	int fd = mount_open_below(root, path, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
 		return fd == -EACCES || fd == -EPERM ? 0 : fd;
-	ssize_t count = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? 1 : -1;
+	ssize_t count = fstat(fd, &status) == 0 ? S_ISREG(status.st_mode) : -1;
+	bool regular = count != 0;
 	while (count > 0 && size <= HOSTS_MAX) {
 		count = read(fd, text + size, HOSTS_MAX + 1 - size);
 		size += count > 0 ? (size_t)count : 0;
 	}
+	int error = count < 0 ? -errno : 0;
 	close(fd);
-	if (count < 0 || size > HOSTS_MAX || memchr(text, '\0', size))
-		return 0;
+	if (error < 0 || !regular || size > HOSTS_MAX || memchr(text, '\0', size))
+		return error;
 	strcpy(text + size, size && text[size - 1] != '\n' ? "\n" OWN_NAME : OWN_NAME);
 	return cover_file(root, "proc/hosts", path, text);
 }

@@ -202,11 +202,28 @@ static int ask_for_one(struct mimobox_session *session, int plan, struct start_r
 	return error;
 }
 
+/* What was built ahead for the session has the one that is gone. */
+static int renew_workspace(struct mimobox_session *session, struct start_report *report)
+{
+	const char *before = session->workspace;
+	report->stage = STAGE_PATHS;
+	strcpy(report->what, "workspace");
+	int error = workspace_renew(session);
+	if (session->workspace != before)
+		pool_disclaim(session->box->pool, session);
+	if (error == 0)
+		*report = (struct start_report){ .stage = STAGE_CLONE };
+	return error;
+}
+
 static int launch(struct mimobox_session *session, struct start_report *report)
 {
 	struct mimobox *box = session->box;
 	struct sandbox_shape shape;
 	box_shape(box, &session->config, session->uid, session->run_gid, &shape);
+	int error = renew_workspace(session, report);
+	if (error < 0)
+		return error;
 	int plan = make_plan(session, shape.sealed, report);
 	if (plan < 0)
 		return plan;
@@ -240,8 +257,9 @@ static int open_spools(struct mimobox_session *session)
 				    ? 0
 				    : spool_open(&output->spool, session->box->spool_dir);
 		if (error < 0) {
-			mimobox_session_log(session, "start failed: spool: %s: %s",
-					    session->box->spool_dir, strerror(-error));
+			mimobox_session_log(session, "start failed: spool: %s: %s%s",
+					    session->box->spool_dir, strerror(-error),
+					    error == -ENOENT ? " (make this directory again)" : "");
 			return error;
 		}
 		spool_keep(&output->spool, session->box->keep, session_keep_spool_id(session),

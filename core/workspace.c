@@ -56,7 +56,7 @@ void workspace_sweep(const char *directory, pid_t own)
 		closedir(all);
 }
 
-int workspace_prepare(const char *directory, pid_t again)
+static int make_all(const char *directory)
 {
 	struct stat status;
 	char *path = strdup(directory);
@@ -76,8 +76,15 @@ int workspace_prepare(const char *directory, pid_t again)
 	/* Whoever can make names in it could lead the daemon elsewhere. */
 	if (status.st_uid != geteuid() || (status.st_mode & 022))
 		return -EPERM;
-	workspace_sweep(directory, again);
 	return 0;
+}
+
+int workspace_prepare(const char *directory, pid_t again)
+{
+	int error = make_all(directory);
+	if (error == 0)
+		workspace_sweep(directory, again);
+	return error;
 }
 
 /* The path is through directories that are the daemon's alone. */
@@ -115,6 +122,9 @@ static int make(const struct mimobox *box, const char *name, uid_t uid, gid_t gi
 	if (asprintf(&path, "%s/%s-XXXXXX", box->workspaces, name) < 0)
 		return -ENOMEM;
 	int error = make_directory(box->keep, path);
+	/* Somebody has removed the directory of all, or unmounted its filesystem. */
+	if (error == -ENOENT && make_all(box->workspaces) == 0)
+		error = make_directory(box->keep, path);
 	if (error == 0) {
 		error = give(path, uid, gid);
 		if (error < 0)
@@ -132,6 +142,25 @@ int workspace_create(struct mimobox_session *session)
 	return session->box->workspaces ? make(session->box, session->name, session->run_uid,
 					       session->run_gid, &session->workspace)
 					: 0;
+}
+
+int workspace_renew(struct mimobox_session *session)
+{
+	struct stat status;
+	if (!session->workspace || lstat(session->workspace, &status) == 0 || errno != ENOENT)
+		return 0;
+	char *gone = session->workspace;
+	session->workspace = NULL;
+	int error = workspace_create(session);
+	if (error < 0) {
+		session->workspace = gone;
+		return error;
+	}
+	mimobox_session_log(session, "workspace: %s was removed: made %s", gone,
+			    session->workspace);
+	session_touch(session);
+	free(gone);
+	return 0;
 }
 
 int workspace_give(const struct mimobox_session *session)

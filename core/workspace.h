@@ -25,6 +25,9 @@ void workspace_sweep(const char *directory, pid_t own);
 /* Sets session->workspace, if the box has a place for it. 0 or -errno. */
 int workspace_create(struct mimobox_session *session);
 
+/* Another one for a session whose own has been removed; else nothing. 0 or -errno. */
+int workspace_renew(struct mimobox_session *session);
+
 /* To whatever id the session runs as by now. 0 or -errno. */
 int workspace_give(const struct mimobox_session *session);
 

@@ -76,7 +76,8 @@ int again_arm(struct server *server)
 		return 0;
 	have_memory(server);
 	if (keep_again(server->keep)) {
-		server->armed = keep_tell(server->keep, KEEP_ARMED) == 0; /* or the next time */
+		server->armed = keep_tell(server->keep, KEEP_ARMED) == 0 &&
+				keep_tell(server->keep, KEEP_READY) == 0; /* or the next time */
 		return 0;
 	}
 	int error = arm_first(server);

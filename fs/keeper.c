@@ -154,7 +154,16 @@ static void hear(struct keeper *keeper)
 		if (message == KEEP_READY)
 			get_ready(keeper);
 	}
-	if (message == 0 || message != -EAGAIN) { /* SIGCHLD comes */
+	if (message == -EAGAIN)
+		return;
+	/* Without its words a server is of no use: another goes on. At its end SIGCHLD comes. */
+	if (message == -ECONNRESET)
+		message = 0;
+	if (message < 0 && !keeper->armed)
+		refuse(keeper, "hear the server", -message);
+	else if (message < 0 && keeper->server > 0)
+		kill(keeper->server, SIGKILL);
+	if (keeper->socket >= 0) {
 		close(keeper->socket);
 		keeper->socket = -1;
 	}

@@ -513,3 +513,27 @@ Test(ceiling, totals_are_sums_and_are_given_back)
 	ceiling_leave(&bobs);
 	drop();
 }
+
+/* A removed session that has not ended holds up a start, and counts in no refusal. */
+Test(ceiling, the_removed_are_in_no_refusal)
+{
+	struct ceiling_share stays, removed;
+	make("user-memory 300M\n");
+	cr_assert_eq(ceiling_enter(ceiling, ANN, &stays), 0);
+	cr_assert_eq(ceiling_enter(ceiling, ANN, &removed), 0);
+	taken("memory 100M\n");
+	cr_assert_eq(ceiling_take(&removed, &config, &reason), 0, "%s", reason.text);
+	ceiling_remove(&removed, false);
+	taken("memory 200M\n");
+	cr_assert_eq(ceiling_take(&stays, &config, &reason), 0, "%s", reason.text);
+	taken("memory 100M\n");
+	cr_expect_eq(ceiling_take(&share, &config, &reason), -ERESTART);
+	taken("memory 101M\n");
+	start_refused("user-memory: 101M beside the 200M of other sessions is above the ceiling "
+		      "of 300M");
+	ceiling_leave(&removed);
+	taken("memory 100M\n");
+	cr_expect_eq(ceiling_take(&share, &config, &reason), 0, "%s", reason.text);
+	ceiling_leave(&stays);
+	drop();
+}

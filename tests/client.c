@@ -290,6 +290,11 @@ char *session_run(const char *name, const char *config, int *status)
 	return output;
 }
 
+bool session_is_starting(const void *name)
+{
+	return !strcmp(get_value(text("%s/status", (const char *)name), "state"), "starting");
+}
+
 pid_t session_pid(const char *name)
 {
 	char *value = get_value(text("%s/status", name), "pid");

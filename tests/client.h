@@ -42,6 +42,7 @@ int session_exit(const char *name);
 /* session_start(), then all that was printed, plain, and the exit status. */
 char *session_run(const char *name, const char *config, int *status);
 /* The command, as `status` tells, and the sandbox's first process, its parent. */
+bool session_is_starting(const void *name);
 pid_t session_pid(const char *name);
 pid_t session_init(const char *name);
 

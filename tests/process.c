@@ -234,6 +234,21 @@ char *sh(const char *script)
 	return done.out;
 }
 
+static bool group_removed(const void *path)
+{
+	return rmdir(path) == 0 || errno == ENOENT;
+}
+
+/* Others' groups come and go meanwhile, which find(1) takes for an error. */
+void groups_remove(const char *name)
+{
+	const char *find = "find /sys/fs/cgroup -depth -type d -path '*/%s*' 2>/dev/null || :";
+	char *group, *groups = sh(text(find, name));
+
+	while ((group = strsep(&groups, "\n")))
+		cr_expect(!*group || await(group_removed, group, 5000), "%s", group);
+}
+
 static pid_t spawned_add(pid_t pid)
 {
 	cr_assert(pid > 0 && spawned_count < sizeof(spawned) / sizeof(*spawned));

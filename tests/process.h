@@ -42,6 +42,8 @@ struct run run_for(unsigned seconds, const char *const argv[]);
 struct run run_shell(const char *shell, const char *script);
 /* As run_shell("sh"), which must succeed: what it printed. */
 char *sh(const char *script);
+/* The cgroups whose path has a component that begins so. */
+void groups_remove(const char *name);
 
 /* A command or a function in a process of its own, killed at process_finish(). */
 pid_t spawn(const char *const argv[]);

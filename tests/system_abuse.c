@@ -176,11 +176,6 @@ static void hung_end(struct hung *hung)
 	cr_assert_eq(status, 0);
 }
 
-static bool is_starting(const void *name)
-{
-	return !strcmp(get_value(text("%s/status", (const char *)name), "state"), "starting");
-}
-
 static int write_start(const void *name)
 {
 	int fd = open(at("%s/ctl", (const char *)name), O_WRONLY);
@@ -201,7 +196,7 @@ static pid_t start_hangs(const char *name, const char *path)
 	session_make(name);
 	put_all(text("%s/config", name), text("ro %s:/srv/x\ncommand exit 6\n", path));
 	starter = spawn_function(write_start, name);
-	cr_assert(await(is_starting, name, 5000), "%s", get(text("%s/log", name), NULL));
+	cr_assert(await(session_is_starting, name, 5000), "%s", get(text("%s/log", name), NULL));
 	cr_assert(await(process_waits, &starter, 5000));
 	return starter;
 }

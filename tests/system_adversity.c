@@ -209,18 +209,60 @@ Test(adversity, the_spool_directory_is_removed)
 	works("b");
 }
 
+/* A session that is there: what its program writes, others find. */
+static void writes(const char *name)
+{
+	put_all(text("%s/config", name), "command echo there > /workspace/file && exit 6\n");
+	put_all(text("%s/ctl", name), "start\n");
+	cr_expect_eq(session_exit(name), 6, "%s", get(text("%s/log", name), NULL));
+	cr_expect_str_eq(sh(text("cat $M/%s/workspace/file", name)), "there\n");
+}
+
+static void workspaces_are_removed(void)
+{
+	session_start("running", "command read line; exit 5\n");
+	session_make("a");
+	sh("rmdir $(readlink $M/a/workspace)");
+	session_make("b");
+	sh("rm -r $M/../workspaces");
+	session_make("c");
+	writes("a");
+	writes("b");
+	writes("c");
+	cr_expect(has(get("a/log", NULL), " was removed: made "), "%s", get("a/log", NULL));
+	cr_expect_str_eq(sh("stat -c %a $M/../workspaces"), "711\n");
+	put_all("running/input", "\n");
+	cr_expect_eq(session_exit("running"), 5);
+	cr_assert_eq(rmdir(at("b")), 0);
+	works("d");
+}
+
 Test(adversity, the_workspaces_are_removed)
 {
 	begin((const char *const[]){ "--pool", "0", NULL });
+	workspaces_are_removed();
+}
+
+Test(adversity, the_workspaces_are_removed_with_those_built_ahead)
+{
+	begin(NULL);
+	fixture_pool_filled();
+	workspaces_are_removed();
+}
+
+/* The path then leads to the directory below, or to none. */
+Test(adversity, the_workspaces_are_unmounted)
+{
+	fixture_prepare();
+	sh("mkdir -p $M/../disk; mount -t tmpfs -o mode=711 none $M/../disk");
+	fixture_daemon((const char *const[]){ "--workspaces",
+					      text("%s/../disk/deep/ws", fixture.mount), NULL });
 	session_make("a");
-	sh("rmdir $(readlink $M/a/workspace)");
-	refused("a", ENOENT, "start failed: path: ");
-	cr_assert_eq(rmdir(at("a")), 0);
-	cr_assert_eq(rmdir(fixture.workspaces), 0);
-	cr_expect_eq(mkdir(at("b"), 0755), -1);
-	cr_expect_eq(errno, ENOENT);
-	cr_assert_eq(mkdir(fixture.workspaces, 0711), 0);
-	works("b");
+	sh("umount -l $M/../disk");
+	session_make("b");
+	writes("a");
+	writes("b");
+	works("c");
 }
 
 static char *cgroups_of_the_daemon(void)
@@ -424,8 +466,7 @@ Test(adversity, everything_is_stopped_for_a_while)
 	spawner = helper("mimobox-spawner");
 	stop(spawner);
 	writer = spawn((const char *const[]){ "sh", "-c", "echo start > $M/a/ctl", NULL });
-	cr_assert(await(process_waits, &writer, 5000));
-	cr_assert_str_eq(get_value("a/status", "state"), "starting");
+	cr_assert(await(session_is_starting, "a", 5000));
 	stop(fixture.server);
 	pause_ms(1000 * scaled(PATIENCE_SECONDS) + 1500);
 	cr_expect(!ended(writer, 0, NULL));
@@ -459,7 +500,7 @@ Test(adversity, a_reader_is_stopped)
 	begin(NULL);
 	session_start("a", "retain 64K\ncommand read line; head -c 1M /dev/zero; exit 5\n");
 	reader = spawn((const char *const[]){ "sh", "-c", "exec cat $M/a/output", NULL });
-	cr_assert(await(process_waits, &reader, 5000));
+	cr_assert(await(process_reads, &reader, 5000));
 	stop(reader);
 	put_all("a/input", "go\n");
 	works("b");
@@ -619,7 +660,7 @@ Test(adversity, the_connection_is_aborted)
 	begin(NULL);
 	session_start("a", text("command sleep %s\n", sleeper));
 	reader = spawn((const char *const[]){ "sh", "-c", "exec cat $M/a/output", NULL });
-	cr_assert(await(any_with, sleeper, 5000) && await(process_waits, &reader, 5000));
+	cr_assert(await(any_with, sleeper, 5000) && await(process_reads, &reader, 5000));
 	cr_assert_eq(stat(fixture.mount, &status), 0);
 	sh(text("mkdir $M/../control && mount -t fusectl none $M/../control && "
 		"echo 1 > $M/../control/%u/abort",

@@ -376,7 +376,7 @@ Test(command, ended_by_sigterm_with_everything_in_flight)
 	for (unsigned i = 0; i < 4; i++)
 		readers[i] = spawn_function(read_to_end, i < 2 ? "a/output" : "a/exit");
 	for (unsigned i = 0; i < 4; i++)
-		cr_assert(await(process_waits, &readers[i], 2000));
+		cr_assert(await(process_reads, &readers[i], 2000));
 	pause_ms(50);
 	fixture_daemon_ended(SIGTERM);
 	cr_assert(none_with(sleeper));

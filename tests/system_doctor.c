@@ -89,6 +89,13 @@ Test(doctor, a_mount_is_enough)
 	cr_assert_str_eq(session_names(), "");
 }
 
+/* A doctor in another PID namespace may have the same PID. */
+Test(doctor, takes_and_removes_no_name_of_others)
+{
+	told("mkdir $M/doctor-$$; exec $C doctor", 0, "mount", "ok", "runs sessions");
+	cr_assert(has(session_names(), "doctor-"));
+}
+
 Test(doctor, a_mount_that_refuses)
 {
 	sh("echo 'ro /nonexistent' >> $M/defaults");

@@ -337,9 +337,7 @@ static void run_unit(const char *kind, uid_t uid)
 	done = run_for(50, (const char *const[]){ "unshare", "--mount", "--pid", "--fork",
 						  "--kill-child", "--mount-proc", "sh", script,
 						  kind, text("%u", uid), NULL });
-	sh(text("find /sys/fs/cgroup -ignore_readdir_race -depth -type d -path '*/%s*' -exec rmdir "
-		"{} ';'",
-		group));
+	groups_remove(group);
 	cr_assert_eq(done.status, 0, "%s: status %d\n%s\n%s", kind, done.status, done.out,
 		     done.err);
 }

@@ -37,9 +37,7 @@ static void run_script(const char *script, const char *before, const char *after
 					      text("exec sh \"$SOURCE\"/tests/%s %s %s %s", script,
 						   before, root, after),
 					      NULL });
-	sh(text("find /sys/fs/cgroup -ignore_readdir_race -depth -type d -path '*/%s*' -exec rmdir "
-		"{} ';'",
-		group));
+	groups_remove(group);
 	sh(text("rmdir %s", root));
 	if (done.status == 77)
 		cr_skip_test("%s", done.err);

@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -222,9 +224,13 @@ static int run_session(const void *data)
 static int run_one(const struct place *place, char *why, size_t size)
 {
 	char name[32];
+	uint64_t number;
 	int ends[2];
-	snprintf(name, sizeof(name), "doctor-%d", (int)getpid());
 	why[0] = '\0';
+	/* A process of another PID namespace may have this one's PID. */
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return errno;
+	snprintf(name, sizeof(name), "doctor-%" PRIx64, number);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return errno;
 	struct attempt attempt = { .place = place, .name = name, .tell = ends[1] };

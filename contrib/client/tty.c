@@ -25,30 +25,32 @@
  * know one of these ignores it. None moves the cursor, but in the alternate screen, whose end
  * brings it back. What is the default of each terminal's own (such as mode 1007) cannot be known.
  */
-#define FIRST                                                                                     \
-	"\030" ST                               /* half a sequence, or a string */                \
-		ESC "<"                         /* VT52 */                                        \
-		CSI "?2026l" CSI "4i" CSI "?4i" /* drawn at once, and not by a printer */         \
-		CSI "?9;1000;1001;1002;1003;1004;1005;1006;1015;1016l" /* mouse, focus */         \
-		CSI "?2004;2031;2048;9001l"                            /* paste, other reports */ \
-		CSI "<99u" CSI "=0u" CSI ">4m"                         /* how keys are told */
-#define ALTERNATE                                  \
-	CSI "?6l" CSI "?69l" CSI "r" /* margins */ \
-		CSI "?1049l" CSI "<99u" CSI "23;0t"
+/* The versions of clang-format differ in these. */
+/* clang-format off */
+#define FIRST \
+	"\030" ST                        /* half a sequence, or a string */ \
+	ESC "<"                          /* VT52 */ \
+	CSI "?2026l" CSI "4i" CSI "?4i"  /* drawn at once, and not by a printer */ \
+	CSI "?9;1000;1001;1002;1003;1004;1005;1006;1015;1016l" /* mouse, focus */ \
+	CSI "?2004;2031;2048;9001l"      /* paste, other reports */ \
+	CSI "<99u" CSI "=0u" CSI ">4m"   /* how keys are told */
+#define ALTERNATE \
+	CSI "?6l" CSI "?69l" CSI "r"     /* margins */ \
+	CSI "?1049l" CSI "<99u" CSI "23;0t"
 #define MAIN CSI "?1047l" CSI "<99u"
-#define LAST                                                                                       \
-	CSI "!p"                                         /* DECSTR: margins, origin, protection */ \
-		CSI "0m" OSC "8;;" ST                    /* attributes, a link */                  \
-	    "\017" ESC "(B" ESC ")B" CSI "?42l"          /* character sets */                      \
-		CSI "2l" CSI "4l" CSI "12h" CSI "20l"    /* lock, insert, local echo, new line */  \
-		CSI "?1l" ESC ">" CSI "?66l"             /* cursor keys and keypad */              \
-		CSI "?5l" CSI "?7h" CSI "?8h" CSI "?45l" /* reverse, wrap, repeat */               \
-		CSI "?5W"                                /* tab stops */                           \
-		CSI "?12l" CSI "?25h" CSI "0 q"          /* cursor */                              \
-		OSC "104" ST OSC "110" ST OSC "111" ST OSC "112" ST /* palette, colours */         \
-			OSC "113" ST OSC "114" ST OSC "117" ST OSC                                 \
-	    "119" ST           /* pointer, selection */                                            \
-		    OSC "R" ST /* the palette of Linux's console */
+#define LAST \
+	CSI "!p"                         /* DECSTR: margins, origin, protection */ \
+	CSI "0m" OSC "8;;" ST            /* attributes, a link */ \
+	"\017" ESC "(B" ESC ")B" CSI "?42l" /* character sets */ \
+	CSI "2l" CSI "4l" CSI "12h" CSI "20l" /* lock, insert, local echo, new line */ \
+	CSI "?1l" ESC ">" CSI "?66l"     /* cursor keys and keypad */ \
+	CSI "?5l" CSI "?7h" CSI "?8h" CSI "?45l" /* reverse, wrap, repeat */ \
+	CSI "?5W"                        /* tab stops */ \
+	CSI "?12l" CSI "?25h" CSI "0 q"  /* cursor */ \
+	OSC "104" ST OSC "110" ST OSC "111" ST OSC "112" ST OSC "113" ST OSC "114" ST /* colours */ \
+	OSC "117" ST OSC "119" ST        /* selection */ \
+	OSC "R" ST                       /* the palette of Linux's console */
+/* clang-format on */
 /* Linux's console would show their ends as text. */
 #define NOT_LINUX ESC " F" ESC "*B" ESC "+B" /* answers in 7 bits; G2 and G3 */
 #define UTF_8 ESC "%G"

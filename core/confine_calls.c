@@ -77,7 +77,8 @@ static const struct {
 	{ "sockets to sandboxes and helpers; of which family is said by arguments", SERVER,
 	  "sendto recvfrom shutdown setsockopt getsockopt" },
 	{ "plans, which are handed over as files of memory", SERVER, "memfd_create" },
-	{ "the ends of sandboxes and helpers", SERVER, "kill pidfd_send_signal wait4 waitid" },
+	{ "the ends of sandboxes and helpers", SERVER,
+	  "kill pidfd_open pidfd_send_signal wait4 waitid" },
 	{ "who it is, the time, and other facts", SERVER,
 	  "getppid getuid geteuid getgid getegid clock_gettime clock_getres gettimeofday time "
 	  "getrlimit prlimit64 getrusage uname sysinfo getrandom sched_yield "

@@ -66,7 +66,7 @@ static int do_signal(struct mimobox_session *session, const char *argument)
 static int do_eof(struct mimobox_session *session, const char *argument)
 {
 	(void)argument;
-	int error = streams_end_input(session);
+	int error = typing_end(session);
 	return error < 0 ? refuse(session, error, "eof", strerror(-error)) : 0;
 }
 
@@ -75,9 +75,12 @@ static int do_hangup(struct mimobox_session *session, const char *argument)
 	(void)argument;
 	if (session->state == MIMOBOX_CREATED || session->state == MIMOBOX_STARTING)
 		return refuse(session, -ESRCH, "hangup", "nothing runs");
-	if (session->state == MIMOBOX_RUNNING && streams_open_still(session))
+	if (session->state != MIMOBOX_RUNNING || session->typing.closed)
+		return 0;
+	int error = tell(session, "hangup", CONTROL_HANGUP, 0);
+	if (error == 0)
 		streams_hang_up(session);
-	return 0;
+	return error;
 }
 
 static int do_stop(struct mimobox_session *session, const char *argument)

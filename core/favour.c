@@ -2,6 +2,7 @@
 #include "favour.h"
 
 #include "helper.h"
+#include "monitor.h"
 #include "session.h"
 
 #define MOMENT_NS UINT64_C(50000000)
@@ -16,6 +17,15 @@ enum { CREDIT_TIMES = 3 };
 
 /* All sessions */
 
+static void hold(struct attention *attention, bool on, uint64_t until)
+{
+	loop_hold(attention->loop, on);
+	for (const struct mimobox_session *session = attention->floods; session;
+	     session = session->favour.next)
+		if (session->contact.page)
+			atomic_store(&session->contact.page->hold, until);
+}
+
 static void let_go(struct attention *attention)
 {
 	if (!attention->awaited)
@@ -25,7 +35,7 @@ static void let_go(struct attention *attention)
 	attention->since = now;
 	attention->awaited = NULL;
 	loop_timer_disarm(&attention->hold);
-	loop_hold(attention->loop, false);
+	hold(attention, false, 0);
 }
 
 static void on_hold(void *data)
@@ -37,11 +47,6 @@ void attention_init(struct attention *attention, struct loop *loop)
 {
 	*attention = (struct attention){ .loop = loop };
 	loop_timer_init(&attention->hold, loop, on_hold, attention);
-}
-
-void attention_flood(struct attention *attention, bool more)
-{
-	attention->floods += more ? 1 : -1u;
 }
 
 bool attention_lately(const struct attention *attention)
@@ -82,7 +87,7 @@ static void await(struct attention *attention, const struct mimobox_session *ses
 		return;
 	}
 	/* a flood is no answer, and none is waited for of it */
-	if (attention->floods == 0 || session->streams[MIMOBOX_STDOUT].flood)
+	if (!attention->floods || session->favour.floods)
 		return;
 	attention->credit += CREDIT_TIMES * (int64_t)(now - attention->since);
 	if (attention->credit > CREDIT_MAX_NS)
@@ -91,7 +96,7 @@ static void await(struct attention *attention, const struct mimobox_session *ses
 	if (attention->credit <= 0 || loop_timer_arm(&attention->hold, HOLD_NS) < 0)
 		return;
 	attention->awaited = session;
-	loop_hold(attention->loop, true);
+	hold(attention, true, now + HOLD_NS);
 }
 
 /* One session */
@@ -138,6 +143,27 @@ void favour_typed(struct mimobox_session *session)
 	session->favour.typed = loop_now();
 	await(&session->box->attention, session, session->favour.typed);
 	favour_started(session);
+}
+
+void favour_flood(struct mimobox_session *session, bool floods)
+{
+	struct favour *favour = &session->favour;
+	struct attention *attention = &session->box->attention;
+	if (favour->floods == floods)
+		return;
+	favour->floods = floods;
+	if (!floods) {
+		*(favour->previous ? &favour->previous->favour.next : &attention->floods) =
+			favour->next;
+		if (favour->next)
+			favour->next->favour.previous = favour->previous;
+		favour->previous = favour->next = NULL;
+		return;
+	}
+	favour->next = attention->floods;
+	if (favour->next)
+		favour->next->favour.previous = session;
+	attention->floods = session;
 }
 
 void favour_answered(struct mimobox_session *session)

@@ -7,8 +7,8 @@
  * and for that alone is on. It lasts while keys come, and who uses it to compute has to do without
  * for ten times as long: so it is worth nothing but a quick answer.
  *
- * In the daemon: from a key to its answer, what floods is not read. The kernel has one queue for
- * the work of all terminals, and a flood that is read fills it.
+ * From a key to its answer, what floods is not read, by the server and by the sessions' inits. The
+ * kernel has one queue for the work of all terminals, and a flood that is read fills it.
  */
 #ifndef FAVOUR_H
 #define FAVOUR_H
@@ -24,8 +24,10 @@ struct mimobox_session;
 struct favour {
 	struct loop_timer timer; /* the end of it, or of doing without */
 	bool on;
-	uint64_t typed; /* ns, on the loop's clock: the last key */
-	uint64_t used;  /* ns of processor time, at its beginning */
+	bool floods;
+	struct mimobox_session *previous, *next; /* of those that flood */
+	uint64_t typed;                          /* ns, on the loop's clock: the last key */
+	uint64_t used;                           /* ns of processor time, at its beginning */
 };
 
 /* Of all sessions. */
@@ -33,8 +35,8 @@ struct attention {
 	struct loop *loop;
 	struct helper *ticker; /* borrowed; NULL: none */
 	bool ticking;
-	struct loop_timer hold; /* the most that floods wait for an answer */
-	unsigned floods;
+	struct loop_timer hold;                /* the most that floods wait for an answer */
+	struct mimobox_session *floods;        /* NULL: none */
 	const struct mimobox_session *awaited; /* NULL: floods go on */
 	uint64_t typed;                        /* ns: the last key at any of them */
 	uint64_t since;                        /* ns: the last change of `awaited` */
@@ -42,8 +44,6 @@ struct attention {
 };
 
 void attention_init(struct attention *attention, struct loop *loop);
-/* One more, or one fewer, that floods. */
-void attention_flood(struct attention *attention, bool more);
 /* Somebody has typed lately, and may again. */
 bool attention_lately(const struct attention *attention);
 
@@ -52,6 +52,8 @@ void favour_init(struct mimobox_session *session);
 void favour_started(struct mimobox_session *session);
 /* Somebody types. */
 void favour_typed(struct mimobox_session *session);
+/* It floods, or does so no more. */
+void favour_flood(struct mimobox_session *session, bool floods);
 /* It has printed something. */
 void favour_answered(struct mimobox_session *session);
 /* There is nobody any more whose answer is waited for. */

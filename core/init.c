@@ -16,18 +16,20 @@
  * builder is done.
  *
  * The command is a child, not PID 1 itself: a PID 1 ignores the signals that it does not
- * handle, so that SIGTERM would never end an ordinary program. When the command ends, init tells
- * its status and goes, and the kernel ends whatever else is in the PID namespace before init's
- * own end can be seen (pid_namespaces(7)): a readable pidfd means that nothing is left.
+ * handle, so that SIGTERM would never end an ordinary program. What init does once there is the
+ * command: serve.c.
  */
 #include "init.h"
 
+#include "ends.h"
 #include "inside.h"
 #include "message.h"
+#include "monitor.h"
 #include "mounts.h"
 #include "plan.h"
 #include "privileges.h"
 #include "root.h"
+#include "serve.h"
 #include "spawner.h"
 #include "sysfilter.h"
 
@@ -50,7 +52,21 @@
 #include <unistd.h>
 
 /* Where the descriptors are. The command keeps those up to HANDED until it is executed. */
-enum { START = 3, HANDED, CONTROL, MASTER, SIGNALS, HANDING, ROOT, INSIDE, FREE };
+enum {
+	START = 3,
+	HANDED,
+	CONTROL,
+	IN, /* the terminal's master, or the outer end of standard input */
+	OUT,
+	ERROR,
+	PAGE,
+	BELL,
+	SIGNALS,
+	HANDING,
+	ROOT,
+	INSIDE,
+	FREE
+};
 
 enum { MAX_COMMAND_LINE = 131072 };
 
@@ -127,7 +143,7 @@ static void take_place(const struct init_ends *ends)
 	int control = fcntl(ends->control, F_DUPFD_CLOEXEC, FREE);
 	if (start < 0 || control < 0 || dup3(start, START, O_CLOEXEC) < 0 ||
 	    dup3(control, CONTROL, O_CLOEXEC) < 0 || close_range(HANDED, HANDED, 0) < 0 ||
-	    close_range(MASTER, ~0U, 0) < 0)
+	    close_range(IN, ~0U, 0) < 0)
 		_exit(1);
 }
 
@@ -193,29 +209,19 @@ static void open_paths(struct plan *plan, const struct sandbox_shape *shape, boo
 		fail(STAGE_PATHS, error, what);
 }
 
-static void open_terminal(void)
+static void open_ends(const struct sandbox_shape *shape)
 {
-	struct termios modes;
-	int unlock = 0;
-	int master = mount_open_below(ROOT, "dev/pts/ptmx", O_RDWR | O_NOCTTY);
-	if (master < 0)
-		fail(STAGE_TERMINAL, master, "ptmx");
-	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
-		fail(STAGE_TERMINAL, -errno, "unlock");
-	int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		fail(STAGE_TERMINAL, -errno, "slave");
-	if (tcgetattr(slave, &modes) < 0)
-		fail(STAGE_TERMINAL, -errno, "modes");
-	modes.c_iflag |= IUTF8;
-	if (tcsetattr(slave, TCSANOW, &modes) < 0)
-		fail(STAGE_TERMINAL, -errno, "modes");
-	/* The slave stays open in init: reading the master ends (EIO) only when that has gone. */
-	for (int fd = 0; fd <= 2; fd++)
-		if (dup2(slave, fd) < 0)
-			fail(STAGE_TERMINAL, -errno, "slave");
-	take_slot(master, MASTER, STAGE_TERMINAL);
-	close(slave);
+	int ends[3] = { -1, -1, -1 };
+	const char *what = NULL;
+	int error = shape->terminal ? ends_make_terminal(ROOT, &ends[0], &what)
+				    : ends_make_pipes(ends, &what);
+	if (error < 0)
+		fail(STAGE_TERMINAL, error, what);
+	for (int i = 0; i < 3; i++)
+		if (ends[i] >= 0)
+			take_slot(ends[i], IN + i, STAGE_TERMINAL);
+		else
+			close(IN + i);
 }
 
 static void apply_landlock(const struct landlock_policy *policy)
@@ -236,20 +242,14 @@ static void load_filter(const struct sysfilter *filter)
 		fail(STAGE_SECCOMP, error, "filter");
 }
 
-/* Init keeps the inner ends, as it does a slave: the pipes end when it has gone. */
-static void open_pipes(int outer[3])
+/* What init and the server share. */
+static void open_page(void)
 {
-	int in[2], out[2], error[2];
-	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(error, O_CLOEXEC) < 0)
-		fail(STAGE_TERMINAL, -errno, "pipe");
-	if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(error[1], 2) < 0)
-		fail(STAGE_TERMINAL, -errno, "standard descriptors");
-	close(in[0]);
-	close(out[1]);
-	close(error[1]);
-	outer[0] = in[1];
-	outer[1] = out[0];
-	outer[2] = error[0];
+	int made[2], error = monitor_make(made);
+	if (error < 0)
+		fail(STAGE_TERMINAL, error, "shared memory");
+	take_slot(made[0], PAGE, STAGE_TERMINAL);
+	take_slot(made[1], BELL, STAGE_TERMINAL);
 }
 
 /*
@@ -397,155 +397,16 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	if (root < 0)
 		fail(STAGE_ROOT, root, what);
 	take_slot(root, ROOT, STAGE_ROOT);
-	int outer[3] = { MASTER };
-	if (shape->terminal)
-		open_terminal();
-	else
-		open_pipes(outer);
+	open_ends(shape);
+	open_page();
 	drop_privileges(setup);
-	report(STAGE_TERMINAL, 0, NULL, outer, shape->terminal ? 1 : 3);
-	for (int i = 0; i < 3 && !shape->terminal; i++)
-		close(outer[i]);
-	if (!shape->terminal)
-		close(MASTER);
+	report(STAGE_TERMINAL, 0, NULL, (const int[]){ PAGE, BELL }, 2);
 	if (shape->ends_with_command)
 		lead_session(shape);
 	if (close_range(HANDED + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0 ||
 	    send(HANDED, "", 1, MSG_NOSIGNAL) != 1)
 		fail(STAGE_FORK, -errno, "hand over");
 	become_command(setup, request);
-}
-
-static pid_t foreground_of(pid_t command)
-{
-	/* Asked of the master: that needs no controlling terminal, and gives the number in here. */
-	pid_t group = 0;
-	return ioctl(MASTER, TIOCGPGRP, &group) < 0 || group <= 1 ? command : group;
-}
-
-static void signal_group(pid_t group, int number)
-{
-	kill(-group, number);
-	kill(-group, SIGCONT);
-}
-
-/* The command's group, and the foreground one; where they are the same, once. */
-static void signal_both(pid_t command, int number)
-{
-	pid_t foreground = foreground_of(command);
-	signal_group(command, number);
-	if (foreground != command)
-		signal_group(foreground, number);
-}
-
-/*
- * The kernel tells the leader of the terminal's session when it goes. Where that is not the
- * command, and where there is no terminal, the telling is left to us.
- */
-static void hang_up(const struct sandbox_shape *shape, pid_t command)
-{
-	if (!shape->terminal || !shape->ends_with_command)
-		signal_both(command, SIGHUP);
-	if (shape->terminal)
-		close(MASTER);
-}
-
-/* Said again by one who could not know that it was said: the last few are remembered. */
-static bool is_repeated(uint64_t key)
-{
-	static uint64_t keys[8];
-	static unsigned next;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		if (key && keys[i] == key)
-			return true;
-	keys[next++ % (sizeof(keys) / sizeof(*keys))] = key;
-	return false;
-}
-
-static void obey(const struct sandbox_shape *shape, pid_t command)
-{
-	struct control_message message;
-	ssize_t size = recv(CONTROL, &message, sizeof(message), MSG_DONTWAIT);
-	if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
-		_exit(1); /* the daemon has gone: so does all that it started */
-	if (size != sizeof(message) || is_repeated(message.key))
-		return;
-	switch (message.verb) {
-	case CONTROL_FOREGROUND:
-		kill(-foreground_of(command), message.signal);
-		break;
-	case CONTROL_TERMINATE:
-		signal_both(command, SIGTERM);
-		break;
-	case CONTROL_ALL:
-		kill(-1, message.signal);
-		break;
-	case CONTROL_HANGUP:
-		hang_up(shape, command);
-		break;
-	}
-}
-
-struct command {
-	pid_t pid;
-	bool ended;
-	int status;
-};
-
-/* SIGCHLD coalesces: take all that there are. False when there are no children any more. */
-static bool reap(struct command *command)
-{
-	for (;;) {
-		int status;
-		pid_t pid = waitpid(-1, &status, WNOHANG);
-		if (pid == command->pid) {
-			command->status = status;
-			command->ended = true;
-		}
-		if (pid <= 0)
-			return pid == 0;
-	}
-}
-
-/* What ended may have been for want of memory, and that may be so still for a moment. */
-static void tell_end(const struct exit_report *ended)
-{
-	for (int tries = 0; tries < 50; tries++) {
-		if (send(CONTROL, ended, sizeof(*ended), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
-		    !message_may_pass(-errno))
-			return;
-		poll(NULL, 0, 10);
-	}
-}
-
-_Noreturn static void serve(const struct sandbox_shape *shape, pid_t pid)
-{
-	struct pollfd events[] = { { .fd = SIGNALS, .events = POLLIN },
-				   { .fd = CONTROL, .events = POLLIN },
-				   { .fd = shape->names ? INSIDE : -1, .events = POLLIN } };
-	struct signalfd_siginfo info;
-	struct exit_report ended = { 0 };
-	struct command command = { .pid = pid };
-	bool children;
-	for (;;) {
-		children = reap(&command);
-		if (command.ended && (shape->ends_with_command || !children))
-			break;
-		if (poll(events, 3, -1) < 0 && errno != EINTR)
-			_exit(1);
-		if (events[2].revents && inside_serve(INSIDE) < 0)
-			events[2].fd = -1;
-		if (events[1].revents)
-			obey(shape, pid);
-		if (events[0].revents && read(SIGNALS, &info, sizeof(info)) < 0 &&
-		    errno != EAGAIN && !message_may_pass(-errno))
-			_exit(1);
-	}
-	ended.status = command.status;
-	ended.alone = !children;
-	tell_end(&ended);
-	close_range(0, ~0U, 0); /* the slave first of all: its end is waited for */
-	_exit(0);
 }
 
 /* Before there are two processes: signals that would be missed, and the way between them. */
@@ -558,11 +419,10 @@ static void prepare_for_two(void)
 	int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		fail(STAGE_FORK, -errno, "descriptors");
-	const int wanted[][2] = { { signals, SIGNALS },
-				  { ends[1], HANDED },
-				  { ends[0], HANDING },
-				  { ends[0], MASTER },
-				  { ends[0], ROOT } };
+	/* The last are kept for what the builder makes. */
+	const int wanted[][2] = { { signals, SIGNALS }, { ends[1], HANDED }, { ends[0], HANDING },
+				  { ends[0], IN },      { ends[0], OUT },    { ends[0], ERROR },
+				  { ends[0], PAGE },    { ends[0], BELL },   { ends[0], ROOT } };
 	int moved[sizeof(wanted) / sizeof(*wanted)];
 	/* Two steps, for what was opened may lie where another is to go. */
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
@@ -620,6 +480,17 @@ static void wait_for(int fd)
 			_exit(1);
 	if (!events[0].revents)
 		_exit(1);
+}
+
+/* With what the builder has made. */
+static void begin_to_monitor(const struct sandbox_shape *shape)
+{
+	const int ends[] = { IN, OUT, ERROR };
+	int error =
+		serve_begin(shape, PAGE, BELL, ends, SIGNALS, CONTROL, shape->names ? INSIDE : -1);
+	if (error < 0)
+		fail(STAGE_TERMINAL, error, "shared memory");
+	close(PAGE);
 }
 
 static int receive_plan(struct plan **plan)
@@ -694,6 +565,7 @@ static pid_t seal(const struct init_setup *setup, const struct spawn_request *re
 	if (error < 0)
 		fail(STAGE_PATHS, error, what);
 	wait_for_builder();
+	begin_to_monitor(shape);
 	take_identity_as_init();
 	finish_root(shape, &workspace, count);
 	drop_privileges(setup);
@@ -716,6 +588,7 @@ static pid_t follow_plan(const struct init_setup *setup, const struct sandbox_sh
 	open_paths(plan, shape, false);
 	add_routes(plan);
 	wait_for_builder();
+	begin_to_monitor(shape);
 	take_identity_as_init();
 	open_paths(plan, shape, true);
 	finish_root(shape, plan->paths, plan->path_count);
@@ -746,5 +619,5 @@ _Noreturn void init_run(const struct init_setup *setup, const struct spawn_reque
 	pid_t command = request->shape.sealed ? seal(setup, request, builder)
 					      : follow_plan(setup, &request->shape, builder);
 	close(START);
-	serve(&request->shape, command);
+	serve(command);
 }

@@ -2,14 +2,12 @@
 #include "input.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-/* In one go through the pipe. */
-enum { STAGE_MAX = 65536 };
+/* So much of the ring is worth giving back. */
+enum { TIDY_BYTES = 65536 };
 
 static bool is(const struct termios *modes, int index, char byte)
 {
@@ -64,230 +62,423 @@ size_t line_follow(struct line *line, const struct termios *modes, const char *d
 	return longest;
 }
 
-void input_finish(struct input *input)
+/* In the server */
+
+static enum input_phase phase_of(uint64_t state)
 {
-	keep_block_free(input->keep, input->data, input->room);
-	free(input->ends);
-	*input = (struct input){ .keep = input->keep,
-				 .keep_id = input->keep_id,
-				 .steps = input->steps + 1,
-				 .kept = input->kept,
-				 .owner = input->owner };
+	return (enum input_phase)(state & INPUT_PHASES);
 }
 
-static int grow(struct input *input, size_t size)
+static uint64_t number_of(uint64_t state)
 {
-	size_t room = input->room ? input->room : 4096;
-	while (room < size && room < INPUT_MAX)
-		room *= 2;
-	if (room == input->room)
-		return 0;
-	char *data = keep_block(input->keep, room);
-	if (!data)
-		return -ENOMEM;
-	size_t first =
-		input->room - input->head < input->size ? input->room - input->head : input->size;
-	if (first)
-		memcpy(data, input->data + input->head, first);
-	if (input->size > first)
-		memcpy(data + first, input->data, input->size - first);
-	keep_block_free(input->keep, input->data, input->room);
-	input->data = data;
-	input->room = room;
-	input->head = 0;
-	return 0;
+	return state >> INPUT_NUMBER_SHIFT;
 }
 
-static void enqueue(struct input *input, const char *data, size_t size)
+static uint64_t state_of(uint64_t number, enum input_phase phase)
 {
-	size_t tail = (input->head + input->size) % input->room;
-	size_t first = input->room - tail < size ? input->room - tail : size;
-	memcpy(input->data + tail, data, first);
-	memcpy(input->data, data + first, size - first);
-	input->size += size;
+	return number << INPUT_NUMBER_SHIFT | (uint64_t)phase;
 }
 
-ssize_t input_put(struct input *input, const struct termios *modes, const void *data, size_t size)
+static struct input_write *write_of(struct input_shared *shared, uint64_t state)
+{
+	return &shared->writes[number_of(state) % 2];
+}
+
+static uint64_t count_of(struct input_shared *shared, uint64_t state)
+{
+	return atomic_load(&write_of(shared, state)->count);
+}
+
+/* Where the next write begins. A write that is still asked is not counted. */
+static uint64_t accepted(struct input_shared *shared, uint64_t state)
+{
+	uint64_t base = atomic_load(&write_of(shared, state)->base);
+	return base + (phase_of(state) == INPUT_TAKEN ? count_of(shared, state) : 0);
+}
+
+static bool is_answer(const struct input *input, uint64_t state)
+{
+	enum input_phase phase = phase_of(state);
+	return (phase == INPUT_TAKEN || phase == INPUT_REFUSED) &&
+	       number_of(state) != input->collected;
+}
+
+static ssize_t collect(struct input *input, uint64_t state)
+{
+	input->collected = number_of(state);
+	return phase_of(state) == INPUT_TAKEN ? (ssize_t)count_of(input->shared, state) : -EMSGSIZE;
+}
+
+static void enqueue(char *ring, uint64_t at, const char *data, size_t size)
+{
+	size_t from = at % INPUT_MAX, first = INPUT_MAX - from < size ? INPUT_MAX - from : size;
+	memcpy(ring + from, data, first);
+	memcpy(ring, data + first, size - first);
+}
+
+/* 0 where the counts cannot be. */
+static uint64_t room_behind(struct input_shared *shared, uint64_t base)
+{
+	uint64_t queued = base - atomic_load(&shared->passed);
+	return queued < INPUT_MAX ? INPUT_MAX - queued : 0;
+}
+
+static uint64_t find_room(struct input_shared *shared, uint64_t base)
+{
+	uint64_t room = room_behind(shared, base);
+	if (room)
+		return room;
+	atomic_store(&shared->wants_room, 1);
+	return room_behind(shared, base);
+}
+
+static bool lock(struct input_shared *shared, enum input_lock how)
+{
+	uint32_t is = INPUT_FREE;
+	return atomic_compare_exchange_strong(&shared->lock, &is, (uint32_t)how);
+}
+
+static void unlock(struct input_shared *shared)
+{
+	atomic_store(&shared->lock, INPUT_FREE);
+}
+
+void input_resume(struct input *input)
+{
+	uint32_t fills = INPUT_FILLS;
+	atomic_compare_exchange_strong(&input->shared->lock, &fills, INPUT_FREE);
+	input->used = INPUT_MAX;
+}
+
+/* Returns the state that it has now. */
+static uint64_t put_write(struct input *input, uint64_t number, const struct input_write *write,
+			  const char *data)
+{
+	struct input_shared *shared = input->shared;
+	uint64_t end = write->base + write->count;
+	bool sure = end <= atomic_load(&shared->sure);
+	uint64_t state = state_of(number, sure ? INPUT_TAKEN : INPUT_ASKED);
+	enqueue(input->data, write->base, data, write->count);
+	input->used += write->count;
+	*write_of(shared, state) = *write;
+	atomic_store(&shared->state, state);
+	input->asked = true;
+	return state;
+}
+
+static ssize_t ask(struct input *input, uint64_t state, uint64_t key, const char *data, size_t size)
+{
+	struct input_shared *shared = input->shared;
+	uint64_t base = accepted(shared, state), room = find_room(shared, base);
+	if (room == 0)
+		return -EAGAIN;
+	if (!lock(shared, INPUT_FILLS))
+		return -EINPROGRESS;
+	if (size > room) {
+		size = (size_t)room;
+		atomic_store(&shared->wants_room, 1);
+	}
+	state = put_write(input, number_of(state) + 1,
+			  &(struct input_write){ .key = key, .base = base, .count = size }, data);
+	unlock(shared);
+	return phase_of(state) == INPUT_TAKEN ? collect(input, state) : -EINPROGRESS;
+}
+
+ssize_t input_ask(struct input *input, uint64_t key, const void *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	size_t left = INPUT_MAX - input->size;
-	size_t count = size < left ? size : left;
-	if (count == 0)
-		return -EAGAIN;
-	struct line line = input->typed;
-	if (line_follow(&line, modes, data, count) > INPUT_LINE_MAX)
-		return -EMSGSIZE;
-	if (grow(input, input->size + count) < 0)
-		return -ENOMEM;
-	enqueue(input, data, count);
-	input->typed = line;
-	return (ssize_t)count;
+	uint64_t state = atomic_load(&input->shared->state);
+	if (is_answer(input, state) && input_key(input) == key)
+		return collect(input, state);
+	if (is_answer(input, state) || phase_of(state) == INPUT_ASKED)
+		return -EINPROGRESS;
+	return ask(input, state, key, data, size);
 }
 
-int input_end(struct input *input)
+ssize_t input_withdraw(struct input *input, uint64_t key)
 {
-	if (input->end_count == INPUT_ENDS_MAX)
+	struct input_shared *shared = input->shared;
+	uint64_t state = atomic_load(&shared->state);
+	if (write_of(shared, state)->key != key)
 		return -EAGAIN;
-	uint64_t *ends = realloc(input->ends, (input->end_count + 1) * sizeof(*ends));
-	if (!ends)
-		return -ENOMEM;
-	input->ends = ends;
-	ends[input->end_count++] = input->passed + input->size;
-	input->typed = (struct line){ 0 };
+	if (phase_of(state) == INPUT_ASKED &&
+	    atomic_compare_exchange_strong(&shared->state, &state,
+					   state_of(number_of(state), INPUT_IDLE)))
+		return -EAGAIN;
+	return is_answer(input, state) ? collect(input, state) : -EAGAIN;
+}
+
+bool input_has_end_of(const struct input *input, uint64_t key)
+{
+	uint64_t asked = atomic_load(&input->shared->ends_asked);
+	return key && asked && input->shared->ends[(asked - 1) % INPUT_ENDS_MAX].key == key;
+}
+
+uint64_t input_key(const struct input *input)
+{
+	return write_of(input->shared, atomic_load(&input->shared->state))->key;
+}
+
+uint32_t input_dropped(const struct input *input)
+{
+	return atomic_exchange(&input->shared->dropped, 0);
+}
+
+uint64_t input_position(const struct input *input)
+{
+	return input->shared ? accepted(input->shared, atomic_load(&input->shared->state)) : 0;
+}
+
+void input_said(struct input *input)
+{
+	if (input->shared)
+		atomic_fetch_add(&input->shared->said, 1);
+}
+
+int input_end(struct input *input, uint64_t key)
+{
+	struct input_shared *shared = input->shared;
+	uint64_t asked = atomic_load(&shared->ends_asked);
+	if (input_has_end_of(input, key))
+		return 0; /* by a server that was killed since */
+	if (asked - atomic_load(&shared->ends_passed) >= INPUT_ENDS_MAX)
+		return -EAGAIN;
+	shared->ends[asked % INPUT_ENDS_MAX] =
+		(struct input_end){ accepted(shared, atomic_load(&shared->state)), key };
+	atomic_store(&shared->ends_asked, asked + 1);
+	input->asked = true;
 	return 0;
+}
+
+bool input_has_end(const struct input *input)
+{
+	return input->shared && atomic_load(&input->shared->ends_asked) != 0;
+}
+
+bool input_has_news(const struct input *input)
+{
+	return phase_of(atomic_load(&input->shared->state)) != INPUT_ASKED &&
+	       atomic_load(&input->shared->lock) != INPUT_TIDIES;
+}
+
+bool input_is_untidy(const struct input *input)
+{
+	return input->used >= TIDY_BYTES && input->shared;
+}
+
+/* In init */
+
+/*
+ * A state and where the writes accepted by then end. The server goes on meanwhile: what was read of
+ * a write counts if its number is still the last.
+ */
+static uint64_t look(struct input_shared *shared, uint64_t *end)
+{
+	uint64_t state, now = atomic_load(&shared->state);
+	do {
+		state = now;
+		*end = accepted(shared, state);
+		now = atomic_load(&shared->state);
+	} while (number_of(now) != number_of(state));
+	return state;
+}
+
+bool input_is_new(const struct typist *typist)
+{
+	uint64_t end, state = look(typist->shared, &end);
+	return phase_of(state) == INPUT_ASKED || end != typist->accepted ||
+	       atomic_load(&typist->shared->ends_asked) != typist->ends_seen;
+}
+
+static size_t follow(struct line *line, const struct termios *modes, const char *ring, uint64_t at,
+		     size_t size)
+{
+	size_t from = at % INPUT_MAX, first = INPUT_MAX - from < size ? INPUT_MAX - from : size;
+	if (!modes)
+		return 0;
+	size_t longest = line_follow(line, modes, ring + from, first);
+	size_t rest = line_follow(line, modes, ring, size - first);
+	return longest > rest ? longest : rest;
+}
+
+/* No more than the ring has is looked at. */
+static void accept(struct typist *typist, const struct termios *modes, uint64_t end)
+{
+	uint64_t size = end - typist->accepted;
+	if (size > INPUT_MAX)
+		return;
+	follow(&typist->typed, modes, typist->data, typist->accepted, size);
+	typist->accepted = end;
+}
+
+/* What the server has accepted up to there. End-of-file begins a line. */
+static void catch_up(struct typist *typist, const struct termios *modes, uint64_t end)
+{
+	struct input_shared *shared = typist->shared;
+	while (typist->ends_seen != atomic_load(&shared->ends_asked)) {
+		uint64_t at = shared->ends[typist->ends_seen % INPUT_ENDS_MAX].at;
+		if (at > end)
+			break;
+		if (at > typist->accepted)
+			accept(typist, modes, at);
+		typist->typed = (struct line){ 0 };
+		typist->ends_seen++;
+	}
+	if (end > typist->accepted)
+		accept(typist, modes, end);
+}
+
+/* Bytes make a line longer by one each, at most. */
+static void tell_what_is_sure(const struct typist *typist, const struct termios *modes)
+{
+	size_t line = typist->typed.length;
+	uint64_t more = line < INPUT_LINE_MAX ? INPUT_LINE_MAX - line : 0;
+	atomic_store(&typist->shared->sure, modes ? typist->accepted + more : UINT64_MAX);
+}
+
+static bool decide(struct typist *typist, const struct termios *modes, uint64_t state)
+{
+	struct input_shared *shared = typist->shared;
+	uint64_t base = accepted(shared, state), count = count_of(shared, state);
+	if (count > INPUT_MAX)
+		return false;
+	struct line line = typist->typed;
+	bool cut = follow(&line, modes, typist->data, base, count) > INPUT_LINE_MAX;
+	enum input_phase phase = cut ? INPUT_REFUSED : INPUT_TAKEN;
+	if (!atomic_compare_exchange_strong(&shared->state, &state,
+					    state_of(number_of(state), phase)))
+		return false;
+	if (cut)
+		return true;
+	typist->typed = line;
+	typist->accepted = base + count;
+	return true;
+}
+
+/* A message may have been sent, and not counted, by a server that was killed. */
+static bool has_to_hear(const struct typist *typist)
+{
+	return (int64_t)(atomic_load(&typist->shared->said) - typist->heard) > 0;
+}
+
+bool input_hear(struct typist *typist, uint64_t typed)
+{
+	typist->heard++;
+	return (int64_t)(typed - typist->accepted) > 0;
+}
+
+void input_accept(struct typist *typist, const struct termios *modes, uint64_t typed)
+{
+	catch_up(typist, modes, typed);
+	tell_what_is_sure(typist, modes);
+}
+
+bool input_answer(struct typist *typist, const struct termios *modes)
+{
+	uint64_t end, state = look(typist->shared, &end);
+	if (has_to_hear(typist))
+		return false;
+	catch_up(typist, modes, end);
+	bool news = phase_of(state) == INPUT_ASKED && decide(typist, modes, state);
+	tell_what_is_sure(typist, modes);
+	return news;
+}
+
+bool input_pending(const struct typist *typist)
+{
+	const struct input_shared *shared = typist->shared;
+	return typist->accepted != atomic_load(&shared->passed) ||
+	       typist->ends_seen != atomic_load(&shared->ends_passed);
 }
 
 /* How much may go out before the next end-of-file, in one piece of the ring. */
-static size_t next_piece(const struct input *input)
+static size_t next_piece(const struct typist *typist)
 {
-	size_t piece = input->room - input->head;
-	if (piece > input->size)
-		piece = input->size;
-	if (input->end_count && input->ends[0] - input->passed < piece)
-		piece = (size_t)(input->ends[0] - input->passed);
-	return piece;
+	const struct input_shared *shared = typist->shared;
+	uint64_t passed = atomic_load(&shared->passed), until = typist->accepted;
+	uint64_t ends = atomic_load(&shared->ends_passed);
+	if (ends != typist->ends_seen && shared->ends[ends % INPUT_ENDS_MAX].at < until)
+		until = shared->ends[ends % INPUT_ENDS_MAX].at;
+	if (until < passed) /* what was asked for at the same time was faster */
+		until = passed;
+	uint64_t whole = INPUT_MAX - passed % INPUT_MAX;
+	return (size_t)(until - passed < whole ? until - passed : whole);
 }
 
-/*
- * As write(2). Where another may go on in this one's place, the bytes go by way of a pipe, which
- * says even then how many of them the terminal has got; see settle().
- */
-static ssize_t pass(const struct input *input, int master, const char *data, size_t size, bool end)
+static int pass_piece(struct typist *typist, int master, size_t piece, const struct termios *modes)
 {
-	volatile struct keep_stage *stage = keep_stage_in(input->keep);
-	if (!stage)
-		return write(master, data, size);
-	/* Where it is found on its way, what it is of must be known. */
-	if (input->kept)
-		input->kept(input->owner);
-	stage->id = input->keep_id;
-	stage->part = end;
-	stage->before = input->steps;
-	stage->state = KEEP_FILLING;
-	size = size < STAGE_MAX ? size : STAGE_MAX;
-	ssize_t filled = write(stage->pipe[1], data, size);
-	if (filled <= 0)
-		return filled;
-	stage->size = (uint64_t)filled;
-	stage->state = KEEP_EMPTYING;
-	return splice(stage->pipe[0], NULL, master, NULL, (size_t)filled, SPLICE_F_NONBLOCK);
-}
-
-static void empty(int pipe)
-{
-	char rest[4096];
-	while (read(pipe, rest, sizeof(rest)) > 0)
-		;
-}
-
-/* What was passed is counted: commits that, and only then forgets about what was on its way. */
-static void settle(struct input *input, ssize_t passed)
-{
-	volatile struct keep_stage *stage = keep_stage_in(input->keep);
-	int error = errno;
-	if (!stage)
-		return;
-	input->steps++;
-	if (input->kept)
-		input->kept(input->owner);
-	if (passed < 0 || (uint64_t)passed != stage->size)
-		empty(stage->pipe[0]);
-	stage->state = KEEP_NOTHING;
-	errno = error;
-}
-
-static void took(struct input *input, const struct termios *modes, size_t count)
-{
-	line_follow(&input->taken, modes, input->data + input->head, count);
-	input->head = (input->head + count) % input->room;
-	input->size -= count;
-	input->passed += count;
-}
-
-static int pass_piece(struct input *input, int master, size_t piece, const struct termios *modes)
-{
-	ssize_t count = pass(input, master, input->data + input->head, piece, false);
-	if (count > 0)
-		took(input, modes, (size_t)count);
-	settle(input, count);
+	uint64_t passed = atomic_load(&typist->shared->passed);
+	const char *data = typist->data + passed % INPUT_MAX;
+	ssize_t count = write(master, data, piece);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
+	line_follow(&typist->taken, modes, data, (size_t)count);
+	atomic_store(&typist->shared->passed, passed + (uint64_t)count);
 	return 0;
 }
 
-static void took_end(struct input *input)
-{
-	if (--input->end_left)
-		return;
-	input->taken = (struct line){ 0 };
-	input->end_count--;
-	memmove(input->ends, input->ends + 1, input->end_count * sizeof(*input->ends));
-}
-
-static int pass_end(struct input *input, int master, const struct termios *modes)
+static int pass_end(struct typist *typist, int master, const struct termios *modes)
 {
 	char byte = (char)modes->c_cc[VEOF];
 	if (modes->c_cc[VEOF] == _POSIX_VDISABLE)
 		byte = 4;
-	if (input->end_left == 0)
-		input->end_left = (modes->c_lflag & ICANON) && input->taken.length ? 2 : 1;
-	ssize_t count = pass(input, master, &byte, 1, true);
-	if (count == 1)
-		took_end(input);
-	settle(input, count);
-	if (count < 0)
+	if (typist->end_left == 0)
+		typist->end_left = (modes->c_lflag & ICANON) && typist->taken.length ? 2 : 1;
+	if (write(master, &byte, 1) != 1)
 		return errno == EINTR ? 0 : -errno;
+	if (--typist->end_left)
+		return 0;
+	typist->taken = (struct line){ 0 };
+	atomic_fetch_add(&typist->shared->ends_passed, 1);
 	return 0;
 }
 
-void input_resume(struct input *input, int master, bool terminal)
+int input_pass(struct typist *typist, int master, struct termios *modes)
 {
-	volatile struct keep_stage *stage = keep_stage_in(input->keep);
-	struct termios modes = { 0 };
-	int left = 0;
-	if (!stage || stage->state == KEEP_NOTHING || stage->id != input->keep_id)
-		return;
-	if (terminal && master >= 0)
-		(void)tcgetattr(master, &modes);
-	if (stage->state == KEEP_EMPTYING && stage->before == input->steps &&
-	    ioctl(stage->pipe[0], FIONREAD, &left) == 0 && (uint64_t)left < stage->size) {
-		size_t count = (size_t)(stage->size - (uint64_t)left);
-		if (!stage->part && count <= input->size)
-			took(input, &modes, count);
-		else if (stage->part && input->end_count)
-			took_end(input);
+	while (input_pending(typist)) {
+		size_t piece = next_piece(typist);
+		int error = piece ? pass_piece(typist, master, piece, modes)
+				  : pass_end(typist, master, modes);
+		if (error < 0)
+			return error;
+		if (input_pending(typist) && tcgetattr(master, modes) < 0)
+			return -errno;
 	}
-	settle(input, -1);
+	return 0;
 }
 
-int input_pass_pipe(struct input *input, int fd)
+int input_pass_pipe(struct typist *typist, int fd)
 {
 	static const struct termios raw;
-	while (input->size) {
-		int error = pass_piece(input, fd, next_piece(input), &raw);
+	while (input_pending(typist)) {
+		size_t piece = next_piece(typist);
+		if (piece == 0)
+			return -EPIPE;
+		int error = pass_piece(typist, fd, piece, &raw);
 		if (error < 0)
 			return error;
 	}
 	return 0;
 }
 
-int input_pass(struct input *input, int master)
+void input_drop(struct typist *typist, int error)
 {
-	while (input_pending(input)) {
-		struct termios modes;
-		if (tcgetattr(master, &modes) < 0)
-			return -errno;
-		size_t piece = next_piece(input);
-		int error = piece ? pass_piece(input, master, piece, &modes)
-				  : pass_end(input, master, &modes);
-		if (error < 0)
-			return error;
-	}
-	if (input->room > 65536) { /* a paste is over: give its memory back */
-		keep_block_free(input->keep, input->data, input->room);
-		input->data = NULL;
-		input->room = input->head = 0;
-	}
-	return 0;
+	atomic_store(&typist->shared->dropped, (uint32_t)-error);
+	atomic_store(&typist->shared->passed, typist->accepted);
+	atomic_store(&typist->shared->ends_passed, typist->ends_seen);
+	typist->typed = typist->taken = (struct line){ 0 };
+	typist->end_left = 0;
+}
+
+void input_tidy(struct typist *typist)
+{
+	struct input_shared *shared = typist->shared;
+	uint64_t end;
+	if (!lock(shared, INPUT_TIDIES))
+		return;
+	look(shared, &end);
+	if (end == atomic_load(&shared->passed) && !input_is_new(typist))
+		madvise(typist->data, INPUT_MAX, MADV_REMOVE);
+	unlock(shared);
 }

@@ -278,21 +278,7 @@ struct keep *keep_new(void)
 		return NULL;
 	keep->owner = getpid();
 	keep->memory = keep->socket = -1;
-	for (int i = 0; i < 4; i++)
-		keep->pipes[i] = -1;
 	return keep;
-}
-
-static int make_stage(volatile struct keep_stage *stage, int pipe[2])
-{
-	int ends[2];
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	/* Many small pieces take a page each; with fewer, it takes more turns. */
-	(void)fcntl(ends[0], F_SETPIPE_SZ, 1 << 18);
-	stage->pipe[0] = pipe[0] = ends[0];
-	stage->pipe[1] = pipe[1] = ends[1];
-	return 0;
 }
 
 static int make(struct keep *keep)
@@ -305,8 +291,7 @@ static int make(struct keep *keep)
 	keep->head->version = KEEP_VERSION;
 	atomic_store(&keep->head->tail[0], KEEP_LOG_START);
 	atomic_store(&keep->head->tail[1], KEEP_LOG_START);
-	error = make_stage(&keep->head->out, keep->pipes);
-	return error == 0 ? make_stage(&keep->head->in, keep->pipes + 2) : error;
+	return 0;
 }
 
 int keep_create(struct keep **out)
@@ -331,9 +316,6 @@ void keep_destroy(struct keep *keep)
 {
 	if (!keep)
 		return;
-	for (int i = 0; i < 4; i++)
-		if (keep->pipes[i] >= 0)
-			close(keep->pipes[i]);
 	if (keep->head)
 		munmap(keep->head, keep->size);
 	forget_memory(keep);
@@ -410,33 +392,9 @@ const char *keep_name(const struct keep *keep)
 	return keep ? keep->name : "";
 }
 
-volatile struct keep_stage *keep_stage_out(struct keep *keep)
-{
-	return keep ? &keep->head->out : NULL;
-}
-
-volatile struct keep_stage *keep_stage_in(struct keep *keep)
-{
-	return keep ? &keep->head->in : NULL;
-}
-
 volatile struct keep_work *keep_work(struct keep *keep)
 {
 	return keep ? &keep->head->work : NULL;
-}
-
-static void clear(volatile struct keep_stage *stage)
-{
-	char rest[4096];
-	while (read(stage->pipe[0], rest, sizeof(rest)) > 0)
-		;
-	stage->state = KEEP_NOTHING;
-}
-
-void keep_stage_clear(struct keep *keep)
-{
-	clear(&keep->head->out);
-	clear(&keep->head->in);
 }
 
 void keep_making(struct keep *keep, const char *path)

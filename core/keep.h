@@ -151,26 +151,6 @@ void keep_request_says(struct keep *keep);
 void keep_request_took(struct keep *keep, ssize_t count);
 
 /*
- * Bytes on their way between a terminal and memory are in a pipe of the keeper's, and what this
- * says of them is enough to tell where they are.
- */
-enum keep_stage_state { KEEP_NOTHING, KEEP_FILLING, KEEP_EMPTYING };
-struct keep_stage {
-	uint32_t state;
-	uint32_t part;
-	uint64_t id;
-	uint64_t size;   /* KEEP_EMPTYING: what was in the pipe */
-	uint64_t before; /* a count of the session's that tells whether it was committed since */
-	int pipe[2];     /* the keeper's own numbers, the same in all that it forks */
-};
-/* Volatile: what is read there by another, later, is what was written last. NULL: no keeper. */
-volatile struct keep_stage *keep_stage_out(struct keep *keep);
-volatile struct keep_stage *keep_stage_in(struct keep *keep);
-
-/* What is still on its way is nobody's. */
-void keep_stage_clear(struct keep *keep);
-
-/*
  * The request that the server works on, so that one that kills each server can be found. Volatile:
  * the next server reads what this one wrote last. NULL: no keeper.
  */

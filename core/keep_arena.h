@@ -31,7 +31,6 @@ struct keep_head {
 	uint32_t version;
 	_Atomic uint32_t active;
 	_Atomic uint64_t tail[2];
-	struct keep_stage out, in;
 	struct keep_work work;
 	char making[PATH_MAX];
 };
@@ -40,7 +39,6 @@ struct keep_head {
 struct keep_passed {
 	uint32_t version;
 	int32_t memory;
-	int32_t pipes[4];
 	uint64_t size;
 	uint64_t count; /* of struct keep_passed_descriptor, behind it */
 };
@@ -84,8 +82,7 @@ struct keep_now {
 struct keep {
 	struct keep_head *head;
 	size_t size;
-	int pipes[4]; /* of both stages: what is in memory is the server's to change */
-	int memory;   /* the file that it all is in; -1: not in the keeper */
+	int memory; /* the file that it all is in; -1: not in the keeper */
 	pid_t owner;
 	char name[KEEP_NAME_MAX + 1];
 	int socket;

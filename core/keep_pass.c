@@ -28,7 +28,6 @@ int keep_pass(const struct keep *keep, int file)
 				      .memory = keep->memory,
 				      .size = keep->size,
 				      .count = keep->stored_count };
-	memcpy(passed.pipes, keep->pipes, sizeof(passed.pipes));
 	int error = put(file, &passed, sizeof(passed));
 	for (size_t i = 0; error == 0 && i < keep->stored_count; i++) {
 		const struct keep_stored *is = &keep->stored[i];
@@ -51,10 +50,6 @@ int keep_pass_on(const struct keep *keep, bool on)
 	int error = outlive(keep->memory, on);
 	for (size_t i = 0; i < keep->stored_count; i++) {
 		int now = outlive(keep->stored[i].fd, on);
-		error = error < 0 ? error : now;
-	}
-	for (int i = 0; i < 4; i++) {
-		int now = outlive(keep->pipes[i], on);
 		error = error < 0 ? error : now;
 	}
 	return error;
@@ -81,7 +76,6 @@ static int take_up(struct keep *keep, int file)
 	if (passed.version != KEEP_VERSION)
 		return -EPROTONOSUPPORT;
 	keep->memory = passed.memory;
-	memcpy(keep->pipes, passed.pipes, sizeof(passed.pipes));
 	error = keep_map(keep, passed.size);
 	if (error == 0)
 		error = take_all(keep, file, passed.count);

@@ -167,7 +167,7 @@ static void on_report(void *data, uint32_t events)
 	if (!is_complete(waiting, &report))
 		return;
 	loop_timer_disarm(&waiting->timer);
-	if (!sandbox_has_ends(&waiting->sandbox)) { /* no descriptor was left for them */
+	if (!sandbox_has_page(&waiting->sandbox)) { /* no descriptor was left for them */
 		hold(waiting->pool);
 		discard(waiting);
 		return;

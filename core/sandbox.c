@@ -2,13 +2,17 @@
 #include "sandbox.h"
 
 #include "message.h"
+#include "monitor.h"
 #include "older.h"
 #include "spawner.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -29,6 +33,8 @@ const char *stage_name(int stage)
 	};
 	return stage >= 0 && (size_t)stage < sizeof(names) / sizeof(names[0]) ? names[stage] : "?";
 }
+
+enum { ABANDON_MS = 100 };
 
 /* Making */
 
@@ -54,7 +60,8 @@ void sandbox_init(struct sandbox *sandbox)
 				     .start = -1,
 				     .control = -1,
 				     .mounts = -1,
-				     .ends = { -1, -1, -1 },
+				     .page = -1,
+				     .bell = -1,
 				     .inside = { -1, -1, -1 } };
 }
 
@@ -103,10 +110,9 @@ int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 	return -EMFILE;
 }
 
-bool sandbox_has_ends(const struct sandbox *sandbox)
+bool sandbox_has_page(const struct sandbox *sandbox)
 {
-	const int *ends = sandbox->ends;
-	return ends[0] >= 0 && (sandbox->shape.terminal || (ends[1] >= 0 && ends[2] >= 0));
+	return sandbox->page >= 0 && sandbox->bell >= 0;
 }
 
 int sandbox_give(const struct sandbox *sandbox, int plan)
@@ -123,21 +129,12 @@ static void close_one(int *fd)
 	*fd = -1;
 }
 
-static void close_ends(struct sandbox *sandbox)
+static void take_page(struct sandbox *sandbox, const int *descriptors)
 {
-	if (sandbox->ends[1] == sandbox->ends[0])
-		sandbox->ends[1] = -1;
-	for (int i = 0; i < 3; i++)
-		close_one(&sandbox->ends[i]);
-}
-
-/* One descriptor is a master; three are pipes. */
-static void take_ends(struct sandbox *sandbox, const int *descriptors)
-{
-	close_ends(sandbox);
-	memcpy(sandbox->ends, descriptors, sizeof(sandbox->ends));
-	if (descriptors[1] < 0)
-		sandbox->ends[1] = descriptors[0];
+	close_one(&sandbox->page);
+	close_one(&sandbox->bell);
+	sandbox->page = descriptors[0];
+	sandbox->bell = descriptors[1];
 }
 
 static void take_inside(struct sandbox *sandbox, const int *descriptors)
@@ -167,7 +164,7 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 	if (report->stage == STAGE_NETWORK)
 		take_inside(sandbox, descriptors);
 	else if (descriptors[0] >= 0)
-		take_ends(sandbox, descriptors);
+		take_page(sandbox, descriptors);
 	if (report->stage == STAGE_EXEC && report->error == 0)
 		sandbox->pid = sender;
 	return 1;
@@ -184,10 +181,47 @@ int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int s
 {
 	struct control_message message = { .key = sandbox->key,
 					   .verb = (int32_t)verb,
-					   .signal = signal };
+					   .signal = signal,
+					   .typed = sandbox->typed };
 	if (send(sandbox->control, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 		return 0;
 	return errno == EPIPE || errno == ECONNRESET ? -ESRCH : -errno;
+}
+
+/* "" where it cannot be read. */
+static void read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t count = fd < 0 ? 0 : read(fd, text, size - 1);
+	text[count > 0 ? count : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The number may be another process's by now. */
+static void kill_child(const char *pid, pid_t parent)
+{
+	char path[64], text[1024];
+	int is = 0, pidfd = pidfd_open(atoi(pid), 0);
+	if (pidfd < 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	read_text(path, text, sizeof(text));
+	const char *line = strstr(text, "\nPPid:");
+	if (line && sscanf(line, "\nPPid: %d", &is) == 1 && is == parent)
+		(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	close(pidfd);
+}
+
+/* Orphans are init's children, too: behind those that it has now come theirs. */
+void sandbox_kill_inside(const struct sandbox *sandbox)
+{
+	char path[64], text[4096], *rest = text, *pid;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)sandbox->init,
+		 (int)sandbox->init);
+	read_text(path, text, sizeof(text));
+	while ((pid = strtok_r(rest, " \n", &rest)))
+		kill_child(pid, sandbox->init);
 }
 
 void sandbox_kill(const struct sandbox *sandbox)
@@ -201,13 +235,13 @@ void sandbox_kill(const struct sandbox *sandbox)
 	shutdown(sandbox->control, SHUT_RDWR);
 }
 
-/* It has hardly begun, so that this is over at once. */
+/* It has hardly begun, so that this is over at once, unless it waits in the kernel. */
 void sandbox_abandon(const struct sandbox *sandbox)
 {
 	struct pollfd end = { .fd = sandbox->pidfd, .events = POLLIN };
 	sandbox_kill(sandbox);
-	poll(&end, 1, -1); /* it need not be this process's to wait for */
-	waitid(P_PIDFD, (id_t)sandbox->pidfd, &(siginfo_t){ 0 }, WEXITED);
+	poll(&end, 1, ABANDON_MS); /* it need not be this process's to wait for */
+	sandbox_reap(sandbox);
 }
 
 void sandbox_reap(const struct sandbox *sandbox)
@@ -215,14 +249,9 @@ void sandbox_reap(const struct sandbox *sandbox)
 	waitid(P_PIDFD, (id_t)sandbox->pidfd, &(siginfo_t){ 0 }, WEXITED | WNOHANG);
 }
 
-bool sandbox_exit_status(const struct sandbox *sandbox, struct exit_report *ended)
+void sandbox_call(const struct sandbox *sandbox)
 {
-	int flags = MSG_DONTWAIT | (sandbox->kept ? MSG_PEEK : 0);
-	ssize_t size = recv(sandbox->control, ended, sizeof(*ended), flags);
-	/* Where init left words of ours unread, that is told first, and only then what it said. */
-	if (size < 0 && errno != EAGAIN)
-		size = recv(sandbox->control, ended, sizeof(*ended), flags);
-	return size == sizeof(*ended);
+	monitor_call(sandbox->bell);
 }
 
 void sandbox_finish(struct sandbox *sandbox)
@@ -231,7 +260,8 @@ void sandbox_finish(struct sandbox *sandbox)
 	close_one(&sandbox->start);
 	close_one(&sandbox->control);
 	close_one(&sandbox->mounts);
-	close_ends(sandbox);
+	close_one(&sandbox->page);
+	close_one(&sandbox->bell);
 	for (int i = 0; i < INSIDE_ENDS; i++)
 		close_one(&sandbox->inside[i]);
 }

@@ -61,12 +61,7 @@ struct control_message {
 	uint64_t key; /* what was told before with the same is not done again; 0: nothing was */
 	int32_t verb;
 	int32_t signal;
-};
-
-/* What init says on the control socket, once. */
-struct exit_report {
-	int32_t status; /* of the command, as waitpid(2) */
-	int32_t alone;  /* no other process was left in the sandbox; nor is init, in a moment */
+	uint64_t typed; /* so much was typed before */
 };
 
 /* What a sandbox is from the beginning, whoever gets it. */
@@ -98,16 +93,13 @@ struct sandbox {
 	int start;  /* socket; -1 once the start is over */
 	int control;
 	int mounts; /* its mount namespace, so that the last process to go need not clear it away */
-	/*
-	 * The other ends of its standard input, output and error, until somebody takes them over;
-	 * -1: not known yet, or none. With a terminal the first two are its master.
-	 */
-	int ends[3];
+	int page;   /* see monitor.h, until somebody takes it over; -1: not known yet */
+	int bell;   /* see there */
 	int inside[INSIDE_ENDS]; /* of its network, where names lead out of it; -1: not known yet */
 	struct sandbox_shape shape;
 	uint64_t group;              /* the number of its cgroup, which outlives it; 0: none */
 	struct cgroup_limits limits; /* in force there */
-	uint64_t key;                /* of the next word to it, see control_message */
+	uint64_t key, typed;         /* of the next word to it, see control_message */
 	bool kept; /* a process that goes on in this one's place may have to hear it all again */
 };
 
@@ -127,13 +119,13 @@ int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *s
 int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 		 struct start_report *report);
 
-/* Whether all came of what it was to send: its terminal's master, or three pipes. */
-bool sandbox_has_ends(const struct sandbox *sandbox);
+/* Whether all came of what it was to send. */
+bool sandbox_has_page(const struct sandbox *sandbox);
 /* Tells it what for: the image of a plan, see plan_pack(). 0 or -errno. Does not wait. */
 int sandbox_give(const struct sandbox *sandbox, int plan);
 
 /*
- * Takes one message from the start socket: 1 and the report (master and pid are kept in
+ * Takes one message from the start socket: 1 and the report (page and pid are kept in
  * `sandbox`), 0 at the end of messages, -EAGAIN none now.
  */
 int sandbox_receive(struct sandbox *sandbox, struct start_report *report);
@@ -143,17 +135,18 @@ void sandbox_received(const struct sandbox *sandbox);
 /* 0 or -errno; -ESRCH where init has gone. Does not wait for the effect. */
 int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int signal);
 
+/* Has init look at the page. */
+void sandbox_call(const struct sandbox *sandbox);
+/* SIGKILL to the children of init, for one that does not do what it is told. */
+void sandbox_kill_inside(const struct sandbox *sandbox);
 /* SIGKILL to init, and with it to all. */
 void sandbox_kill(const struct sandbox *sandbox);
 
-/* The same, and waits for its end: for one that nobody will watch. */
+/* The same, and waits for its end, but not for long: for one that nobody will watch. */
 void sandbox_abandon(const struct sandbox *sandbox);
 
 /* After pidfd is readable: takes init off the process table, if it is this process's to take. */
 void sandbox_reap(const struct sandbox *sandbox);
-/* How the command ended, if init told it. */
-bool sandbox_exit_status(const struct sandbox *sandbox, struct exit_report *ended);
-
 /* Closes what is held. */
 void sandbox_finish(struct sandbox *sandbox);
 

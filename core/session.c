@@ -21,21 +21,15 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-/* How long init may take to carry out a SIGKILL before it gets one itself. */
-#define PATIENCE_NS UINT64_C(200000000)
-#define REMOVED_GRACE_MAX_NS UINT64_C(2000000000)
-#define DRAIN_PATIENCE_NS UINT64_C(2000000000)
 /* A cgroup can be busy for a moment after its last process has gone. */
 #define BUSY_RETRY_NS UINT64_C(10000000)
+#define STUCK_RETRY_NS UINT64_C(1000000000)
 
 struct mimobox_session *mimobox_session_ref(struct mimobox_session *session)
 {
@@ -71,18 +65,17 @@ void mimobox_session_log(struct mimobox_session *session, const char *format, ..
 
 /* Start */
 
-static void unwatch(struct loop_source **source)
+void session_unwatch(struct loop_source **source)
 {
 	loop_remove(*source);
 	*source = NULL;
 }
 
 /* Lets go of the sandbox; the cgroup goes when the kernel is done with it. */
-static void drop_sandbox(struct mimobox_session *session)
+void session_drop_sandbox(struct mimobox_session *session)
 {
-	unwatch(&session->start_source);
-	unwatch(&session->control_source);
-	unwatch(&session->end_source);
+	session_unwatch(&session->start_source);
+	session_unwatch(&session->end_source);
 	streams_close(session);
 	network_close(session);
 	if (session->sandbox.mounts >= 0) {
@@ -140,7 +133,8 @@ static void tell_of_share(struct mimobox *box, uid_t uid)
 
 void session_give_back(struct mimobox_session *session)
 {
-	if (session->state != MIMOBOX_CREATED && session->state != MIMOBOX_EXITED)
+	if (session->stuck ||
+	    (session->state != MIMOBOX_CREATED && session->state != MIMOBOX_EXITED))
 		return;
 	for (int total = 0; total < TOTALS; total++)
 		if ((total != TOTAL_SESSIONS || session->removed) &&
@@ -166,10 +160,11 @@ static int ask_ceiling(struct mimobox_session *session)
 	return error;
 }
 
-/* The sandbox is on its way out; on_end() completes the failure when nothing is left of it. */
-static void fail_start(struct mimobox_session *session, const struct start_report *report)
+/* The sandbox is on its way out; session_on_end() completes the failure when nothing is left of it.
+ */
+void session_fail_start(struct mimobox_session *session, const struct start_report *report)
 {
-	unwatch(&session->start_source);
+	session_unwatch(&session->start_source);
 	if (session->start_result != -EINPROGRESS)
 		return;
 	start_log_failure(session, report);
@@ -187,12 +182,17 @@ static void complete_failure(struct mimobox_session *session)
 		session_end_unstarted(session);
 }
 
+static void try_later(struct mimobox_session *session)
+{
+	loop_timer_arm(&session->retry_timer, session->stuck ? STUCK_RETRY_NS : BUSY_RETRY_NS);
+}
+
 static void on_swept(void *data, int result, const int *descriptors)
 {
 	(void)descriptors;
 	struct mimobox_session *session = data;
 	if (result == -EBUSY) {
-		loop_timer_arm(&session->retry_timer, BUSY_RETRY_NS);
+		try_later(session);
 		return;
 	}
 	session->has_cgroup = result < 0; /* there is no answer: then it is done here */
@@ -221,8 +221,13 @@ void session_settle(struct mimobox_session *session)
 	if (!session->swept && (session->swept = sweep(session)))
 		return;
 	if (!session_drop_cgroup(session)) {
-		loop_timer_arm(&session->retry_timer, BUSY_RETRY_NS);
+		try_later(session);
 		return;
+	}
+	if (session->stuck) {
+		mimobox_session_log(session, "the kernel has ended the last process");
+		session->stuck = false;
+		session_give_back(session);
 	}
 	session->box->live--;
 	session->live = false;
@@ -248,30 +253,15 @@ static void on_timeout(void *data)
 	session_kill(session, END_TIMEOUT);
 }
 
-static int session_resize(struct mimobox_session *session)
+void session_resized(struct mimobox_session *session, uint16_t rows, uint16_t cols)
 {
-	int master = session->streams[MIMOBOX_STDOUT].fd;
-	timeline_resize(&session->timeline, session->streams[MIMOBOX_STDOUT].output.spool.end,
-			loop_now() - session->begun, session->rows, session->cols);
-	return session->config.terminal && master >= 0
-		       ? terminal_resize(master, session->rows, session->cols)
-		       : 0;
-}
-
-/* One that would block would hold up all; then there is nothing to be had of it, nor is it run. */
-static void take_streams(struct mimobox_session *session)
-{
-	int *ends = session->sandbox.ends, error = 0;
-	for (int i = 0; i < 3; i++)
-		if (ends[i] >= 0 && fcntl(ends[i], F_SETFL, O_NONBLOCK) < 0)
-			error = -errno;
-	if (error < 0) {
-		mimobox_session_log(session, "no use of the terminal: %s: ended", strerror(-error));
-		session_kill_now(session);
-		return;
-	}
-	streams_open(session, ends);
-	ends[0] = ends[1] = ends[2] = -1;
+	session->rows = rows;
+	session->cols = cols;
+	session_touch(session);
+	if (session->state == MIMOBOX_RUNNING)
+		timeline_resize(&session->timeline,
+				session->streams[MIMOBOX_STDOUT].output.spool.end,
+				loop_now() - session->begun, rows, cols);
 }
 
 /* No limit of a session keeps the kernel from it. */
@@ -287,7 +277,7 @@ static void tell_of_cores(struct mimobox_session *session)
 
 static void started(struct mimobox_session *session)
 {
-	unwatch(&session->start_source);
+	session_unwatch(&session->start_source);
 	close(session->sandbox.start);
 	session->sandbox.start = -1;
 	if (session->sandbox.kept)
@@ -306,21 +296,22 @@ static void started(struct mimobox_session *session)
 		loop_timer_arm(&session->timeout, session->config.timeout_ns);
 	session->begun = loop_now();
 	timeline_init(&session->timeline, session->rows, session->cols);
-	take_streams(session);
+	streams_open(session);
 	network_open(session);
-	session_resize(session); /* it may have been asked for meanwhile */
+	if (session->config.terminal && session->contact.page) /* asked for meanwhile, perhaps */
+		typing_resize(session, 0, session->rows, session->cols);
 	session_notify(session, MIMOBOX_STARTED);
 }
 
 /* Takes what the sandbox has to say of its start. */
-static void hear_start(struct mimobox_session *session)
+void session_hear_start(struct mimobox_session *session)
 {
 	struct start_report report;
 	int result;
 	session_touch(session);
 	while ((result = sandbox_receive(&session->sandbox, &report)) == 1) {
 		if (report.error) {
-			fail_start(session, &report);
+			session_fail_start(session, &report);
 			return;
 		}
 		session->exec_seen |= report.stage == STAGE_EXEC;
@@ -331,7 +322,7 @@ static void hear_start(struct mimobox_session *session)
 	}
 	if (result == -EAGAIN)
 		return;
-	if (session->exec_seen && sandbox_has_ends(&session->sandbox)) {
+	if (session->exec_seen && sandbox_has_page(&session->sandbox)) {
 		started(session);
 		return;
 	}
@@ -340,17 +331,14 @@ static void hear_start(struct mimobox_session *session)
 					.what = "init was killed: too little memory?" };
 	if (session->exec_seen)
 		report = (struct start_report){ .stage = STAGE_TERMINAL, .error = EMFILE };
-	fail_start(session, &report);
+	session_fail_start(session, &report);
 }
 
 static void on_start(void *data, uint32_t events)
 {
 	(void)events;
-	hear_start(data);
+	session_hear_start(data);
 }
-
-static void on_control(void *data, uint32_t events);
-static void on_end(void *data, uint32_t events);
 
 int session_watch(struct mimobox_session *session)
 {
@@ -359,17 +347,14 @@ int session_watch(struct mimobox_session *session)
 	if (session->state == MIMOBOX_STARTING)
 		error = loop_add(loop, session->sandbox.start, EPOLLIN, on_start, session,
 				 &session->start_source);
-	if (error == 0 && !session->status_told)
-		error = loop_add(loop, session->sandbox.control, EPOLLIN, on_control, session,
-				 &session->control_source);
 	if (error == 0)
-		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, on_end, session,
+		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, session_on_end, session,
 				 &session->end_source);
 	if (error < 0) {
 		keep_take_up_anew(session->box->keep);
 		mimobox_session_log(session, "start failed: loop: %s", strerror(-error));
 		sandbox_abandon(&session->sandbox);
-		drop_sandbox(session);
+		session_drop_sandbox(session);
 	}
 	return error;
 }
@@ -411,7 +396,7 @@ void session_cloned(void *data, int result, const int *descriptors)
 		session->box->stats.failed_starts++;
 		session->start_result = error;
 	}
-	drop_sandbox(session);
+	session_drop_sandbox(session);
 	session_settle(session);
 }
 
@@ -465,215 +450,6 @@ int mimobox_session_start_result(const struct mimobox_session *session)
 	return session->start_result;
 }
 
-/* Kill */
-
-static void on_kill_timer(void *data)
-{
-	struct mimobox_session *session = data;
-	session_touch(session);
-	if (session->state == MIMOBOX_DRAINING) {
-		session_kill_now(session); /* where init is there still */
-		streams_close(session);
-		session_drained(session);
-		return;
-	}
-	if (session->state == MIMOBOX_STARTING) {
-		fail_start(session, &(struct start_report){ .stage = STAGE_EXEC,
-							    .error = ETIMEDOUT,
-							    .what = "it was not reached" });
-		return;
-	}
-	if (session->kill_stage++ == 1) {
-		/* By init, so that a status that the command has already reached is not lost. */
-		session_say(session, CONTROL_ALL, SIGKILL);
-		loop_timer_arm(&session->kill_timer, PATIENCE_NS);
-		return;
-	}
-	session_kill_now(session);
-}
-
-int session_say(struct mimobox_session *session, enum control_verb verb, int signal)
-{
-	/* Nobody asks for that but the time that is over, and it is so but once. */
-	uint64_t key = keep_request_key(session->box->keep);
-	session->sandbox.key = key || verb != CONTROL_TERMINATE ? key : 1;
-	return sandbox_control(&session->sandbox, verb, signal);
-}
-
-void session_kill(struct mimobox_session *session, enum end_reason reason)
-{
-	session_touch(session);
-	if (session->state == MIMOBOX_STARTING)
-		fail_start(session, &(struct start_report){ .stage = STAGE_EXEC,
-							    .error = ECANCELED,
-							    .what = "it was killed before" });
-	if (session->state != MIMOBOX_RUNNING)
-		return;
-	/* Nobody sees, or can hurry, what has been removed. */
-	uint64_t grace = session->config.kill_grace_ns;
-	if (reason == END_REMOVED && grace > REMOVED_GRACE_MAX_NS)
-		grace = REMOVED_GRACE_MAX_NS;
-	else if (session->kill_stage)
-		return;
-	if (session->reason == END_NONE)
-		session->reason = reason;
-	if (session->kill_stage++ == 0)
-		session_say(session, CONTROL_TERMINATE, 0);
-	session->kill_stage = 1;
-	if (loop_timer_arm(&session->kill_timer, grace) < 0)
-		sandbox_kill(&session->sandbox);
-}
-
-void session_kill_now(struct mimobox_session *session)
-{
-	if (session->sandbox.pidfd < 0)
-		return;
-	cgroup_kill(session->box->cgroups, session->sandbox.group);
-	sandbox_kill(&session->sandbox);
-}
-
-/* End */
-
-static void take_status(struct mimobox_session *session, const struct exit_report *ended)
-{
-	enum end_reason natural = END_EXIT;
-	if (!ended) {
-		/* Init was killed before it could tell, and the command with it. */
-		session->status = -SIGKILL;
-		natural = END_LOST;
-	} else if (WIFSIGNALED(ended->status)) {
-		session->status = -WTERMSIG(ended->status);
-		natural = END_SIGNAL;
-	} else {
-		session->status = WEXITSTATUS(ended->status);
-	}
-	if (session->reason == END_NONE)
-		session->reason = natural;
-}
-
-/* No process of it is left, but perhaps init, which holds nothing. */
-void session_drain(struct mimobox_session *session)
-{
-	session_touch(session);
-	session->state = MIMOBOX_DRAINING;
-	loop_timer_disarm(&session->timeout);
-	/* Patience, once more: with a terminal that would not come to its end. */
-	loop_timer_arm(&session->kill_timer, DRAIN_PATIENCE_NS);
-	streams_drain(session);
-	if (session->state == MIMOBOX_DRAINING && !streams_open_still(session))
-		session_drained(session);
-}
-
-/* What init says comes once; its end is what its pidfd is for. */
-static void on_control(void *data, uint32_t events)
-{
-	(void)events;
-	struct mimobox_session *session = data;
-	struct exit_report ended;
-	if (session->state == MIMOBOX_STARTING && session->start_source)
-		hear_start(session); /* it was before that */
-	unwatch(&session->control_source);
-	if (session->state != MIMOBOX_RUNNING || !sandbox_exit_status(&session->sandbox, &ended))
-		return;
-	take_status(session, &ended);
-	session->status_told = true;
-	session_touch(session);
-	if (ended.alone)
-		session_drain(session);
-}
-
-static void on_end(void *data, uint32_t events)
-{
-	(void)events;
-	struct mimobox_session *session = data;
-	struct exit_report ended;
-	/* What happened before the end may still be to be heard. */
-	if (session->state == MIMOBOX_STARTING && session->start_source)
-		hear_start(session);
-	sandbox_reap(&session->sandbox);
-	unwatch(&session->end_source);
-	session->gone = true;
-	session_touch(session);
-	if (session->state == MIMOBOX_STARTING) {
-		/* Its end of the start socket is closed by now, so that it was heard. */
-		drop_sandbox(session);
-		session_settle(session);
-		return;
-	}
-	if (!session->status_told)
-		take_status(session,
-			    sandbox_exit_status(&session->sandbox, &ended) ? &ended : NULL);
-	session->status_told = true;
-	if (session->state == MIMOBOX_RUNNING)
-		session_drain(session);
-	else if (!streams_open_still(session))
-		session_drained(session);
-}
-
-/* Another had it, and nothing is left of it that could be gone on with. */
-void session_lost(struct mimobox_session *session)
-{
-	if (session->has_cgroup)
-		cgroup_kill(session->box->cgroups, session->sandbox.group);
-	session->gone = true;
-	if (session->state == MIMOBOX_STARTING) {
-		drop_sandbox(session);
-		session_settle(session);
-		return;
-	}
-	if (!session->status_told)
-		take_status(session, NULL);
-	session_drain(session);
-}
-
-void session_account(struct mimobox_session *session)
-{
-	if (session->accounted || !session->has_cgroup)
-		return;
-	session->accounted = true;
-	session_touch(session);
-	cgroup_usage(session->box->cgroups, session->sandbox.group, &session->usage);
-	uint64_t kills = session->usage.oom_kills, refused = session->usage.refused_forks;
-	if (kills != 0 && kills != UINT64_MAX) {
-		if ((session->reason == END_SIGNAL || session->reason == END_LOST) &&
-		    session->status == -SIGKILL)
-			session->reason = END_OOM;
-		mimobox_session_log(session, "memory: %llu processes were killed at the limit",
-				    (unsigned long long)kills);
-	}
-	if (refused != 0 && refused != UINT64_MAX)
-		mimobox_session_log(session, "processes: %llu forks were refused at the limit",
-				    (unsigned long long)refused);
-}
-
-/* Whoever waits for the end is told first; what is left is cleared away after that. */
-void session_drained(struct mimobox_session *session)
-{
-	if (!session->gone)
-		return; /* on_end() comes back here */
-	drop_sandbox(session);
-	streams_end(session);
-	clock_gettime(CLOCK_REALTIME, &session->ended);
-	session->changed = session->ended;
-	mimobox_session_log(session, "exited %d", session->status);
-	session->state = MIMOBOX_EXITED;
-	session_give_back(session); /* first: who is told may start another */
-	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
-	if (loop_timer_arm(&session->retry_timer, 0) < 0)
-		session_settle(session);
-}
-
-/* A session that is removed without having run: its readers get the end, its name is free. */
-void session_end_unstarted(struct mimobox_session *session)
-{
-	pool_disclaim(session->box->pool, session);
-	streams_end(session);
-	session->state = MIMOBOX_EXITED;
-	session->reason = END_REMOVED;
-	workspace_remove(session);
-	session_notify(session, MIMOBOX_OUTPUT | MIMOBOX_ROOM | MIMOBOX_ENDED);
-}
-
 int mimobox_session_exit(const struct mimobox_session *session, int *status)
 {
 	if (session->state != MIMOBOX_EXITED)
@@ -686,7 +462,8 @@ int mimobox_session_exit(const struct mimobox_session *session, int *status)
 
 /* Settings */
 
-int mimobox_session_resize(struct mimobox_session *session, const char *text, size_t size)
+int mimobox_session_resize(struct mimobox_session *session, uint64_t key, const char *text,
+			   size_t size)
 {
 	uint16_t rows, cols;
 	int error = terminal_parse_size(text, size, &rows, &cols);
@@ -697,10 +474,16 @@ int mimobox_session_resize(struct mimobox_session *session, const char *text, si
 	}
 	if (session->state >= MIMOBOX_DRAINING)
 		return 0;
-	session->rows = rows;
-	session->cols = cols;
-	session_touch(session);
-	return session->state == MIMOBOX_RUNNING ? session_resize(session) : 0;
+	if (session->state == MIMOBOX_RUNNING && session->config.terminal && session->contact.page)
+		return typing_resize(session, key, rows, cols);
+	session_resized(session, rows, cols);
+	return 0;
+}
+
+void mimobox_session_resize_not(struct mimobox_session *session, uint64_t key)
+{
+	mimobox_session_log(session, "size refused: the session's init does not answer");
+	typing_resize_not(session, key);
 }
 
 ssize_t mimobox_session_configure(struct mimobox_session *session, const char *text, size_t size)
@@ -724,7 +507,7 @@ void session_init(struct mimobox_session *session)
 {
 	struct loop *loop = session->box->loop;
 	loop_timer_init(&session->timeout, loop, on_timeout, session);
-	loop_timer_init(&session->kill_timer, loop, on_kill_timer, session);
+	loop_timer_init(&session->kill_timer, loop, session_on_kill_timer, session);
 	loop_timer_init(&session->retry_timer, loop, on_retry, session);
 	favour_init(session);
 	sandbox_init(&session->sandbox);
@@ -744,7 +527,7 @@ void session_orphan(struct mimobox_session *session)
 {
 	session_keep_nothing(session);
 	loop_timer_disarm(&session->retry_timer);
-	drop_sandbox(session);
+	session_drop_sandbox(session);
 	if (session->plan >= 0)
 		close(session->plan);
 	if (session->mounts >= 0)

@@ -29,6 +29,7 @@
 #include "stats.h"
 #include "stream.h"
 #include "timeline.h"
+#include "typing.h"
 
 #include <time.h>
 
@@ -68,7 +69,7 @@ struct mimobox_session {
 	enum mimobox_state state;
 	int start_result;
 	bool exec_seen;      /* the start socket's end will mean success */
-	unsigned kill_stage; /* 0: not; else how many signals of a kill were sent */
+	unsigned kill_stage; /* 0: not; else the last step of a kill that was taken (session.c) */
 	char failure[512];   /* of the last start: stage, thing, reason; "" */
 	enum end_reason reason;
 	int status; /* exit status, or minus the signal */
@@ -86,6 +87,7 @@ struct mimobox_session {
 	struct screen *screen;    /* NULL: nobody has looked yet */
 	struct timeline_walk screen_walk;
 	struct typing typing;
+	struct contact contact;
 	struct favour favour;
 
 	struct session_network *network; /* NULL: it has none, by names */
@@ -95,6 +97,7 @@ struct mimobox_session {
 	int plan;               /* for the sandbox, while it is being cloned; -1 */
 	int landlock_abi;       /* in force in it; below 1: none */
 	bool status_told, gone; /* by init; and its end was seen */
+	bool stuck;             /* it was killed, and the kernel does not end it */
 	bool has_cgroup, swept;
 	bool live;  /* of box->live, and with a reference of its own */
 	bool dirty; /* in the box's list */
@@ -104,9 +107,9 @@ struct mimobox_session {
 	struct cgroup_usage usage; /* of the whole life, once `accounted` */
 	bool accounted;
 	int mounts; /* the namespace of a sandbox that is no more, to be swept; -1 */
-	struct loop_source *start_source, *control_source, *end_source;
+	struct loop_source *start_source, *end_source;
 	struct loop_timer timeout;
-	struct loop_timer kill_timer;  /* the grace; after it, patience with init */
+	struct loop_timer kill_timer;  /* patience with each step of a kill */
 	struct loop_timer retry_timer; /* a cgroup that is still busy */
 };
 
@@ -188,7 +191,7 @@ void session_end_unstarted(struct mimobox_session *session);
 void session_kill(struct mimobox_session *session, enum end_reason reason);
 
 /* What the keeper has of a session, by two numbers: its sandbox's, and its output's. */
-enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_IN, SESSION_OUT, SESSION_ERROR };
+enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_PAGE, SESSION_BELL };
 /* And behind them, as many as INSIDE_ENDS, and as are published. */
 enum { SESSION_INSIDE = 16, SESSION_PORT = 32 };
 static inline uint64_t session_keep_sandbox_id(const struct mimobox_session *session)
@@ -211,11 +214,28 @@ void session_keep_nothing(struct mimobox_session *session);
 void box_keep_defaults(struct mimobox *box);
 void box_keep_removal(struct mimobox *box, uint64_t id, const char *path);
 
-/* session.c, for session_resume.c */
+/* session.c, for session_end.c */
+void session_unwatch(struct loop_source **source);
+/* Lets go of the sandbox; the cgroup goes when the kernel is done with it. */
+void session_drop_sandbox(struct mimobox_session *session);
+/* The sandbox is on its way out; session_on_end() completes the failure when nothing is left. */
+void session_fail_start(struct mimobox_session *session, const struct start_report *report);
+/* Takes what the sandbox has to say of its start. */
+void session_hear_start(struct mimobox_session *session);
+
+/* session_end.c, for session.c */
+void session_on_kill_timer(void *data);
+void session_on_end(void *data, uint32_t events);
+
+/* session.c and session_end.c, for session_resume.c */
 int session_watch(struct mimobox_session *session);
 void session_settle(struct mimobox_session *session);
 void session_drain(struct mimobox_session *session);
 void session_lost(struct mimobox_session *session);
+/* session.c, for stream.c: the terminal has that size now. */
+void session_resized(struct mimobox_session *session, uint16_t rows, uint16_t cols);
+/* What init has to say. */
+void session_hear(struct mimobox_session *session);
 /* start.c: tells the sandbox once more what for. */
 int start_again(struct mimobox_session *session);
 /* A word to the sandbox, which does it once even where it is said again. 0 or -errno. */
@@ -227,10 +247,10 @@ void box_link(struct mimobox *box, struct mimobox_session *session);
 /* box.c, for session.c: out of the table of ids, when its last reference has gone. */
 void box_forget(struct mimobox *box, struct mimobox_session *session);
 
-/* session.c, for status.c: what is only looked up when it has ended, or when somebody asks. */
+/* session_end.c, for status.c: what is only looked up when it has ended, or when somebody asks. */
 void session_account(struct mimobox_session *session);
 
-/* session.c, for stream.c: the terminal of a session without processes was read to its end. */
+/* session_end.c, for stream.c: the terminal of a session without processes was read to its end. */
 void session_drained(struct mimobox_session *session);
 
 /* An id, outside, that nobody else has. */

@@ -51,6 +51,7 @@ static void put_session(const struct mimobox_session *session)
 	kept.kept = sandbox->kept;
 	kept.favoured = session->favour.on;
 	kept.sealed_timeline = session->timeline.sealed;
+	kept.stuck = session->stuck;
 	kept.state = (int)session->state;
 	kept.start_result = session->start_result;
 	kept.reason = (int)session->reason;
@@ -98,7 +99,7 @@ static void put_stream(struct mimobox_session *session, uint32_t part)
 	kept.held_room = spool->held_room;
 	kept.has_spool = spool->directory != NULL;
 	kept.ended = stream->output.ended;
-	kept.open = stream->fd >= 0;
+	kept.open = stream->open;
 	kept.overflow = (int)stream->output.overflow;
 	kept.modes = stream->output.modes;
 	put(session, KEEP_STREAMS, part, &kept, sizeof(kept));
@@ -120,25 +121,13 @@ bool session_keeps_room(const struct stream *stream)
 static void put_typing(const struct mimobox_session *session)
 {
 	struct kept_typing kept;
-	const struct input *input = &session->typing.input;
+	const struct typing *typing = &session->typing;
 	memset(&kept, 0, sizeof(kept));
-	kept.data = keep_block_place(session->box->keep, input->data);
-	kept.room = input->room;
-	kept.head = input->head;
-	kept.size = input->size;
-	kept.passed = input->passed;
-	kept.steps = input->steps;
-	kept.typed.length = input->typed.length;
-	kept.typed.literal = input->typed.literal;
-	kept.taken.length = input->taken.length;
-	kept.taken.literal = input->taken.literal;
-	kept.end_count = input->end_count;
-	kept.end_left = input->end_left;
-	kept.open = session->typing.fd >= 0;
-	if (input->end_count)
-		memcpy(kept.ends, input->ends, input->end_count * sizeof(*kept.ends));
-	put(session, KEEP_STREAMS, STREAMS, &kept,
-	    offsetof(struct kept_typing, ends) + input->end_count * sizeof(*kept.ends));
+	kept.collected = typing->input.collected;
+	kept.left_key = typing->left_key;
+	kept.left = typing->left;
+	kept.closed = typing->closed;
+	put(session, KEEP_STREAMS, STREAMS, &kept, sizeof(kept));
 }
 
 static void put_config(const struct mimobox_session *session)
@@ -283,16 +272,12 @@ void session_keep_nothing(struct mimobox_session *session)
 void session_keep_sandbox(struct mimobox_session *session)
 {
 	static const uint32_t parts[] = { SESSION_PIDFD, SESSION_START, SESSION_CONTROL,
-					  SESSION_IN,    SESSION_OUT,   SESSION_ERROR };
+					  SESSION_PAGE, SESSION_BELL };
 	struct sandbox *sandbox = &session->sandbox;
 	if (!session->box->keep)
 		return;
-	/* With a terminal, the first two ends are one. */
-	int out = sandbox->ends[1] == sandbox->ends[0] ? -1 : sandbox->ends[1];
-	const int descriptors[] = {
-		sandbox->pidfd,  sandbox->start, sandbox->control, sandbox->ends[0], out,
-		sandbox->ends[2]
-	};
+	const int descriptors[] = { sandbox->pidfd, sandbox->start, sandbox->control, sandbox->page,
+				    sandbox->bell };
 	int error = keep_store(session->box->keep, session_keep_sandbox_id(session), parts,
 			       descriptors, sizeof(parts) / sizeof(*parts));
 	if (error == 0)

@@ -22,7 +22,7 @@ struct kept_session {
 	uid_t uid, run_uid;
 	gid_t gid, run_gid;
 	bool removed, exec_seen, status_told, gone, has_cgroup, live, accounted, kept;
-	bool favoured, sealed_timeline;
+	bool favoured, sealed_timeline, stuck;
 	int state, start_result, reason, status, landlock_abi;
 	unsigned kill_stage;
 	char failure[512];
@@ -49,14 +49,11 @@ struct kept_stream {
 	struct modes modes;
 };
 
-/* KEEP_STREAMS, behind those; as many `ends` as there are. */
+/* KEEP_STREAMS, behind those. */
 struct kept_typing {
-	uint64_t data, room, head, size; /* a block */
-	uint64_t passed, steps;
-	struct line typed, taken;
-	uint64_t end_count, end_left;
-	bool open;
-	uint64_t ends[INPUT_ENDS_MAX];
+	uint64_t collected, left_key;
+	int64_t left;
+	bool closed;
 };
 
 #endif

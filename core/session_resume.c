@@ -36,17 +36,6 @@ static const void *get_whole(const struct mimobox_session *session, enum keep_ki
 	return data && size == whole ? data : NULL;
 }
 
-/* NULL: there is none that is whole. */
-static const struct kept_typing *get_typing(const struct mimobox_session *session)
-{
-	size_t size, head = offsetof(struct kept_typing, ends);
-	const struct kept_typing *kept = get(session, KEEP_STREAMS, STREAMS, &size);
-	if (!kept || size < head || kept->end_count > INPUT_ENDS_MAX ||
-	    size != head + kept->end_count * sizeof(*kept->ends))
-		return NULL;
-	return kept;
-}
-
 static char *copy_text(const void *data, size_t size)
 {
 	char *text = malloc(size + 1);
@@ -85,6 +74,7 @@ static void restore_facts(struct mimobox_session *session, const struct kept_ses
 	session->gone = kept->gone;
 	session->has_cgroup = kept->has_cgroup;
 	session->accounted = kept->accounted;
+	session->stuck = kept->stuck;
 	session->state = (enum mimobox_state)kept->state;
 	session->start_result = kept->start_result;
 	session->reason = (enum end_reason)kept->reason;
@@ -167,29 +157,17 @@ static void restore_stream(struct mimobox_session *session, uint32_t part)
 	spool->held_room = spool->held ? kept->held_room : 0;
 }
 
-static int restore_typing(struct mimobox_session *session)
+static void restore_typing(struct mimobox_session *session)
 {
-	struct input *input = &session->typing.input;
-	const struct kept_typing *kept = get_typing(session);
+	struct typing *typing = &session->typing;
+	const struct kept_typing *kept =
+		get_whole(session, KEEP_STREAMS, STREAMS, sizeof(struct kept_typing));
 	if (!kept)
-		return 0;
-	input->data = keep_block_claim(session->box->keep, kept->data, kept->room);
-	input->room = input->data ? kept->room : 0;
-	input->head = kept->head;
-	input->size = kept->size;
-	input->passed = kept->passed;
-	input->steps = kept->steps;
-	input->typed = kept->typed;
-	input->taken = kept->taken;
-	input->end_left = (unsigned)kept->end_left;
-	if (kept->end_count == 0)
-		return 0;
-	input->ends = calloc(kept->end_count, sizeof(*input->ends));
-	if (!input->ends)
-		return -ENOMEM;
-	memcpy(input->ends, kept->ends, kept->end_count * sizeof(*input->ends));
-	input->end_count = kept->end_count;
-	return 0;
+		return;
+	typing->input.collected = kept->collected;
+	typing->left_key = kept->left_key;
+	typing->left = (ssize_t)kept->left;
+	typing->closed = kept->closed;
 }
 
 static int restore_texts(struct mimobox_session *session)
@@ -233,8 +211,7 @@ static int restore_session(struct mimobox *box, const struct keep_record *record
 		error = restore_timeline(session, kept);
 	for (uint32_t i = 0; i < STREAMS; i++)
 		restore_stream(session, i);
-	if (error == 0)
-		error = restore_typing(session);
+	restore_typing(session);
 	if (error == 0)
 		error = network_restore(session);
 	if (error == 0)
@@ -314,48 +291,24 @@ static bool take_descriptors(struct mimobox_session *session)
 	sandbox->control = keep_take(keep, id, SESSION_CONTROL);
 	if (session->state == MIMOBOX_STARTING)
 		sandbox->start = keep_take(keep, id, SESSION_START);
-	sandbox->ends[0] = keep_take(keep, id, SESSION_IN);
-	sandbox->ends[1] = keep_take(keep, id, SESSION_OUT);
-	sandbox->ends[2] = keep_take(keep, id, SESSION_ERROR);
+	sandbox->page = keep_take(keep, id, SESSION_PAGE);
+	sandbox->bell = keep_take(keep, id, SESSION_BELL);
 	network_take_ends(session);
-	if (sandbox->shape.terminal)
-		sandbox->ends[1] = sandbox->ends[0];
+	if (session->state != MIMOBOX_STARTING && !sandbox_has_page(sandbox))
+		return false;
 	return sandbox->pidfd >= 0 && sandbox->control >= 0;
-}
-
-/* Also where that was not said any more: a pipe comes to its end only when all have closed it. */
-static void close_end(struct mimobox_session *session, uint32_t part)
-{
-	int *fd = &session->sandbox.ends[part - SESSION_IN];
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-	keep_release_part(session->box->keep, session_keep_sandbox_id(session), part);
 }
 
 /* Those that had been closed stay so. */
 static void resume_streams(struct mimobox_session *session)
 {
-	int *ends = session->sandbox.ends;
-	const struct kept_stream *out =
-		get_whole(session, KEEP_STREAMS, 0, sizeof(struct kept_stream));
-	const struct kept_stream *error =
-		get_whole(session, KEEP_STREAMS, 1, sizeof(struct kept_stream));
-	const struct kept_typing *typing = get_typing(session);
-	bool in_open = typing && typing->open, out_open = out && out->open;
-	if (session->config.terminal && !out_open) {
-		ends[1] = -1;
-		close_end(session, SESSION_IN);
-	} else if (!session->config.terminal) {
-		if (!in_open)
-			close_end(session, SESSION_IN);
-		if (!out_open)
-			close_end(session, SESSION_OUT);
-		if (!error || !error->open)
-			close_end(session, SESSION_ERROR);
+	bool open[STREAMS];
+	for (uint32_t i = 0; i < STREAMS; i++) {
+		const struct kept_stream *kept =
+			get_whole(session, KEEP_STREAMS, i, sizeof(struct kept_stream));
+		open[i] = kept && kept->open;
 	}
-	streams_resume(session, ends);
-	ends[0] = ends[1] = ends[2] = -1;
+	streams_resume(session, open);
 }
 
 /* Nothing that it was to run has begun: it is begun once more. */
@@ -414,13 +367,16 @@ static void resume_session(struct mimobox_session *session)
 		resume_start(session, has_sandbox);
 		return;
 	}
-	resume_streams(session);
-	if (session->state == MIMOBOX_RUNNING)
+	if (has_sandbox)
+		resume_streams(session);
+	if (has_sandbox && session->state == MIMOBOX_RUNNING)
 		network_open(session);
 	if (!has_sandbox || session_watch(session) < 0)
 		session_lost(session);
 	else if (session->state == MIMOBOX_DRAINING)
 		session_drain(session);
+	else
+		session_hear(session); /* init may have rung for the other server */
 }
 
 static bool is_wanted(void *data, uint64_t id)
@@ -475,20 +431,6 @@ static void resume_by_id(struct mimobox *box, uint64_t id)
 	mimobox_session_unref(session); /* restore_session()'s */
 }
 
-/*
- * Bytes that were on their way are those of one session, which has them before any other has use
- * for that way; and where there is no such session any more, nobody has them.
- */
-static uint64_t resume_staged(struct mimobox *box)
-{
-	volatile struct keep_stage *out = keep_stage_out(box->keep), *in = keep_stage_in(box->keep);
-	uint64_t id = out->state != KEEP_NOTHING ? out->id : in->state != KEEP_NOTHING ? in->id : 0;
-	if (id)
-		resume_by_id(box, id);
-	keep_stage_clear(box->keep);
-	return id;
-}
-
 int mimobox_resume(struct mimobox *box)
 {
 	struct keep_record *records;
@@ -505,10 +447,8 @@ int mimobox_resume(struct mimobox *box)
 		return error < 0 ? error : -ENOMEM;
 	box->left_groups = box->last_group;
 	clear_workspaces(box);
-	uint64_t first = resume_staged(box);
 	for (size_t i = 0; i < count; i++)
-		if (ids[i] != first)
-			resume_by_id(box, ids[i]);
+		resume_by_id(box, ids[i]);
 	free(ids);
 	loop_timer_init(&box->clear_timer, box->loop, clear_groups, box);
 	box->clearing = loop_timer_arm(&box->clear_timer, 0) == 0;

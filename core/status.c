@@ -167,6 +167,17 @@ static void print_stream(const struct mimobox_session *session, enum mimobox_str
 	fprintf(to, "%s-paused %s\n", name, stream->paused ? "yes" : "no");
 }
 
+/* How many the kernel does not end. */
+static void print_stuck(const struct mimobox_session *session, FILE *to)
+{
+	struct cgroup_usage usage;
+	cgroup_usage(session->box->cgroups, session->sandbox.group, &usage);
+	if (usage.processes == UINT64_MAX)
+		fputs("stuck yes\n", to);
+	else
+		fprintf(to, "stuck %" PRIu64 "\n", usage.processes);
+}
+
 void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 {
 	if (session->state == MIMOBOX_EXITED)
@@ -189,6 +200,8 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	if (!session->config.terminal)
 		print_stream(session, MIMOBOX_STDERR, "stderr", to);
 	fprintf(to, "readers %u\n", session->streams[MIMOBOX_STDOUT].output.reader_count);
+	if (session->stuck)
+		print_stuck(session, to);
 	if (session->box->unlimited[0])
 		fprintf(to, "unlimited %s\n", session->box->unlimited);
 	if (session->started.tv_sec)

@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a session prints is read while there is room for it. Where nothing may be read, the
- * terminal or the pipe fills up and its own flow control pauses the program, as a slow real
- * terminal would.
- *
- * What is typed goes out at once as far as it is taken. Only while some of it waits is the way in
- * watched, by a duplicate of its descriptor: a terminal's master is one descriptor for both ways,
- * and the loop has one watcher for each.
+ * What a session prints is taken from its init while there is room for it. If nothing may be taken,
+ * the ring fills up, then the terminal or the pipe, and their own flow control pauses the program,
+ * as a slow real terminal would.
  */
+#include "monitor.h"
 #include "resume.h"
 #include "session.h"
-#include "terminal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define DISK_RETRY_NS UINT64_C(250000000)
@@ -28,64 +21,36 @@
 /* As long as that after a flood, another is expected. */
 #define CALM_NS UINT64_C(50000000)
 
-enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 16 * 1024, MOMENTS_MAX = 4 };
+enum { FLOOD_BYTES = 4096, PIECE_BYTES = 256 * 1024, TURN_BYTES = 64 * 1024, MOMENTS_MAX = 4 };
 
-static void close_typing(struct mimobox_session *session);
+/* streams_look() comes, behind others: it can always be rung. */
+static void look_again(struct mimobox_session *session)
+{
+	if (session->contact.bell)
+		loop_again(session->contact.bell);
+}
 
 /* Out */
 
 static void pause_stream(struct stream *stream, bool pause)
 {
-	if (stream->source && stream->paused != pause)
-		loop_modify(stream->source, pause ? 0 : EPOLLIN | EPOLLET);
+	if (stream->paused == pause)
+		return;
 	stream->paused = pause;
+	if (!pause)
+		look_again(stream->session);
 }
 
 static void set_flood(struct stream *stream, bool flood)
 {
-	stream->flooded = flood ? stream->session->last_output : 0;
+	struct mimobox_session *session = stream->session;
+	stream->flooded = flood ? session->last_output : 0;
 	if (stream->flood == flood)
 		return;
 	stream->flood = flood;
-	attention_flood(&stream->session->box->attention, flood);
-	if (stream->source)
-		loop_later(stream->source, flood);
-}
-
-/*
- * As terminal_read(). Where another may go on in this one's place, the bytes go by way of a pipe:
- * it says even then how many of them were had, see streams_resume().
- */
-static size_t drain_staged(struct stream *stream, char *at, size_t room, bool all,
-			   enum terminal_state *state)
-{
-	struct mimobox_session *session = stream->session;
-	volatile struct keep_stage *stage = keep_stage_out(session->box->keep);
-	if (!stage)
-		return terminal_read(stream->fd, at, room, all, state);
-	stage->id = session->id;
-	stage->part = (uint32_t)(stream - session->streams);
-	stage->before = stream->output.spool.end;
-	stage->state = KEEP_FILLING;
-	size_t size = terminal_stage(stream->fd, stage->pipe[1], room, all, state);
-	stage->size = size;
-	stage->state = KEEP_EMPTYING;
-	if (size && read(stage->pipe[0], at, size) != (ssize_t)size)
-		abort(); /* it is all there; whoever comes next has it */
-	return size;
-}
-
-/* What was drained is counted. */
-static void drained_staged(struct stream *stream, size_t size)
-{
-	volatile struct keep_stage *stage = keep_stage_out(stream->session->box->keep);
-	if (!stage)
-		return;
-	if (size) {
-		session_touch(stream->session);
-		mimobox_commit(stream->session->box);
-	}
-	stage->state = KEEP_NOTHING;
+	favour_flood(session, session->streams[0].flood || session->streams[1].flood);
+	if (session->contact.bell)
+		loop_later(session->contact.bell, session->favour.floods);
 }
 
 /* There is another place for what comes, or what was there was written away: that is known first.
@@ -101,14 +66,7 @@ static void keep_room(struct stream *stream)
 static void close_stream(struct stream *stream)
 {
 	set_flood(stream, false);
-	loop_remove(stream->source);
-	stream->source = NULL;
-	if (stream->fd >= 0) {
-		if (stream->session->typing.fd == stream->fd)
-			close_typing(stream->session);
-		close(stream->fd);
-	}
-	stream->fd = -1;
+	stream->open = false;
 }
 
 /* What is held stays in memory, and no more is read now. */
@@ -121,6 +79,29 @@ static void disk_is_full(struct stream *stream, int error)
 	pause_stream(stream, true);
 }
 
+/* A flood has left memory in a ring, and init has nothing to do. */
+static void tidy(struct stream *stream)
+{
+	struct mimobox_session *session = stream->session;
+	uint64_t now = loop_now();
+	if (!session->contact.page || !(input_is_untidy(&session->typing.input) ||
+					(stream->open && ring_is_untidy(&stream->ring))))
+		return;
+	if (now - session->last_output < FLUSH_NS || now - session->favour.typed < FLUSH_NS) {
+		loop_timer_arm(&stream->flush, FLUSH_NS);
+		return;
+	}
+	session->typing.input.used = 0;
+	atomic_store(&session->contact.page->tidy, 1);
+	sandbox_call(&session->sandbox);
+}
+
+void stream_tidy_later(struct stream *stream)
+{
+	if (!loop_timer_armed(&stream->flush))
+		loop_timer_arm(&stream->flush, FLUSH_NS);
+}
+
 static void on_flush(void *data)
 {
 	struct stream *stream = data;
@@ -130,6 +111,7 @@ static void on_flush(void *data)
 		disk_is_full(stream, error);
 		return;
 	}
+	tidy(stream);
 	if (!stream->disk_full)
 		return;
 	mimobox_session_log(stream->session, "output goes on: the spool has room");
@@ -137,16 +119,15 @@ static void on_flush(void *data)
 	pause_stream(stream, false);
 }
 
-static void reader_moved(struct output *output)
+void stream_reader_moved(struct output *output)
 {
 	struct stream *stream = (struct stream *)((char *)output - offsetof(struct stream, output));
 	if (stream->paused && !stream->disk_full && output_room(output) > 0)
 		pause_stream(stream, false);
 }
 
-static void tell(void *data)
+static void tell(struct stream *stream)
 {
-	struct stream *stream = data;
 	if (stream->flood && stream->session->last_output - stream->flooded > CALM_NS)
 		set_flood(stream, false);
 	stream->untold = 0;
@@ -184,7 +165,7 @@ static void tell_in_time(struct stream *stream, size_t size)
 	bool flood = is_flood(stream, size);
 	if (flood)
 		set_flood(stream, true);
-	if (!flood || stream->untold >= PIECE_BYTES || stream->fd < 0)
+	if (!flood || stream->untold >= PIECE_BYTES || !stream->open)
 		tell(stream);
 	else if (!loop_timer_armed(&stream->tell) &&
 		 loop_timer_arm(&stream->tell, moments(stream)) < 0)
@@ -203,16 +184,57 @@ static void note_time(struct stream *stream)
 		timeline_trim(&session->timeline, spool->start);
 }
 
-/*
- * One batch, straight to where it is kept; all that there is of it, or what there is at once. False
- * where there is nothing more to be had now.
- */
-static bool drain_batch(struct stream *stream, bool final, bool all, size_t *total)
+/* What init says cannot be: nothing more is believed of it. */
+static void distrust(struct stream *stream)
+{
+	mimobox_session_log(stream->session, "output: init's numbers are wrong: ended");
+	close_stream(stream);
+	session_kill_now(stream->session);
+}
+
+/* They are where they are kept; only when that is known do they leave the ring. */
+static void took(struct stream *stream, size_t size)
 {
 	struct mimobox_session *session = stream->session;
-	size_t room, allowed = final ? SIZE_MAX : output_room(&stream->output);
+	note_time(stream);
+	output_commit(&stream->output, size);
+	session->last_output = loop_now();
+	session_touch(session);
+	mimobox_commit(session->box);
+	if (ring_took(&stream->ring, size))
+		sandbox_call(&session->sandbox);
+	session->box->stats.bytes_out += size;
+	stream_tidy_later(stream);
+	tell_in_time(stream, size);
+}
+
+/* How many bytes there are to take; closes the stream where there will be no more. */
+static size_t look(struct stream *stream)
+{
+	size_t there = 0;
+	if (!stream->open)
+		return 0;
+	bool last = stream->session->gone || ring_has_ended(&stream->ring);
+	int error = ring_look(&stream->ring, &there);
+	typing_hear_of_size(stream->session); /* what was printed behind that comes behind it */
+	if (error < 0)
+		distrust(stream);
+	else if (there == 0 && last)
+		close_stream(stream);
+	return there;
+}
+
+/*
+ * One batch, straight to where it is kept. False if there is nothing more to take, or no room for
+ * it.
+ */
+static bool drain_batch(struct stream *stream, bool final, size_t *total)
+{
+	size_t room, there = look(stream), allowed;
 	char *at;
-	enum terminal_state state;
+	if (there == 0)
+		return false;
+	allowed = final ? SIZE_MAX : output_room(&stream->output);
 	if (allowed == 0) {
 		pause_stream(stream, true);
 		return false;
@@ -225,62 +247,65 @@ static bool drain_batch(struct stream *stream, bool final, bool all, size_t *tot
 	}
 	room = room < allowed ? room : allowed;
 	room = room < TURN_BYTES ? room : TURN_BYTES;
-	size_t size = drain_staged(stream, at, room, all, &state);
-	if (size)
-		note_time(stream);
-	output_commit(&stream->output, size);
-	if (size)
-		session->last_output = loop_now();
-	drained_staged(stream, size);
-	if (state == TERMINAL_ENDED)
-		close_stream(stream);
-	if (size) {
-		session->box->stats.bytes_out += size;
-		if (!loop_timer_armed(&stream->flush))
-			loop_timer_arm(&stream->flush, FLUSH_NS);
-		tell_in_time(stream, size);
-	}
+	size_t size = there < room ? there : room;
+	ring_copy(&stream->ring, at, size);
+	took(stream, size);
 	*total += size;
-	return state == TERMINAL_MORE;
+	return true;
+}
+
+/* In a flood there is a timer that looks. */
+static void await(struct stream *stream)
+{
+	if (stream->open && !stream->paused &&
+	    !ring_await(&stream->ring, loop_timer_armed(&stream->tell) ? RING_SIZE / 2 : 1))
+		look_again(stream->session);
 }
 
 /* A writer that keeps up could go on for ever; then it is the turn of others. */
-static void take_turn(struct stream *stream, bool final, bool all)
+static void take_turn(struct stream *stream, bool final)
 {
 	size_t total = 0;
 	bool more = true;
 	while (more && total < TURN_BYTES)
-		more = drain_batch(stream, final, all, &total);
-	/* One that had nothing may have failed for want of memory: it is looked at again. */
-	if ((more || total == 0) && stream->source && !stream->paused)
-		loop_again(stream->source);
+		more = drain_batch(stream, final, &total);
+	await(stream);
 }
 
-static void drain(struct stream *stream)
-{
-	size_t total = 0;
-	while (drain_batch(stream, true, true, &total))
-		;
-}
-
-/*
- * What one wake-up reads is bounded, so that a flood does not keep the loop from others; the last
- * drain, when no process is left, is bounded by what a terminal or a pipe holds.
- */
-static void on_stream(void *data, uint32_t events)
+static void on_tell(void *data)
 {
 	struct stream *stream = data;
 	struct mimobox_session *session = mimobox_session_ref(stream->session);
+	if (stream->open && !stream->paused)
+		take_turn(stream, false);
+	tell(stream);
+	await(stream);
+	mimobox_session_unref(session);
+}
+
+/* All of it, whatever the limit is: a ring, and what init has still to read. */
+static void drain(struct stream *stream)
+{
+	size_t total = 0;
+	while (drain_batch(stream, true, &total))
+		;
+	await(stream);
+}
+
+void streams_look(struct mimobox_session *session)
+{
+	if (!session->contact.page)
+		return;
+	mimobox_session_ref(session);
 	session_touch(session);
-	const struct attention *attention = &session->box->attention;
-	if (session->state == MIMOBOX_DRAINING) {
-		drain(stream);
-	} else if ((events & (EPOLLIN | EPOLLHUP)) && !stream->paused) {
-		take_turn(stream, false, (events & EPOLLHUP) || !attention_lately(attention));
-	} else if (events & (EPOLLHUP | EPOLLERR)) {
-		/* Reported also when nothing is asked for: then the end will read the rest. */
-		loop_remove(stream->source);
-		stream->source = NULL;
+	typing_hear(session);
+	typing_hear_of_size(session);
+	for (int i = 0; i < STREAMS; i++) {
+		struct stream *stream = &session->streams[i];
+		if (session->state == MIMOBOX_DRAINING)
+			drain(stream);
+		else if (!stream->paused || session->typing.closed)
+			take_turn(stream, session->typing.closed);
 	}
 	if (session->state == MIMOBOX_DRAINING && !streams_open_still(session))
 		session_drained(session);
@@ -290,245 +315,121 @@ static void on_stream(void *data, uint32_t events)
 void streams_drain(struct mimobox_session *session)
 {
 	for (int i = 0; i < STREAMS; i++) {
-		struct stream *stream = &session->streams[i];
-		if (stream->fd < 0)
-			continue;
-		pause_stream(stream, false);
-		drain(stream);
+		pause_stream(&session->streams[i], false);
+		drain(&session->streams[i]);
 	}
 }
 
 bool streams_open_still(const struct mimobox_session *session)
 {
-	return session->streams[0].fd >= 0 || session->streams[1].fd >= 0;
-}
-
-/* In */
-
-static void on_typing(void *data, uint32_t events);
-
-static void watch_typing(struct mimobox_session *session, bool watch)
-{
-	struct typing *typing = &session->typing;
-	if (watch == (typing->source != NULL))
-		return;
-	if (!watch) {
-		loop_remove(typing->source);
-		typing->source = NULL;
-		close(typing->watched);
-		typing->watched = -1;
-		return;
-	}
-	typing->watched = fcntl(typing->fd, F_DUPFD_CLOEXEC, 3);
-	if (typing->watched >= 0 && loop_add(session->box->loop, typing->watched, EPOLLOUT,
-					     on_typing, session, &typing->source) < 0) {
-		close(typing->watched);
-		typing->watched = -1;
-	}
-	if (typing->watched < 0)
-		mimobox_session_log(session, "input waits: no descriptor to watch for room");
-}
-
-static void close_typing(struct mimobox_session *session)
-{
-	struct typing *typing = &session->typing;
-	watch_typing(session, false);
-	if (typing->fd >= 0 && typing->fd != session->streams[0].fd)
-		close(typing->fd);
-	typing->fd = -1;
-	input_finish(&typing->input);
-}
-
-/* Without a terminal, the end of input is the end of the pipe. */
-static int pass_pipe(struct mimobox_session *session)
-{
-	struct typing *typing = &session->typing;
-	int error = input_pass_pipe(&typing->input, typing->fd);
-	if (error == 0 && typing->input.end_count) {
-		close_typing(session);
-		keep_release_part(session->box->keep, session_keep_sandbox_id(session), SESSION_IN);
-	}
-	return error;
-}
-
-static void pass_input(struct mimobox_session *session)
-{
-	struct typing *typing = &session->typing;
-	session_touch(session);
-	size_t before = typing->input.size;
-	int error = session->config.terminal ? input_pass(&typing->input, typing->fd)
-					     : pass_pipe(session);
-	if (error < 0 && error != -EAGAIN && error != -ENOMEM) {
-		mimobox_session_log(session, "input was dropped: %s", strerror(-error));
-		input_finish(&typing->input);
-	}
-	watch_typing(session, typing->fd >= 0 && input_pending(&typing->input));
-	if (typing->input.size < before)
-		session_notify(session, MIMOBOX_ROOM);
-}
-
-static void on_typing(void *data, uint32_t events)
-{
-	(void)events;
-	pass_input(data);
-}
-
-static int check_input(struct mimobox_session *session)
-{
-	if (session->state == MIMOBOX_CREATED || session->state == MIMOBOX_STARTING)
-		return session->removed ? -EPIPE : -EBUSY;
-	if (session->state != MIMOBOX_RUNNING || session->typing.fd < 0 ||
-	    (!session->config.terminal && session->typing.input.end_count))
-		return -EPIPE;
-	return 0;
-}
-
-ssize_t mimobox_session_input(struct mimobox_session *session, const void *data, size_t size)
-{
-	struct termios modes = { 0 }; /* a pipe is as raw as can be */
-	int error = check_input(session);
-	if (error == 0 && session->config.terminal && tcgetattr(session->typing.fd, &modes) < 0)
-		error = -EPIPE;
-	if (error == -EPIPE)
-		mimobox_session_log(session, "input refused: it has come to its end");
-	if (error < 0)
-		return error;
-	ssize_t count = input_put(&session->typing.input, &modes, data, size);
-	if (count == -EMSGSIZE)
-		mimobox_session_log(session,
-				    "input refused: the terminal is canonical, and a line of more "
-				    "than %d bytes would be cut",
-				    INPUT_LINE_MAX);
-	if (count > 0) {
-		session->box->stats.bytes_in += (uint64_t)count;
-		if (session->state == MIMOBOX_RUNNING)
-			favour_typed(session);
-		keep_request_took(session->box->keep, count);
-		pass_input(session);
-	}
-	return count;
-}
-
-int streams_end_input(struct mimobox_session *session)
-{
-	/* it has ended with the session: a client that says so need not be the faster one */
-	if (session->state == MIMOBOX_DRAINING || session->state == MIMOBOX_EXITED)
-		return 0;
-	int error = check_input(session);
-	if (error == 0)
-		error = input_end(&session->typing.input);
-	if (error == 0) {
-		keep_request_done(session->box->keep);
-		pass_input(session);
-	}
-	return error;
+	return session->streams[0].open || session->streams[1].open;
 }
 
 /* All of them */
-
-/* What was typed has gone on its way. */
-static void keep_input(void *owner)
-{
-	struct mimobox_session *session = owner;
-	session_touch(session);
-	mimobox_commit(session->box);
-}
 
 void streams_init(struct mimobox_session *session)
 {
 	for (int i = 0; i < STREAMS; i++) {
 		struct stream *stream = &session->streams[i];
 		stream->session = session;
-		stream->fd = -1;
 		stream->output = (struct output){ .spool.fd = -1, .retain = UINT64_MAX };
-		loop_timer_init(&stream->tell, session->box->loop, tell, stream);
+		loop_timer_init(&stream->tell, session->box->loop, on_tell, stream);
 		loop_timer_init(&stream->flush, session->box->loop, on_flush, stream);
 	}
-	session->typing.fd = session->typing.watched = -1;
-	session->typing.input.keep = session->box->keep;
-	session->typing.input.keep_id = session->id;
-	session->typing.input.kept = keep_input;
-	session->typing.input.owner = session;
 }
 
-void streams_open(struct mimobox_session *session, const int ends[3])
+static void on_bell(void *data, uint32_t events)
 {
-	session->typing.fd = ends[0];
+	(void)events;
+	session_hear(data);
+}
+
+static int make_contact(struct mimobox_session *session)
+{
+	struct contact *contact = &session->contact;
+	struct sandbox *sandbox = &session->sandbox;
+	int error = monitor_map(sandbox->page, &contact->page);
+	if (error == 0)
+		error = loop_add(session->box->loop, sandbox->bell, EPOLLOUT | EPOLLET, on_bell,
+				 session, &contact->bell);
+	if (error < 0) {
+		monitor_unmap(contact->page);
+		contact->page = NULL;
+	}
+	close(sandbox->page);
+	sandbox->page = -1;
+	return error;
+}
+
+void streams_open(struct mimobox_session *session)
+{
+	struct ring_view rings[STREAMS];
+	int error = make_contact(session);
+	if (error < 0) {
+		keep_take_up_anew(session->box->keep);
+		mimobox_session_log(session, "no use of the terminal: %s: ended", strerror(-error));
+		session_kill_now(session);
+		return;
+	}
+	monitor_take_up(session->contact.page, rings, &session->typing.input);
 	for (int i = 0; i < STREAMS; i++) {
 		struct stream *stream = &session->streams[i];
-		stream->fd = ends[1 + i];
+		stream->ring = rings[i];
 		stream->paused = false;
-		if (stream->fd >= 0 && loop_add(session->box->loop, stream->fd, EPOLLIN | EPOLLET,
-						on_stream, stream, &stream->source) < 0) {
-			keep_take_up_anew(session->box->keep);
-			mimobox_session_log(session, "no memory to watch the output: ended");
-			session_kill(session, END_KILL);
-		}
+		stream->open = i == 0 || !session->config.terminal;
+		await(stream);
 	}
 }
 
-/* What another had taken from the terminal when it was killed. */
-static void resume_staged(struct stream *stream, volatile struct keep_stage *stage)
+void streams_resume(struct mimobox_session *session, const bool *open)
 {
-	struct spool *spool = &stream->output.spool;
-	char *at;
-	size_t room, had = 0;
-	int left = 0;
-	if (stage->before != spool->end || ioctl(stage->pipe[0], FIONREAD, &left) < 0)
-		return; /* it was counted */
-	if (stage->state == KEEP_EMPTYING)
-		had = (size_t)stage->size - (size_t)left;
-	if (had + (size_t)left == 0)
+	streams_open(session);
+	if (!session->contact.page)
 		return;
-	if (spool_room(spool, true, &at, &room) < 0 || room < had + (size_t)left) {
-		keep_take_up_anew(stream->session->box->keep);
-		return;
-	}
-	/* `had` bytes are there already. In case that this process is killed, too: */
-	stage->size = had + (size_t)left;
-	stage->state = KEEP_EMPTYING;
-	if (left && read(stage->pipe[0], at + had, (size_t)left) != left)
-		abort(); /* as in drain_staged() */
-	note_time(stream);
-	output_commit(&stream->output, had + (size_t)left);
-	stream->session->last_output = loop_now();
-	stream->session->box->stats.bytes_out += had + (size_t)left;
-}
-
-void streams_resume(struct mimobox_session *session, const int ends[3])
-{
-	volatile struct keep_stage *stage = keep_stage_out(session->box->keep);
-	streams_open(session, ends);
-	if (stage->state != KEEP_NOTHING && stage->id == session->id) {
-		resume_staged(&session->streams[stage->part], stage);
-		drained_staged(&session->streams[stage->part], 1);
-	}
 	for (int i = 0; i < STREAMS; i++) {
-		loop_timer_arm(&session->streams[i].flush, 0);
-		output_room(&session->streams[i].output); /* its readers are known by now */
+		struct stream *stream = &session->streams[i];
+		stream->open = stream->open && open[i];
+		ring_resume(&stream->ring, stream->output.spool.end);
+		loop_timer_arm(&stream->flush, 0);
+		output_room(&stream->output); /* its readers are known by now */
 	}
-	input_resume(&session->typing.input, session->typing.fd, session->config.terminal);
-	if (session->typing.fd >= 0 && input_pending(&session->typing.input))
-		pass_input(session);
+	typing_resume(session);
+	sandbox_call(&session->sandbox); /* the other may have been killed before it did */
+}
+
+bool streams_exit_status(const struct mimobox_session *session, int *status)
+{
+	const struct monitor_page *page = session->contact.page;
+	if (!page || !atomic_load(&page->ended))
+		return false;
+	*status = page->status;
+	return true;
 }
 
 void streams_close(struct mimobox_session *session)
 {
-	close_typing(session);
-	for (int i = 0; i < STREAMS; i++)
+	struct contact *contact = &session->contact;
+	for (int i = 0; i < STREAMS; i++) {
 		close_stream(&session->streams[i]);
+		session->streams[i].ring = (struct ring_view){ 0 };
+	}
+	loop_remove(contact->bell);
+	contact->bell = NULL;
+	if (contact->page)
+		typing_keep_answer(&session->typing);
+	session->typing.input.shared = NULL;
+	monitor_unmap(contact->page);
+	contact->page = NULL;
 }
 
 void streams_end(struct mimobox_session *session)
 {
-	input_finish(&session->typing.input);
 	for (int i = 0; i < STREAMS; i++)
 		session->streams[i].output.ended = true;
 }
 
 void streams_finish(struct mimobox_session *session)
 {
-	input_finish(&session->typing.input);
 	for (int i = 0; i < STREAMS; i++) {
 		loop_timer_disarm(&session->streams[i].tell);
 		loop_timer_disarm(&session->streams[i].flush);
@@ -536,103 +437,11 @@ void streams_finish(struct mimobox_session *session)
 	}
 }
 
-/* What the program had printed is read before: a turn is more than a terminal holds. */
+/* What the program had printed is read before: that takes room. */
 void streams_hang_up(struct mimobox_session *session)
 {
-	for (int i = 0; i < STREAMS; i++)
-		if (session->streams[i].fd >= 0)
-			take_turn(&session->streams[i], true, true);
-	session_say(session, CONTROL_HANGUP, 0);
-	streams_close(session);
-	for (uint32_t part = SESSION_IN; part <= SESSION_ERROR; part++)
-		keep_release_part(session->box->keep, session_keep_sandbox_id(session), part);
+	session_touch(session);
+	session->typing.closed = true;
+	look_again(session);
 	session_notify(session, MIMOBOX_ROOM);
-}
-
-/* Readers */
-
-static struct output *output_of(struct mimobox_session *session, enum mimobox_stream stream)
-{
-	return &session->streams[stream].output;
-}
-
-int mimobox_reader_open(struct mimobox_session *session, enum mimobox_stream stream,
-			struct mimobox_reader **out)
-{
-	struct mimobox_reader *reader = calloc(1, sizeof(*reader));
-	if (!reader)
-		return -ENOMEM;
-	reader->session = mimobox_session_ref(session);
-	output_attach(output_of(session, stream), reader);
-	*out = reader;
-	return 0;
-}
-
-void mimobox_reader_close(struct mimobox_reader *reader)
-{
-	if (!reader)
-		return;
-	output_detach(reader->output, reader);
-	reader_moved(reader->output);
-	mimobox_session_unref(reader->session);
-	free(reader);
-}
-
-ssize_t mimobox_reader_view(struct mimobox_reader *reader, void *buffer, size_t size,
-			    uint64_t offset, const void **data)
-{
-	ssize_t count = output_view(reader->output, reader, buffer, size, offset, data);
-	if (count > 0)
-		reader_moved(reader->output);
-	return count;
-}
-
-ssize_t mimobox_reader_read(struct mimobox_reader *reader, void *data, size_t size, uint64_t offset)
-{
-	ssize_t count = output_read(reader->output, reader, data, size, offset);
-	if (count > 0)
-		reader_moved(reader->output);
-	return count;
-}
-
-void mimobox_session_output_range(const struct mimobox_session *session, enum mimobox_stream stream,
-				  uint64_t *start, uint64_t *end)
-{
-	const struct spool *spool = &session->streams[stream].output.spool;
-	*start = spool->start;
-	*end = spool->end;
-}
-
-ssize_t mimobox_session_peek(struct mimobox_session *session, enum mimobox_stream stream,
-			     void *data, size_t size, uint64_t offset)
-{
-	const struct spool *spool = &output_of(session, stream)->spool;
-	if (offset < spool->start)
-		return -ESTALE;
-	return offset >= spool->end ? 0 : spool_read(spool, data, size, offset);
-}
-
-void mimobox_reader_state(const struct mimobox_reader *reader, struct reader_state *out)
-{
-	*out = (struct reader_state){ reader->position, reader->counted, reader->before_position,
-				      reader->before_counted };
-}
-
-void mimobox_reader_restore(struct mimobox_reader *reader, const struct reader_state *state)
-{
-	reader->position = state->position;
-	reader->counted = state->counted;
-	reader->before_position = state->before_position;
-	reader->before_counted = state->before_counted;
-	reader->output->floor = 0; /* it is found anew */
-}
-
-void mimobox_reader_again(struct mimobox_reader *reader, uint64_t offset)
-{
-	if (offset == reader->counted || offset != reader->before_counted)
-		return;
-	reader->counted = reader->before_counted;
-	reader->position = reader->before_position;
-	if (reader->position < reader->output->floor)
-		reader->output->floor = reader->position;
 }

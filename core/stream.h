@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The bytes that go in and out of a session: what it prints, by one stream or, without a
- * terminal, by two, and what is typed at it.
- */
+/* What a session prints, by one stream or, without a terminal, by two. */
 #ifndef STREAM_H
 #define STREAM_H
 
-#include "input.h"
 #include "loop.h"
 #include "output.h"
+#include "ring.h"
 
 struct mimobox_session;
 
@@ -18,9 +15,9 @@ enum { STREAMS = 2 }; /* by enum mimobox_stream */
 struct stream {
 	struct mimobox_session *session;
 	struct output output;
-	int fd; /* the master, or a pipe; -1: there is none (any more) */
-	struct loop_source *source;
-	bool paused; /* it isn't read, for want of room */
+	struct ring_view ring;
+	bool open;   /* more may come */
+	bool paused; /* nothing is taken, because there is no room */
 	bool disk_full;
 	bool flood;       /* it prints more than anybody reads: it can wait for a turn */
 	size_t untold;    /* bytes that nobody was told of yet */
@@ -30,28 +27,28 @@ struct stream {
 	struct loop_timer tell, flush;
 };
 
-/* The way in. */
-struct typing {
-	struct input input;
-	int fd;      /* with a terminal the same as its stream's */
-	int watched; /* a duplicate of it, while the queue waits for room; else -1 */
-	struct loop_source *source;
-};
-
 void streams_init(struct mimobox_session *session);
-/* Takes over the ends of what was started, and watches them. */
-void streams_open(struct mimobox_session *session, const int ends[3]);
-/* The same for what another has started and left; with what was on its way. */
-void streams_resume(struct mimobox_session *session, const int ends[3]);
-/* Reads what is left when no process is left. */
+/* Takes over the page of what was started. */
+void streams_open(struct mimobox_session *session);
+/* Init has rung. */
+void streams_look(struct mimobox_session *session);
+/* The command has ended: true, and its status is as that of waitpid(2). */
+bool streams_exit_status(const struct mimobox_session *session, int *status);
+/* The same for what another server has started; `open` by stream. */
+void streams_resume(struct mimobox_session *session, const bool *open);
+/* Takes what is left when the command has ended. */
 void streams_drain(struct mimobox_session *session);
 bool streams_open_still(const struct mimobox_session *session);
 void streams_close(struct mimobox_session *session);
 /* No more will come: readers get the end. */
 void streams_end(struct mimobox_session *session);
 void streams_finish(struct mimobox_session *session);
-/* The program's terminal, or its pipes, are taken away. */
+/* Init was told to give up the terminal, or the pipes. */
 void streams_hang_up(struct mimobox_session *session);
-int streams_end_input(struct mimobox_session *session);
+
+/* Somebody has read of it: there may be room. */
+void stream_reader_moved(struct output *output);
+/* Memory that was used is given back when it is quiet. */
+void stream_tidy_later(struct stream *stream);
 
 #endif

@@ -82,7 +82,8 @@ static ssize_t start_asked(struct request *request, int error)
 
 /* input */
 
-enum { INPUT_PATIENCE_MS = 250 };
+/* With a terminal that is full; and with an init that does not answer, for one who may wait. */
+enum { INPUT_PATIENCE_MS = 250, INIT_PATIENCE_MS = 5000 };
 
 /* 0 once the session runs, or as a worker returns. The start is short, so it is always awaited. */
 static ssize_t ensure_started(struct request *request)
@@ -101,25 +102,45 @@ static ssize_t ensure_started(struct request *request)
 							     : -EINPROGRESS);
 }
 
+static ssize_t put_input(struct request *request)
+{
+	struct dir *dir = request->handle->dir;
+	/* Told of room in the midst of the call, dir_notify() has the last word. */
+	bool full = dir->input_full;
+	dir->input_full = true;
+	ssize_t result =
+		mimobox_session_input(dir->session, request->unique, request->data, request->size);
+	if (result == (ssize_t)request->size || (result < 0 && result != -EAGAIN))
+		dir->input_full = result == -EINPROGRESS ? full : false;
+	return result;
+}
+
+/* Its client waits no longer. */
+static ssize_t withdraw_input(const struct request *request)
+{
+	return mimobox_session_withdraw(request->handle->dir->session, request->unique);
+}
+
 static ssize_t write_input(struct request *request)
 {
 	struct dir *dir = request->handle->dir;
-	if (mimobox_session_removed(dir->session))
-		return -EPIPE;
+	if (mimobox_session_removed(dir->session)) {
+		ssize_t taken = withdraw_input(request);
+		return taken == -EAGAIN ? -EPIPE : taken;
+	}
 	ssize_t result = ensure_started(request);
 	if (result < 0)
 		return result;
 	keep_request_begin(dir->server->keep, request->unique, 0, request->size);
-	/* Told of room in the midst of the call, dir_notify() has the last word. */
-	dir->input_full = true;
-	result = mimobox_session_input(dir->session, request->data, request->size);
-	if (result == (ssize_t)request->size || (result < 0 && result != -EAGAIN))
-		dir->input_full = false;
+	result = put_input(request);
+	if (result == -EINPROGRESS && request->expired)
+		result = mimobox_session_withdraw(dir->session, request->unique);
 	if (result == -EAGAIN && request->expired)
 		mimobox_session_log(dir->session, "input refused: no room, the program reads none");
-	if (result != -EAGAIN || request->nonblock || request->expired)
+	if (result != -EINPROGRESS && (result != -EAGAIN || request->nonblock || request->expired))
 		return result;
-	request->patience = INPUT_PATIENCE_MS * UINT64_C(1000000);
+	bool patient = result == -EINPROGRESS && !request->nonblock;
+	request->patience = (patient ? INIT_PATIENCE_MS : INPUT_PATIENCE_MS) * UINT64_C(1000000);
 	return request_wait(request, MIMOBOX_ROOM);
 }
 
@@ -366,7 +387,18 @@ static int show_modes(const struct handle *handle, FILE *to)
 
 static int apply_size(struct request *request, const char *line, size_t size)
 {
-	return mimobox_session_resize(session_of(request->handle), line, size);
+	struct mimobox_session *session = session_of(request->handle);
+	int error = mimobox_session_resize(session, request->unique, line, size);
+	if (error != -EINPROGRESS) {
+		request_end_patience(request);
+		return error;
+	}
+	if (request->expired) {
+		mimobox_session_resize_not(session, request->unique);
+		return -EAGAIN;
+	}
+	request->patience = INIT_PATIENCE_MS * UINT64_C(1000000);
+	return (int)request_wait(request, MIMOBOX_ROOM);
 }
 
 static ssize_t write_size(struct request *request)
@@ -503,7 +535,7 @@ const struct file root_files[] = {
 };
 
 const struct file session_files[] = {
-	{ 5, "input", 0200, .write = write_input, .poll = poll_input, .event = MIMOBOX_ROOM },
+	{ 5, "input", 0200, .write = write_input, .withdraw = withdraw_input, .poll = poll_input, .event = MIMOBOX_ROOM },
 	{ 6, "output", 0400, .open = open_output, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT },
 	{ 7, "size", 0600, .show = show_size, .write = write_size },
 	{ 8, "ctl", 0600, .show = show_ctl, .write = write_ctl },

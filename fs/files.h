@@ -33,6 +33,8 @@ struct file {
 	ssize_t (*read)(struct request *request); /* a worker, see request.h */
 	lines_take_fn take;                       /* lines that may come in pieces */
 	ssize_t (*write)(struct request *request);
+	/* Of a write that waits: what has taken effect, and -EAGAIN: nothing has, nor will. */
+	ssize_t (*withdraw)(const struct request *request);
 	int (*open)(struct handle *handle); /* 0 or -errno */
 	void (*close)(struct handle *handle);
 	/* What stat says (NULL: 0, as in /proc); handle: NULL where the file is not open. */

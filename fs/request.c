@@ -15,6 +15,7 @@
 
 #include "again.h"
 #include "dir.h"
+#include "files.h"
 #include "handle.h"
 #include "kept.h"
 #include "reply.h"
@@ -73,12 +74,24 @@ void request_finish(struct request *request, ssize_t result)
 	forget(request);
 }
 
-/* Of several lines, those that have taken effect count; a read has nothing to lose. */
+/*
+ * How a request is answered that cannot wait any longer. Of several lines, those that have taken
+ * effect count; a read has nothing to lose.
+ */
+static ssize_t stopped(const struct request *request, int error)
+{
+	ssize_t (*withdraw)(const struct request *) = request->handle->file->withdraw;
+	ssize_t done = withdraw ? withdraw(request) : -EAGAIN;
+	if (done != -EAGAIN)
+		return done;
+	return request->done ? (ssize_t)request->done : error;
+}
+
 static void interrupted(fuse_req_t req, void *data)
 {
 	(void)req;
 	struct request *request = data;
-	request_finish(request, request->done ? (ssize_t)request->done : -EINTR);
+	request_finish(request, stopped(request, -EINTR));
 }
 
 static void patience_over(void *data)
@@ -134,7 +147,7 @@ static struct request *copy_request(const struct request *request)
 static void park(const struct request *request)
 {
 	if (fuse_req_interrupted(request->req)) {
-		answer(request, request->done ? (ssize_t)request->done : -EINTR);
+		answer(request, stopped(request, -EINTR));
 		return;
 	}
 	struct request *parked = copy_request(request);
@@ -142,7 +155,7 @@ static void park(const struct request *request)
 	    (request->patience && loop_timer_arm(&parked->timer, request->patience) < 0)) {
 		if (parked)
 			forget(parked);
-		answer(request, -ENOMEM);
+		answer(request, stopped(request, -ENOMEM));
 		return;
 	}
 	enlist(parked);
@@ -188,7 +201,7 @@ void request_retry(struct request *request)
 	if (result == REQUEST_WAITS && request->patience && !request->expired &&
 	    !loop_timer_armed(&request->timer) &&
 	    loop_timer_arm(&request->timer, request->patience) < 0)
-		result = -ENOMEM;
+		result = stopped(request, -ENOMEM);
 	if (result == REQUEST_WAITS)
 		enlist(request);
 	else

@@ -242,14 +242,29 @@ int mimobox_session_start(struct mimobox_session *session);
 int mimobox_session_start_result(const struct mimobox_session *session);
 
 /*
- * Gives bytes to the terminal as typed. Returns how many the queue took (all, or some where it
- * is short of room), or: EAGAIN no room now (MIMOBOX_ROOM tells), EPIPE after the end, EMSGSIZE
- * a line longer than a canonical terminal takes, EBUSY before the start.
+ * Gives bytes to the terminal as typed. The session's init has the terminal, so the answer takes a
+ * moment: EINPROGRESS means to call again after MIMOBOX_ROOM, with the same bytes and the same
+ * `key`, a number of the caller's that no other write has (and not 0). Returns how many bytes were
+ * taken (all, or some where there is not more room), or: EAGAIN no room now (MIMOBOX_ROOM tells),
+ * EPIPE after the end, EMSGSIZE a line longer than a canonical terminal takes, EBUSY before the
+ * start.
  */
-ssize_t mimobox_session_input(struct mimobox_session *session, const void *data, size_t size);
+ssize_t mimobox_session_input(struct mimobox_session *session, uint64_t key, const void *data,
+			      size_t size);
+/*
+ * Instead of calling again: the answer if there is one, or EAGAIN, and nothing of the write will be
+ * taken. Each EINPROGRESS is followed by an answer of either function.
+ */
+ssize_t mimobox_session_withdraw(struct mimobox_session *session, uint64_t key);
 
-/* "ROWS COLS", 1..65535 each. EINVAL malformed, ERANGE out of bounds. After the end: no effect. */
-int mimobox_session_resize(struct mimobox_session *session, const char *text, size_t size);
+/*
+ * "ROWS COLS", 1..65535 each. EINVAL malformed, ERANGE out of bounds. After the end: no effect.
+ * EINPROGRESS means to call again after MIMOBOX_ROOM with the same text and the same `key`, as for
+ * input, or mimobox_session_resize_not() instead: then the size stays as it was.
+ */
+int mimobox_session_resize(struct mimobox_session *session, uint64_t key, const char *text,
+			   size_t size);
+void mimobox_session_resize_not(struct mimobox_session *session, uint64_t key);
 
 /*
  * The end: 0 and the exit status in `status`, or minus the signal. -EAGAIN before the end;

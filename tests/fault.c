@@ -408,6 +408,12 @@ EXPORT int epoll_ctl(int epoll, int command, int fd, struct epoll_event *event)
 
 WRAP(int, epoll_wait, EINTR, -1, (int epoll, struct epoll_event *events, int count, int timeout),
      (epoll, events, count, timeout))
+WRAP(int, epoll_pwait2, EINTR, -1,
+     (int epoll, struct epoll_event *events, int count, const struct timespec *timeout,
+      const sigset_t *mask),
+     (epoll, events, count, timeout, mask))
+extern int eventfd(unsigned count, int flags);
+WRAP(int, eventfd, EMFILE, -1, (unsigned count, int flags), (count, flags))
 WRAP(int, timerfd_create, EMFILE, -1, (int clock, int flags), (clock, flags))
 extern int signalfd(int fd, const sigset_t *signals, int flags);
 WRAP(int, signalfd, EMFILE, -1, (int fd, const sigset_t *signals, int flags), (fd, signals, flags))

@@ -112,7 +112,8 @@ static const struct {
 	{ "prctl", "init_title", NULL, "a name" },
 	{ "prctl", "privileges_bound", NULL, "libcap asks whether there is an ambient set" },
 	{ "close_range", "prepare_for_two", NULL, "the command's are closed once more" },
-	{ "close_range", "serve", NULL, "at the end" },
+	{ "close_range", "finish", NULL, "at the end" },
+	{ "ioctl", "resize", NULL, "the size that it has from the beginning" },
 	{ "unlinkat", "cgroup_destroy", NULL, "at the end" },
 	{ "ioctl", "make_network", NULL, "ahead; another is made with the clone" },
 	{ "unshare", "make_network", NULL, "ahead; another is made with the clone" },
@@ -686,40 +687,5 @@ Test(closed, what_is_kept_is_read_without_privileges)
 	kill(server, SIGCONT);
 	put_all("a/input", "x\n");
 	cr_expect_eq(session_exit("a"), 7);
-	session_remove("a");
-}
-
-/* Bytes that are taken up, and cannot be read: whoever comes next has them. */
-Test(closed, what_is_on_its_way_is_lost_by_none)
-{
-	const struct fault_site *site;
-
-	start_daemon("0");
-	session_start("a", "command stty -echo; echo ready; while read x; do echo \"<$x>\"; "
-			   "done; exit 7\n");
-	get("a/wait/match@0:ready", NULL);
-	plan->record = true;
-	put_all("a/input", "1\n");
-	get("a/wait/match@0:<1>", NULL);
-	site = find_within("read", "drain_staged");
-	cr_assert(site != NULL);
-	arm(site, false);
-	put_all("a/input", "2\n");
-	get("a/wait/match@0:<2>", NULL);
-	cr_assert_geq(plan->hits, 1);
-	plan->record = false;
-	site = find_within("read", "resume_staged");
-	cr_assert(site != NULL);
-	plan->then = site->key;
-	memcpy(plan->then_call, site->call, sizeof(plan->then_call));
-	arm(find_within("read", "drain_staged"), false);
-	put_all("a/input", "3\n");
-	get("a/wait/match@0:<3>", NULL);
-	cr_assert_eq(plan->then, 0);
-	cr_assert_geq(plan->hits, 1);
-	disarm();
-	put_all("a/ctl", "eof\n");
-	cr_expect_eq(session_exit("a"), 7);
-	cr_expect_str_eq(get("a/transcript", NULL), "ready\r\n<1>\r\n<2>\r\n<3>\r\n");
 	session_remove("a");
 }

@@ -369,7 +369,7 @@ Test(deaths, while_it_takes_up)
 
 	find_places();
 	known = take_places(before);
-	first = *find_call(before, known, "splice");
+	first = *find_call(before, known, "send");
 	plan->death = FAULT_DIES_AFTER;
 	memset(plan->sites, 0, sizeof(plan->sites));
 	plan->record = true;
@@ -488,7 +488,7 @@ Test(deaths, bytes_on_their_way_are_nobody_elses)
 	plan->record = true;
 	put_all("b/input", "-");
 	plan->record = false;
-	site = *find_call(sites, take_places(sites), "splice");
+	site = *find_call(sites, take_places(sites), "write");
 	plan->death = FAULT_DIES_BEFORE;
 	server = fixture_server();
 	cr_assert_eq(kill(fixture.daemon, SIGSTOP), 0);

@@ -257,6 +257,16 @@ static void tell(struct fake *fake, int stage, int error)
 		ring(fake->sandbox->start);
 }
 
+/* Until it would wait. */
+static void run_monitor(struct fake *fake)
+{
+	if (!fake->monitor.page)
+		return;
+	fake->monitor.page->hold = 0; /* time stands still */
+	while (monitor_wait(&fake->monitor, 0) > 0)
+		monitor_work(&fake->monitor);
+}
+
 static void pair(int *theirs, int *own, bool outwards)
 {
 	int ends[2], small = 1;
@@ -270,15 +280,23 @@ static void pair(int *theirs, int *own, bool outwards)
 static void execute(struct fake *fake)
 {
 	struct sandbox *sandbox = fake->sandbox;
-	pair(&sandbox->ends[0], &fake->in, false);
+	int ends[3] = { -1, -1, -1 };
+	pair(&ends[0], &fake->in, false);
 	if (sandbox->shape.terminal) {
-		sandbox->ends[1] = sandbox->ends[0];
 		fake->out[0] = fake->in;
-		fake->master = sandbox->ends[0];
+		fake->master = ends[0];
 	} else {
-		pair(&sandbox->ends[1], &fake->out[0], true);
-		pair(&sandbox->ends[2], &fake->out[1], true);
+		pair(&ends[1], &fake->out[0], true);
+		pair(&ends[2], &fake->out[1], true);
 	}
+	int made[2];
+	CHECK(monitor_make(made) == 0);
+	sandbox->page = made[0];
+	sandbox->bell = dup(made[1]);
+	fake->bell = made[1];
+	CHECK(sandbox->bell >= 0);
+	CHECK(monitor_begin(&fake->monitor, sandbox->page, fake->bell, ends,
+			    sandbox->shape.terminal) == 0);
 	sandbox->pid = 100000 + (pid_t)(fake - fakes);
 	fake->executed = true;
 	fake_told(fake);
@@ -301,6 +319,7 @@ size_t fake_print(struct fake *fake, int stream, const void *data, size_t size)
 	if (!fake->executed || fake->ended || fake->out[stream] < 0)
 		return 0;
 	ssize_t count = send(fake->out[stream], data, size, MSG_NOSIGNAL);
+	run_monitor(fake);
 	return count > 0 ? (size_t)count : 0;
 }
 
@@ -309,6 +328,7 @@ size_t fake_read(struct fake *fake, void *data, size_t size)
 	if (!fake->executed || fake->ended)
 		return 0;
 	ssize_t count = recv(fake->in, data, size, 0);
+	run_monitor(fake);
 	return count > 0 ? (size_t)count : 0;
 }
 
@@ -324,6 +344,18 @@ static void close_own(struct fake *fake)
 	drop(&fake->out[1]);
 }
 
+static void end_monitor(struct fake *fake)
+{
+	struct monitor *monitor = &fake->monitor;
+	if (!monitor->page)
+		return;
+	run_monitor(fake);
+	monitor_hang_up(monitor);
+	monitor_unmap(monitor->page);
+	monitor->page = NULL;
+	drop(&monitor->epoll);
+}
+
 void fake_end(struct fake *fake, int status)
 {
 	if (fake->ended)
@@ -333,8 +365,9 @@ void fake_end(struct fake *fake, int status)
 	fake->status = status;
 	fake_told(fake);
 	close_own(fake);
-	if (fake->has_status && fake->sandbox->control >= 0)
-		ring(fake->sandbox->control);
+	if (fake->has_status && fake->monitor.page)
+		monitor_tell_end(&fake->monitor, status);
+	end_monitor(fake);
 	if (fake->sandbox->pidfd >= 0)
 		ring(fake->sandbox->pidfd);
 }
@@ -358,7 +391,7 @@ const char *stage_name(int stage)
 void sandbox_init(struct sandbox *sandbox)
 {
 	*sandbox = (struct sandbox){
-		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .ends = { -1, -1, -1 }
+		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .page = -1, .bell = -1
 	};
 }
 
@@ -374,6 +407,7 @@ int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *s
 			       .manner = fake_manner,
 			       .owner = data,
 			       .in = -1,
+			       .bell = -1,
 			       .out = { -1, -1 },
 			       .master = -1 };
 	sandbox->start = make_bell();
@@ -425,9 +459,9 @@ void sandbox_received(const struct sandbox *sandbox)
 	(void)sandbox;
 }
 
-bool sandbox_has_ends(const struct sandbox *sandbox)
+bool sandbox_has_page(const struct sandbox *sandbox)
 {
-	return sandbox->ends[0] >= 0;
+	return sandbox->page >= 0 && sandbox->bell >= 0;
 }
 
 int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int signal)
@@ -436,12 +470,23 @@ int sandbox_control(const struct sandbox *sandbox, enum control_verb verb, int s
 	CHECK(fake && fake->executed);
 	if (fake->ended)
 		return -ESRCH;
+	monitor_hear(&fake->monitor, sandbox->typed);
+	run_monitor(fake);
+	if (verb == CONTROL_HANGUP) {
+		monitor_hang_up(&fake->monitor);
+		return 0;
+	}
 	fake->last_signal = signal;
 	if (verb == CONTROL_ALL && signal == SIGKILL)
 		fake_end(fake, SIGKILL);
 	else if (verb == CONTROL_TERMINATE && !fake->manner.stubborn)
 		fake_end(fake, SIGTERM);
 	return 0;
+}
+
+void sandbox_kill_inside(const struct sandbox *sandbox)
+{
+	(void)sandbox; /* a stubborn one */
 }
 
 void sandbox_kill(const struct sandbox *sandbox)
@@ -460,11 +505,12 @@ void sandbox_reap(const struct sandbox *sandbox)
 	CHECK(find(sandbox)->ended);
 }
 
-bool sandbox_exit_status(const struct sandbox *sandbox, struct exit_report *ended)
+void sandbox_call(const struct sandbox *sandbox)
 {
-	const struct fake *fake = find(sandbox);
-	*ended = (struct exit_report){ .status = fake->status, .alone = true };
-	return fake->has_status;
+	struct fake *fake = find(sandbox);
+	monitor_call(sandbox->bell);
+	if (!fake->ended)
+		run_monitor(fake);
 }
 
 void sandbox_finish(struct sandbox *sandbox)
@@ -472,13 +518,13 @@ void sandbox_finish(struct sandbox *sandbox)
 	struct fake *fake = find(sandbox);
 	if (fake) {
 		close_own(fake);
+		end_monitor(fake);
+		drop(&fake->bell);
 		*fake = (struct fake){ 0 };
 	}
 	drop(&sandbox->pidfd);
 	drop(&sandbox->start);
 	drop(&sandbox->control);
-	if (sandbox->ends[1] == sandbox->ends[0])
-		sandbox->ends[1] = -1;
-	for (int i = 0; i < 3; i++)
-		drop(&sandbox->ends[i]);
+	drop(&sandbox->page);
+	drop(&sandbox->bell);
 }

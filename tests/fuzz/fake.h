@@ -12,6 +12,7 @@
 
 #include "fuzz.h"
 
+#include <monitor.h>
 #include <sandbox.h>
 #include <stdbool.h>
 
@@ -44,7 +45,9 @@ struct fake {
 	bool given, executed, ended, has_status;
 	int status;     /* as of waitpid(2) */
 	int in, out[2]; /* its own ends; with a terminal `in` is out[0] */
-	int master;     /* the other end, with a terminal; else -1 */
+	int master;     /* the monitor's end, with a terminal; else -1 */
+	struct monitor monitor;
+	int bell; /* its own number of it */
 	struct start_report reports[2];
 	unsigned report_count;
 	int last_signal;

@@ -194,7 +194,12 @@ void model_type(struct model_session *session, const void *data, size_t size)
 size_t model_queued(const struct model_session *session)
 {
 	const struct mimobox_session *one = mimobox_session_by_id(model_box, session->node >> 8);
-	return one ? one->typing.input.size : 0;
+	const struct input_shared *in = one ? one->typing.input.shared : NULL;
+	if (!in)
+		return 0;
+	const struct input_write *write = &in->writes[(in->state >> INPUT_NUMBER_SHIFT) % 2];
+	bool taken = (in->state & INPUT_PHASES) == INPUT_TAKEN;
+	return write->base + (taken ? write->count : 0) - in->passed;
 }
 
 static void die_by(struct model_session *session, uint64_t grace)

@@ -110,11 +110,11 @@ static void confine(unsigned layers)
 	if (layers & CGROUP_NS)
 		child_need(unshare(CLONE_NEWCGROUP) == 0);
 	if (layers & ROOT)
-		child_need(
-			(root = root_make(&bench.layout, &bench.quotas,
-					  &(struct root_options){ "67108864", "65792", "8", true },
-					  &what)) >= 0 &&
-			root_enter(root, NULL, 0, &what) == 0 && close(root) == 0);
+		child_need((root = root_make(&bench.layout, &bench.quotas,
+					     &(struct root_options){ "67108864", "65792", "8", true,
+								     false, 0 },
+					     &what)) >= 0 &&
+			   root_enter(root, NULL, 0, &what) == 0 && close(root) == 0);
 	if (layers & PRIVILEGES)
 		child_need(privileges_limit(1024, UINT64_MAX, &what) == 0 &&
 			   privileges_bound(&what) == 0 &&

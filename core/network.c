@@ -103,6 +103,12 @@ static void take_question(struct session_network *network, const char *text)
 	session_notify(network->session, MIMOBOX_ASKED);
 }
 
+static void take_settled(struct session_network *network, uint64_t number)
+{
+	network->settled = number;
+	session_notify(network->session, MIMOBOX_ASKED);
+}
+
 void network_hear(struct session_network *network, const struct relay_word *word, char *text)
 {
 	if (word->verb == RELAY_LOG)
@@ -111,6 +117,8 @@ void network_hear(struct session_network *network, const struct relay_word *word
 		take_counts(network, text, word->size);
 	else if (word->verb == RELAY_ASKS)
 		take_question(network, text);
+	else if (word->verb == RELAY_SETTLED)
+		take_settled(network, word->number);
 }
 
 /* asks */
@@ -269,6 +277,17 @@ int mimobox_session_change_network(struct mimobox_session *session, const char *
 	}
 	free(copy);
 	return error;
+}
+
+bool mimobox_session_network_is_settled(const struct mimobox_session *session)
+{
+	return !session->network || network_relay_is_settled(session->network);
+}
+
+void mimobox_session_reset_network(struct mimobox_session *session)
+{
+	if (session->network)
+		network_relay_reset(session->network);
 }
 
 void network_print_status(const struct mimobox_session *session, FILE *to)

@@ -25,6 +25,7 @@ struct session_network {
 	struct mimobox_session *session;
 	struct network_relay *relay;  /* NULL: it is not served */
 	struct session_network *next; /* of the relay's */
+	uint64_t policy, settled;     /* numbers of the last that was told, and is in force */
 	bool closing;                 /* the relay was told of its end */
 	uint64_t generation;          /* relays that it had */
 	struct names_counters other;  /* of what no line is about */

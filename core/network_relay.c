@@ -194,8 +194,10 @@ void network_relay_tell_policy(struct session_network *network)
 		lose(network->relay); /* without memory: what is not allowed is not to go on */
 	else
 		say(network->relay,
-		    (struct relay_word){
-			    .verb = RELAY_POLICY, .size = (uint32_t)size, .session = session->id },
+		    (struct relay_word){ .verb = RELAY_POLICY,
+					 .number = ++network->policy,
+					 .size = (uint32_t)size,
+					 .session = session->id },
 		    text, NULL, 0);
 	free(text);
 }
@@ -283,6 +285,7 @@ static void lose(struct network_relay *relay)
 		return;
 	close_relay(relay);
 	for (struct session_network *network = relay->networks, *next; network; network = next) {
+		struct mimobox_session *session = network->session;
 		next = network->next;
 		if (network->closing)
 			network_relay_forget(network);
@@ -290,6 +293,7 @@ static void lose(struct network_relay *relay)
 			mimobox_session_log(
 				network->session,
 				"network: the relay has ended, and its connections with it");
+		session_notify(session, MIMOBOX_ASKED);
 	}
 	start_later(relay);
 }
@@ -365,6 +369,18 @@ static void on_timer(void *data)
 		free_relay(relay);
 	else if (relay->socket < 0)
 		start(relay);
+}
+
+void network_relay_reset(struct session_network *network)
+{
+	if (network->relay)
+		lose(network->relay);
+}
+
+bool network_relay_is_settled(const struct session_network *network)
+{
+	return !network->relay || network->relay->socket < 0 || network->closing ||
+	       network->settled == network->policy;
 }
 
 static struct network_relay *find_relay(struct mimobox *box, uid_t uid)

@@ -13,6 +13,10 @@ void network_relay_detach(struct session_network *network);
 void network_relay_publish(struct session_network *network, const struct network_port *port);
 /* Nothing more is told of it. */
 void network_relay_forget(struct session_network *network);
+/* Its relay is replaced, and all that is open is cut. */
+void network_relay_reset(struct session_network *network);
+/* Whether the policy that was told last is in force, also because there is no relay. */
+bool network_relay_is_settled(const struct session_network *network);
 /* Its policy is another. */
 void network_relay_tell_policy(struct session_network *network);
 

@@ -22,15 +22,16 @@ enum relay_verb {
 	RELAY_BECOME = 1, /* number: uid and gid */
 	RELAY_FILES,      /* resolv.conf and hosts; number: which of them are there, as bits */
 	RELAY_ATTACH,     /* with INSIDE_ENDS descriptors; text: a struct relay_terms */
-	RELAY_POLICY,     /* text: lines `ID allow VALUE` or `ID deny VALUE` */
+	RELAY_POLICY,     /* number: of it; text: lines `ID allow VALUE` or `ID deny VALUE` */
 	RELAY_DETACH,
 	RELAY_PUBLISH, /* number: the port; with a socket that listens */
 	/* The relay's. */
 	RELAY_WANTS_FILES,
-	RELAY_LOG,    /* text: a line for the session's log */
-	RELAY_ASKS,   /* text: a name that waits for an answer */
-	RELAY_COUNTS, /* text: of struct relay_count */
-	RELAY_GONE,   /* it is detached: no more is told of it */
+	RELAY_LOG,     /* text: a line for the session's log */
+	RELAY_ASKS,    /* text: a name that waits for an answer */
+	RELAY_COUNTS,  /* text: of struct relay_count */
+	RELAY_GONE,    /* it is detached: no more is told of it */
+	RELAY_SETTLED, /* the policy of this number is in force */
 };
 
 enum { RELAY_CONFIG_FILE = 1, RELAY_HOSTS_FILE = 2 };

@@ -49,10 +49,9 @@ static void send_outgoing(struct relay *relay)
 	wait_for_room(relay, false);
 }
 
-void relay_say(struct relay *relay, enum relay_verb verb, uint64_t session, const void *text,
-	       size_t size)
+static void put_word(struct relay *relay, struct relay_word word, const void *text)
 {
-	struct relay_word word = { .verb = verb, .size = (uint32_t)size, .session = session };
+	size_t size = word.size;
 	struct relay_outgoing *out = malloc(sizeof(*out) + sizeof(word) + size);
 	if (!out || relay->outgoing == OUTGOING_MAX) {
 		free(out);
@@ -69,6 +68,21 @@ void relay_say(struct relay *relay, enum relay_verb verb, uint64_t session, cons
 	relay->last = &out->next;
 	relay->outgoing++;
 	send_outgoing(relay);
+}
+
+void relay_say(struct relay *relay, enum relay_verb verb, uint64_t session, const void *text,
+	       size_t size)
+{
+	put_word(relay,
+		 (struct relay_word){ .verb = verb, .size = (uint32_t)size, .session = session },
+		 text);
+}
+
+static void relay_say_number(struct relay *relay, enum relay_verb verb, uint64_t session,
+			     uint64_t number)
+{
+	put_word(relay, (struct relay_word){ .verb = verb, .session = session, .number = number },
+		 NULL);
 }
 
 /* By the time at which the next line would be in its turn, were they as dense as they may be. */
@@ -173,6 +187,7 @@ static void obey(struct relay *relay, const struct relay_word *word, char *text,
 		return;
 	if (word->verb == RELAY_POLICY) {
 		relay_take_policy(session, text);
+		relay_say_number(relay, RELAY_SETTLED, session->id, word->number);
 	} else if (word->verb == RELAY_DETACH) {
 		relay_detach(session);
 	} else if (word->verb == RELAY_PUBLISH && descriptors[0] >= 0) {

@@ -465,11 +465,23 @@ static int apply_network(struct request *request, const char *line, size_t size)
 	return mimobox_session_change_network(session_of(request->handle), line, size);
 }
 
+/* A relay that takes longer is replaced. */
+#define NETWORK_PATIENCE_NS UINT64_C(10000000000)
+
+/* Answered when the lines are in force: nothing gets through by what was before. */
 static ssize_t write_network(struct request *request)
 {
 	if (mimobox_session_removed(session_of(request->handle)))
 		return -ENOENT;
-	return lines_each(request, apply_network);
+	ssize_t taken = lines_each(request, apply_network);
+	if (taken < (ssize_t)request->size)
+		return taken;
+	if (request->expired)
+		mimobox_session_reset_network(session_of(request->handle));
+	if (mimobox_session_network_is_settled(session_of(request->handle)) || request->nonblock)
+		return taken;
+	request->patience = NETWORK_PATIENCE_NS;
+	return request_wait(request, MIMOBOX_ASKED);
 }
 
 static int open_asks(struct handle *handle)

@@ -36,7 +36,7 @@ enum mimobox_event {
 	MIMOBOX_ROOM = 1u << 1,    /* the input queue has room again, or input has ended */
 	MIMOBOX_STARTED = 1u << 2, /* a start came to its end: see mimobox_session_start_result() */
 	MIMOBOX_ENDED = 1u << 3,   /* exit status known, output drained, no process left */
-	MIMOBOX_ASKED = 1u << 4,   /* a name waits for an answer: see mimobox_session_asks_read() */
+	MIMOBOX_ASKED = 1u << 4,   /* a name waits for an answer, or the network is settled */
 };
 
 /* What a session prints. */
@@ -307,6 +307,12 @@ bool mimobox_session_has_ports(const struct mimobox_session *session);
 bool mimobox_session_port_is_bound(const struct mimobox_session *session, uint16_t port);
 uint16_t mimobox_session_port_after(const struct mimobox_session *session, uint16_t port);
 int mimobox_session_port_bind(struct mimobox_session *session, uint16_t port);
+/*
+ * Whether lines that were written are in force: nothing gets through by those before. MIMOBOX_ASKED
+ * tells. And cuts all that is open, where that takes too long: then they are.
+ */
+bool mimobox_session_network_is_settled(const struct mimobox_session *session);
+void mimobox_session_reset_network(struct mimobox_session *session);
 /*
  * The names that wait for an answer, one a line, as they come: where those that still wait begin in
  * all that there were; and what there is from an offset on, in *data until the next call: the

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -313,6 +314,30 @@ Test(names, the_policy_is_live)
 	put_all("a/network", get("a/network", NULL));
 	act_as(ROOT);
 	session_remove("a");
+}
+
+/* Of connections without end none that began after the write is answered. */
+Test(names, a_deny_holds_from_its_write_on)
+{
+	struct stream output;
+	struct timespec now;
+	act_as(ANN);
+	for (int i = 0; i < 10; i++) {
+		session_start("a", names_config(ALLOWED, "hammer,good.test,/workspace/hits"));
+		stream_open(&output, "a/output");
+		cr_assert(await(is_there, at("a/workspace/hits"), 20000));
+		put_all("a/network", "deny *\n");
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		stream_until(&output, "hammer,good.test,/workspace/hits: ECONN");
+		stream_close(&output);
+		session_exit("a");
+		act_as(ROOT);
+		long long last = atoll(outside_read(at("a/workspace/hits")));
+		act_as(ANN);
+		cr_expect_lt(last, now.tv_sec * 1000000000LL + now.tv_nsec);
+		session_remove("a");
+	}
+	act_as(ROOT);
 }
 
 static bool asks(const char *name, int fd)

@@ -340,8 +340,8 @@ void network_open(struct mimobox_session *session)
 		mimobox_session_log(session, "network: %s", strerror(ENOMEM));
 		return;
 	}
-	network_relay_attach(session->network);
 	network_ports_open(session);
+	network_relay_attach(session->network);
 }
 
 void network_close(struct mimobox_session *session)

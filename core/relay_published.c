@@ -73,6 +73,22 @@ static void pump(struct relay_link *link)
 		loop_again(link->server_source);
 }
 
+/* The other kind of loopback, if that was not it already. */
+static void try_second(struct relay_link *link)
+{
+	loop_remove(link->server_source);
+	link->server_source = NULL;
+	if (link->server >= 0)
+		close(link->server);
+	link->server = -1;
+	if (link->second) {
+		end_link(link);
+		return;
+	}
+	link->second = true;
+	ask_for_server(link);
+}
+
 /* A connection that begins tells by being writable, or by its error. */
 static void on_server(void *data, uint32_t events)
 {
@@ -81,7 +97,7 @@ static void on_server(void *data, uint32_t events)
 	socklen_t size = sizeof(error);
 	if (!link->connected && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
 		if (getsockopt(link->server, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error) {
-			end_link(link);
+			try_second(link);
 			return;
 		}
 		link->connected = true;
@@ -103,16 +119,15 @@ static void on_made(void *data, int fd)
 {
 	struct relay_link *link = data;
 	link->wish = NULL;
-	if (fd < 0 && !link->second) {
-		link->second = true;
-		ask_for_server(link);
+	if (fd < 0) {
+		try_second(link);
 		return;
 	}
-	link->server = fd < 0 ? -1 : fd;
+	link->server = fd;
 	link->up = (struct relay_way){ .from = link->client, .to = fd };
 	link->down = (struct relay_way){ .from = fd, .to = link->client };
-	if (fd < 0 || loop_add(link->port->session->relay->loop, fd, BOTH_WAYS, on_server, link,
-			       &link->server_source) < 0)
+	if (loop_add(link->port->session->relay->loop, fd, BOTH_WAYS, on_server, link,
+		     &link->server_source) < 0)
 		end_link(link);
 }
 

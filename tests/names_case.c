@@ -20,7 +20,6 @@ static const char network[] =
 	"ip -6 addr add 2606:2800::10/128 dev lo nodad\n"
 	/* An address at which nobody answers. */
 	"ip route add unreachable 93.184.0.99/32\n"
-	"none\n"
 	"printf 'nameserver 93.184.0.1\\noptions timeout:1\\n' > /etc/resolv.conf.new\n"
 	"rm -f /etc/resolv.conf; mv /etc/resolv.conf.new /etc/resolv.conf\n"
 	"printf '127.0.0.1 localhost\\n93.184.0.10 hosts.test\\n' > /etc/hosts\n";

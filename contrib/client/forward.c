@@ -179,9 +179,9 @@ static int run(struct forward *forward)
 	signal(SIGCHLD, on_child);
 	for (;;) {
 		int count = ppoll(events, 2, NULL, &none);
-		reap(forward);
 		if (count < 0 && errno != EINTR)
 			return report(STATUS_CLIENT, "%s", strerror(errno));
+		reap(forward);
 		if (count > 0 && events[1].revents)
 			return 0;
 		if (count > 0 && events[0].revents)

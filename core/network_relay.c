@@ -443,6 +443,8 @@ void network_kind(struct helper_kind *kind)
 
 void network_finish(struct mimobox *box)
 {
-	while (box->relays)
-		free_relay(box->relays);
+	for (struct network_relay *relay = box->relays, *next; relay; relay = next) {
+		next = relay->next;
+		free_relay(relay);
+	}
 }

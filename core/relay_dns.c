@@ -340,8 +340,10 @@ int relay_dns_open(struct relay_session *session)
 
 void relay_dns_close(struct relay_session *session)
 {
-	while (session->clients)
-		close_client(session->clients);
+	for (struct relay_client *client = session->clients, *next; client; client = next) {
+		next = client->next;
+		close_client(client);
+	}
 	loop_remove(session->dns_source);
 	loop_remove(session->dns_tcp_source);
 }

@@ -175,8 +175,10 @@ static void on_port(void *data, uint32_t events)
 
 static void close_port(struct relay_port *port)
 {
-	while (port->links)
-		end_link(port->links);
+	for (struct relay_link *link = port->links, *next; link; link = next) {
+		next = link->next;
+		end_link(link);
+	}
 	loop_remove(port->source);
 	close(port->fd);
 	free(port);

@@ -91,7 +91,6 @@ struct mimobox_session {
 	struct favour favour;
 
 	struct session_network *network; /* NULL: it has none, by names */
-	bool config_changed;             /* since it was kept */
 
 	struct sandbox sandbox;
 	int plan;               /* for the sandbox, while it is being cloned; -1 */
@@ -99,8 +98,9 @@ struct mimobox_session {
 	bool status_told, gone; /* by init; and its end was seen */
 	bool stuck;             /* it was killed, and the kernel does not end it */
 	bool has_cgroup, swept;
-	bool live;  /* of box->live, and with a reference of its own */
-	bool dirty; /* in the box's list */
+	bool live;           /* of box->live, and with a reference of its own */
+	bool dirty;          /* in the box's list */
+	bool config_changed; /* since it was kept */
 	struct mimobox_session *next_dirty;
 	size_t kept_marks; /* of the timeline, that are put */
 	unsigned kept_rewrites;

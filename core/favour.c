@@ -5,6 +5,8 @@
 #include "monitor.h"
 #include "session.h"
 
+#include <time.h>
+
 #define MOMENT_NS UINT64_C(50000000)
 #define USED_MAX_NS UINT64_C(25000000)
 #define WITHOUT_NS UINT64_C(500000000)
@@ -101,6 +103,18 @@ static void await(struct attention *attention, const struct mimobox_session *ses
 
 /* One session */
 
+/* Processor time of the session, without that of its init, which works for the daemon. */
+static uint64_t used_by(const struct mimobox_session *session)
+{
+	uint64_t all = cgroup_cpu_time(session->box->cgroups, session->sandbox.group), own = 0;
+	struct timespec used;
+	clockid_t clock;
+	if (clock_getcpuclockid(session->sandbox.init, &clock) == 0 &&
+	    clock_gettime(clock, &used) == 0)
+		own = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+	return all > own ? all - own : 0;
+}
+
 static void turn(struct mimobox_session *session, bool on)
 {
 	session->favour.on = on;
@@ -113,7 +127,7 @@ static void on_timer(void *data)
 	struct favour *favour = &session->favour;
 	if (!favour->on)
 		return; /* it may be had again */
-	uint64_t used = cgroup_cpu_time(session->box->cgroups, session->sandbox.group);
+	uint64_t used = used_by(session);
 	bool computes = used - favour->used > USED_MAX_NS;
 	favour->used = used;
 	if (!computes && loop_now() - favour->typed < MOMENT_NS &&
@@ -134,7 +148,7 @@ void favour_started(struct mimobox_session *session)
 	struct favour *favour = &session->favour;
 	if (loop_timer_armed(&favour->timer) || loop_timer_arm(&favour->timer, MOMENT_NS) < 0)
 		return;
-	favour->used = cgroup_cpu_time(session->box->cgroups, session->sandbox.group);
+	favour->used = used_by(session);
 	turn(session, true);
 }
 

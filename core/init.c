@@ -328,6 +328,8 @@ _Noreturn static void run_sealed(const struct init_setup *setup,
 					  .rule_count = root_rules(setup->layout, rules),
 					  .net = shape->own_network && !shape->names };
 	const struct sysfilter *filter;
+	if (shape->names && root_resolver_rule(setup->layout, &rules[policy.rule_count]))
+		policy.rule_count++;
 	if (request->workspace[0])
 		rules[policy.rule_count++] = (struct landlock_rule){ "/workspace", LANDLOCK_FULL };
 	take_foreground(shape);

@@ -2,6 +2,7 @@
 #include "monitor.h"
 
 #include "loop.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -245,7 +246,7 @@ static void pass_input(struct monitor *monitor, struct termios *modes)
 		return;
 	int error = monitor->terminal ? input_pass(typist, monitor->in, modes)
 				      : input_pass_pipe(typist, monitor->in);
-	monitor->full = error == -EAGAIN || error == -ENOMEM;
+	monitor->full = error == -EAGAIN || message_may_pass(error);
 	if (error == -EPIPE && !monitor->terminal)
 		close_in(monitor);
 	else if (error < 0 && !monitor->full)

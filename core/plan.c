@@ -101,6 +101,8 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 	if (!plan->rules)
 		return -ENOMEM;
 	unsigned count = root_rules(layout, plan->rules);
+	if (access_has_relay(access) && root_resolver_rule(layout, &plan->rules[count]))
+		count++;
 	for (unsigned i = 0; i < plan->path_count; i++)
 		plan->rules[count++] = (struct landlock_rule){
 			plan->paths[i].inside,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ring.h"
 
+#include "message.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -94,7 +96,7 @@ enum ring_state ring_fill(struct source *source, bool *rings)
 		read(source->fd, source->data + written % RING_SIZE, room < whole ? room : whole);
 	if (count < 0 && errno == EINTR)
 		return RING_MORE;
-	if (count < 0 && (errno == EAGAIN || errno == ENOMEM))
+	if (count < 0 && (errno == EAGAIN || message_may_pass(-errno)))
 		return RING_EMPTY;
 	if (count <= 0)
 		return RING_ENDED;

@@ -121,7 +121,6 @@ static const struct landlock_rule rules_of_own[] = {
 	{ "/dev/tty", LANDLOCK_TERMINAL },
 	{ "/dev/pts", LANDLOCK_TERMINAL },
 	{ "/dev/shm", LANDLOCK_FULL },
-	{ "/run", LANDLOCK_READ }, /* a resolver's file may be there */
 	{ "/tmp", LANDLOCK_FULL },
 };
 
@@ -136,6 +135,12 @@ unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules
 			rules[count++] = (struct landlock_rule){ layout->directories[i].path,
 								 LANDLOCK_READ_EXEC };
 	return count;
+}
+
+bool root_resolver_rule(const struct root_layout *layout, struct landlock_rule *rule)
+{
+	*rule = (struct landlock_rule){ "/run", LANDLOCK_READ };
+	return strncmp(layout->resolver, "/run/", 5) == 0;
 }
 
 static int bind(int root, int directory, const char *source, const char *target,

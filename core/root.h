@@ -34,6 +34,9 @@ enum { ROOT_RULES_MAX = 24 };
 /* What may be done in it: fills in `rules`, whose paths are borrowed. Returns how many. */
 unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules[ROOT_RULES_MAX]);
 
+/* With names: one more, where the resolver's file is at another place than /etc. */
+bool root_resolver_rule(const struct root_layout *layout, struct landlock_rule *rule);
+
 /* The first three as mount options take them. */
 struct root_options {
 	const char *tmp_size, *tmp_inodes;

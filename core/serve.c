@@ -70,7 +70,8 @@ static bool obey(pid_t command)
 {
 	struct control_message message;
 	ssize_t size = recv(served.control, &message, sizeof(message), MSG_DONTWAIT);
-	if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
+	if (size == 0 ||
+	    (size < 0 && errno != EAGAIN && errno != EINTR && !message_may_pass(-errno)))
 		_exit(1); /* the daemon has gone: so does all that it started */
 	if (size < 0)
 		return false;
@@ -128,7 +129,7 @@ static bool work(pid_t command)
 {
 	struct signalfd_siginfo info;
 	int ready = monitor_wait(&served.monitor, -1);
-	if (ready < 0 && ready != -EINTR)
+	if (ready < 0 && ready != -EINTR && !message_may_pass(ready))
 		_exit(1);
 	if (ready < 0)
 		return false;

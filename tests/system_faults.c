@@ -79,6 +79,7 @@ static const struct {
 	{ "read", "copy_hosts", false },
 	{ "read", "on_fuse", false },
 	{ "read", "ring_bell", false },
+	{ "read", "serve", false },
 	{ "read", "wait_for_child", false },
 	{ "readlink", "root_layout_init", false },
 	{ "realloc", "release_later", false },

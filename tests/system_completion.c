@@ -93,12 +93,18 @@ Test(completion, bash)
 	check("bash", complete_bash);
 }
 
-/* `complete -C` gives a word, and what it is after a tab. */
+/*
+ * `complete -C` gives a word, and what it is after a tab. Since fish 4 it gives words that have the
+ * letters in the middle, too, and leaves it to the pager to prefer the others.
+ */
 static char *complete_fish(const char *line)
 {
 	return output("fish",
 		      "source $COMPLETION/mimobox.fish;"
-		      "complete -C \"$LINE\" | string replace -r '\\t.*' '' | sort -u",
+		      "set last (string split -r -m1 -f2 ' ' -- \"$LINE\"; or echo);"
+		      "complete -C \"$LINE\" | string replace -r '\\t.*' '' | sort -u"
+		      "| while read word;"
+		      "string match -q -- \"$last*\" $word; and echo $word; end; true",
 		      line);
 }
 

@@ -429,7 +429,7 @@ static bool is_another(const void *before)
 }
 
 /* Its policy as it was changed, and its counts, are the next server's as well. */
-Test(names, it_outlives_the_server)
+static void check_next_server(void (*end)(pid_t server))
 {
 	struct stream output;
 	pid_t before = fixture_server();
@@ -441,11 +441,11 @@ Test(names, it_outlives_the_server)
 	put_all("a/network", "allow evil.test\n");
 	cr_assert(await(has_network, "# connections 1 ", 20000));
 	act_as(ROOT);
-	cr_assert_eq(kill(before, SIGKILL), 0);
+	end(before);
 	cr_assert(await(is_another, &before, 20000));
-	cr_expect(has(get("a/network", NULL), "allow evil.test:80,443 #"));
-	cr_expect(has(get("a/network", NULL), "allow good.test:80,443,7,9,11,19 # connections 1"),
-		  "%s", get("a/network", NULL));
+	cr_expect(has_network("allow evil.test:80,443 #"));
+	cr_expect(has_network("allow good.test:80,443,7,9,11,19 # connections 1"), "%s",
+		  get("a/network", NULL));
 	go_on();
 	stream_until(&output, "http,good.test: hello at good.test\n");
 	stream_until(&output, "http,evil.test: hello at evil.test\n");
@@ -454,6 +454,27 @@ Test(names, it_outlives_the_server)
 	session_exit("a");
 	session_remove("a");
 	fixture.crashed = true;
+}
+
+static void kill_server(pid_t server)
+{
+	cr_assert_eq(kill(server, SIGKILL), 0);
+}
+
+Test(names, it_outlives_the_server)
+{
+	check_next_server(kill_server);
+}
+
+static void replace_server(pid_t server)
+{
+	(void)server;
+	sh(text("%s --replace $M", mimoboxfs()));
+}
+
+Test(names, it_outlives_an_upgrade)
+{
+	check_next_server(replace_server);
 }
 
 /* It has no right that it has no need of, and is of the session's owner. */

@@ -46,7 +46,7 @@ int inside_make_routes(void);
 int inside_add_route(const struct in6_addr *address);
 /* Makes `ends`, and init's own end in *own. 0 or -errno. */
 int inside_open(int ends[static INSIDE_ENDS], int *own);
-/* Init: does what it is asked for. 0, or -errno: nobody asks any more. */
+/* Init: does what it is asked for. 0, or -errno: the other end has gone. */
 int inside_serve(int own);
 
 #endif

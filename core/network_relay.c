@@ -45,7 +45,7 @@ struct network_relay {
 	struct outgoing *first, **last;
 	unsigned waiting;
 	struct session_network *networks;
-	struct loop_timer timer; /* to start it, or to end it when nobody needs it */
+	struct loop_timer timer; /* to start it, or to end it when it has no session */
 	uint64_t started, retry;
 };
 

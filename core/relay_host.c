@@ -2,7 +2,7 @@
 /*
  * A host that a session may reach. It has an address inside, which no other gets before the range
  * has been gone through, and listens there on the ports that the policy allows. Where it is outside
- * is looked up when its name is asked for, and anew when that is out of date.
+ * is looked up when its name is asked for, and again when that is out of date.
  *
  * What waits for a host are questions of DNS; so nothing connects before it listens.
  */
@@ -269,7 +269,7 @@ void relay_host_need(struct relay_host *host)
 static void on_unanswered(void *data)
 {
 	struct relay_host *host = data;
-	relay_log(host->session, "network refused: %s: nobody has answered", host->name);
+	relay_log(host->session, "network refused: %s: no answer came in time", host->name);
 	relay_count(host->session, 0)->refused++;
 	relay_host_drop(host);
 }

@@ -45,7 +45,7 @@ struct relay {
 	struct resolver *resolver;
 	bool wants_files;
 	struct relay_session *sessions;
-	struct relay_pipe *pipes; /* that nobody uses */
+	struct relay_pipe *pipes; /* that are free */
 	unsigned pipe_count;      /* of those */
 	struct loop_timer sweep;
 };
@@ -91,7 +91,7 @@ struct relay_wish {
 	struct relay_wish *next;
 	struct inside_request request;
 	bool sent;
-	void (*fn)(void *data, int fd); /* or -errno; NULL: nobody wants it any more */
+	void (*fn)(void *data, int fd); /* or -errno; NULL: it is not wanted any more */
 	void *data;
 };
 

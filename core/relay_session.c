@@ -182,7 +182,7 @@ static void take_rule(struct names *policy, char *line)
 		policy->rules[before].id = (uint32_t)id;
 }
 
-/* Addresses are hosts from the beginning: nobody asks for their names. */
+/* Addresses are hosts from the beginning: they have no names to be asked for. */
 static void make_address(struct relay_session *session, const struct names_rule *rule)
 {
 	const struct in_addr *v4 = (const void *)&rule->address.s6_addr[12];

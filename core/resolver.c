@@ -421,7 +421,7 @@ static void on_time(void *data)
 	try_next(query);
 }
 
-/* From the loop, so that nobody is called back before they know what they have asked for. */
+/* From the loop, so that the caller has the lookup before it is called back. */
 static void on_soon(void *data)
 {
 	struct lookup *lookup = data;

@@ -18,7 +18,7 @@ static const char network[] =
 	"	ip addr add $a/32 dev lo\n"
 	"done\n"
 	"ip -6 addr add 2606:2800::10/128 dev lo nodad\n"
-	/* An address at which nobody answers. */
+	/* An address without a machine. */
 	"ip route add unreachable 93.184.0.99/32\n"
 	"printf 'nameserver 93.184.0.1\\noptions timeout:1\\n' > /etc/resolv.conf.new\n"
 	"rm -f /etc/resolv.conf; mv /etc/resolv.conf.new /etc/resolv.conf\n"

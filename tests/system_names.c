@@ -122,7 +122,7 @@ Test(names, what_is_not_allowed_does_not_exist)
 		  "%s", get("a/network", NULL));
 	session_remove("a");
 	cr_expect_str_eq(names_noted("touched"), "");
-	/* Nobody outside hears of it. */
+	/* No server outside hears of it. */
 	char *asked = names_noted("asked");
 	cr_expect(!has(asked, "evil") && !has(asked, "y.x.wild"), "%s", asked);
 	cr_expect(has(asked, "good.test"));
@@ -241,7 +241,7 @@ Test(names, no_way_round)
 	cr_expect(!has(asked, "secret") && !has(asked, "aaa"), "%s", asked);
 }
 
-/* Ends, resets and what nobody answers are passed on. */
+/* Ends and resets are passed on, and floods are bounded. */
 Test(names, connections_end_as_they_end_outside)
 {
 	char *output = names_probe(ANN, ALLOWED "\nallow dead.test",
@@ -382,13 +382,13 @@ Test(names, names_that_are_asked_for)
 	session_remove("a");
 }
 
-Test(names, nobody_answers)
+Test(names, no_answer_comes)
 {
 	uint64_t begun = now_ms();
 	char *output = names_probe(ANN, "network-ask 2s", "http,evil.test");
 	names_expect(output, "http,evil.test: no name\n");
 	cr_expect_geq(now_ms() - begun, 1900);
-	cr_expect(has_log("network refused: evil.test: nobody has answered"));
+	cr_expect(has_log("network refused: evil.test: no answer came in time"));
 	session_remove("a");
 	cr_expect(!has(names_noted("asked"), "evil"));
 }

@@ -93,7 +93,7 @@ static void check_served(const char *network, const char *place)
 	cr_assert(await(is_socket, at("a/ports/8080"), 10000), "%s", get("a/log", NULL));
 	act_as(ANN);
 	cr_expect_str_eq(talk(connect_to(at("a/ports/8080")), "x\n"), "inside\nx\nend\n");
-	/* Where nobody listens the connection ends. */
+	/* Where no program listens the connection ends. */
 	int fd = connect_to(at("a/ports/80"));
 	cr_assert_geq(fd, 0);
 	cr_expect_str_eq(read_rest(fd), "");

@@ -8,7 +8,7 @@
 import { Failure } from './failure.js';
 
 /** May have any value: they give nothing of the host. */
-const FREE = ['command', 'argv', 'cwd', 'env', 'terminal', 'overflow', 'ends'];
+const FREE = ['command', 'argv', 'cwd', 'env', 'terminal', 'overflow', 'ends', 'deny'];
 /** Up to what is allowed. `none` is more than any number. */
 const NUMBERS = [
 	'memory',

@@ -206,7 +206,7 @@ static void drop(struct names *names, size_t at)
 
 static int append(struct names *names, const struct names_rule *rule, const char **why)
 {
-	if (names->count == NAMES_RULES_MAX) {
+	if (names->count == NAMES_RULES_MAX + names->more) {
 		*why = "that is one line too many";
 		return -E2BIG;
 	}

@@ -42,6 +42,7 @@ struct names {
 	struct names_rule *rules;
 	size_t count;
 	uint32_t last_id;
+	size_t more; /* rules that there may be beyond NAMES_RULES_MAX */
 };
 
 void names_finish(struct names *names);

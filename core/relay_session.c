@@ -169,7 +169,7 @@ bool relay_may_reach(const struct relay_session *session, const struct in6_addr 
 }
 
 /* ID allow VALUE */
-static void take_rule(struct names *policy, char *line)
+static bool take_rule(struct names *policy, char *line)
 {
 	char *end;
 	const char *why;
@@ -177,9 +177,12 @@ static void take_rule(struct names *policy, char *line)
 	bool deny = strncmp(end, " deny ", 6) == 0;
 	size_t before = policy->count;
 	if (!deny && strncmp(end, " allow ", 7) != 0)
-		return;
-	if (names_add(policy, deny, end + (deny ? 6 : 7), &why) == 0 && policy->count > before)
+		return false;
+	if (names_add(policy, deny, end + (deny ? 6 : 7), &why) < 0)
+		return false;
+	if (policy->count > before)
 		policy->rules[before].id = (uint32_t)id;
+	return true;
 }
 
 /* Addresses are hosts from the beginning: they have no names to be asked for. */
@@ -207,12 +210,17 @@ static void make_address(struct relay_session *session, const struct names_rule 
 
 void relay_take_policy(struct relay_session *session, char *text)
 {
-	struct names policy = { 0 };
+	struct names policy = { .more = NAMES_RULES_MAX }; /* the ceiling's */
 	char *line, *rest = text;
+	bool whole = true;
 	report_counts(session);
 	while ((line = strsep(&rest, "\n")))
 		if (*line)
-			take_rule(&policy, line);
+			whole &= take_rule(&policy, line);
+	if (!whole) { /* a `deny` may be missing: then nothing is allowed */
+		names_finish(&policy);
+		relay_log(session, "network: its lines cannot be held: nothing is allowed");
+	}
 	names_finish(&session->policy);
 	session->policy = policy;
 	relay_flows_judge(session);

@@ -591,3 +591,42 @@ Test(names_own, by_a_user)
 	cr_expect(has(status, text("\nUid:\t%d\t%d\t%d\t%d\n", ANN, ANN, ANN, ANN)), "%s", status);
 	cr_expect(has(status, "\nNoNewPrivs:\t1\nSeccomp:\t2\n"), "%s", status);
 }
+
+/* Of a ceiling, which no session's lines go beyond, however many they are. */
+static void bound_start(void)
+{
+	names_prepare();
+	outside_file(outside("ceiling"), "network names\nallow *.test\ndeny evil.test\n", ROOT,
+		     0644);
+	fixture_daemon((const char *const[]){ "--ceiling", outside("ceiling"), NULL });
+}
+
+TestSuite(names_bound, .init = bound_start, .fini = names_stop, .timeout = 120);
+
+Test(names_bound, by_a_ceiling)
+{
+	struct stream output;
+	char *many = text("%s", "allow *.test\n");
+	for (int i = 1; i < 256; i++)
+		many = text("%sallow h%d.test\n", many, i);
+	act_as(ANN);
+	session_make("b");
+	put_refused("b/config", "allow good.org\n", EPERM);
+	put_refused("b/config", "network host\n", EPERM);
+	session_remove("b");
+	session_start("a",
+		      names_config(many, "http,good.test http,evil.test wait_for,/workspace/go "
+					 "http,good.test"));
+	stream_open(&output, "a/output");
+	stream_until(&output, "http,good.test: hello at good.test\nhttp,evil.test: no name\n");
+	put_refused("a/network", "allow good.org\n", EPERM);
+	put_refused("a/network", "allow *\n", EPERM);
+	put_all("a/network", "deny *.test\nallow good.test\n");
+	go_on();
+	stream_until(&output, "http,good.test: no name\n");
+	cr_expect(has_network("# the ceiling: deny evil.test\n"), "%s", get("a/network", NULL));
+	stream_close(&output);
+	session_exit("a");
+	act_as(ROOT);
+	session_remove("a");
+}

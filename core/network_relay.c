@@ -253,6 +253,8 @@ static void free_relay(struct network_relay *relay)
 	*at = relay->next;
 	loop_timer_disarm(&relay->timer);
 	close_relay(relay);
+	for (struct session_network *network = relay->networks; network; network = network->next)
+		network->relay = NULL; /* the session is still referenced */
 	free(relay);
 }
 

@@ -245,8 +245,8 @@ int names_change(struct names *names, bool deny, const char *value, const char *
 	*why = parse(deny, value, &rule);
 	if (*why)
 		return -EINVAL;
-	int error = add(names, &rule, why);
-	for (size_t i = names->count; error == 0 && i-- > 0;) {
+	/* First of all what goes, so that there is room. */
+	for (size_t i = names->count; i-- > 0;) {
 		const struct names_rule *at = &names->rules[i];
 		if (at->deny == deny)
 			continue;
@@ -254,7 +254,7 @@ int names_change(struct names *names, bool deny, const char *value, const char *
 			 : is_same_host(&rule, at) || at->kind == NAMES_EVERY)
 			drop(names, i);
 	}
-	return error;
+	return add(names, &rule, why);
 }
 
 void names_print_rule(const struct names_rule *rule, FILE *to)

@@ -131,6 +131,9 @@ Test(names, there_is_a_most)
 	}
 	cr_expect_eq(names_add(&names, false, "one.more", &why), -E2BIG);
 	cr_expect_eq(names_add(&names, false, "n7.example:1", &why), 0);
+	/* What closes the network has room. */
+	cr_expect_eq(names_change(&names, true, "*", &why), 0);
+	expect(&names, "deny *\n");
 	names_finish(&names);
 }
 

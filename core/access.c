@@ -357,16 +357,17 @@ void access_finish(struct access *access)
 	*access = (struct access){ 0 };
 }
 
-/* A network that is there is of no use without sockets for it. */
+/* A network that is there is of no use without sockets for it, and the ceiling knows it by them. */
 struct sysfilter_options access_filter(const struct access *access)
 {
 	struct sysfilter_options options = {
 		.profile = access->seccomp,
 		.fork = access->fork,
 		.tcp_only = access->network == NETWORK_TCP,
+		.ptrace = access->ptrace,
+		.own_network = access_own_network(access),
 	};
-	if ((access->network != NETWORK_NONE || access->published_count > 0) &&
-	    options.profile < SYSFILTER_NETWORK)
+	if (access->network != NETWORK_NONE && options.profile < SYSFILTER_NETWORK)
 		options.profile = SYSFILTER_NETWORK;
 	return options;
 }

@@ -2,7 +2,7 @@
 /*
  * What a sandbox may reach beyond its own: host paths, the network, and which system calls.
  * A part of `struct config`; values come from its keys `ro`, `rw`, `network`, `allow`, `deny`,
- * `seccomp`, `fork`, `landlock`.
+ * `publish`, `seccomp`, `fork`, `ptrace`, `landlock`.
  */
 #ifndef ACCESS_H
 #define ACCESS_H
@@ -44,6 +44,7 @@ struct access {
 	struct names names; /* with NETWORK_NAMES; while a session runs, as they are now */
 	enum sysfilter_profile seccomp;
 	bool fork;
+	bool ptrace;
 	uint64_t landlock; /* the lowest version that will do, or LANDLOCK_AUTO; 0: none is needed
 			    */
 };

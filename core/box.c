@@ -174,6 +174,7 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 		.names = access_has_relay(&config->access),
 		.terminal = config->terminal,
 		.ends_with_command = config->ends_with_command,
+		.home = box->workspaces && config_has_home(config),
 		.sealed = can_be_sealed(box, &config->access),
 	};
 	if (out->names && config->ask_ns != UNITS_NONE)
@@ -193,8 +194,9 @@ void box_limits(const struct config *config, struct cgroup_limits *out)
 {
 	*out = (struct cgroup_limits){
 		.memory = config->memory,
-		/* init is one of them */
-		.processes = config->processes == UNITS_NONE ? UNITS_NONE : config->processes + 1,
+		/* Init is two of them, by its threads. */
+		.processes = config->processes == UNITS_NONE ? UNITS_NONE
+							     : config->processes + INIT_THREADS,
 		.cpu_milli = config->cpu_milli,
 	};
 }
@@ -321,7 +323,7 @@ gid_t mimobox_session_gid(const struct mimobox_session *session)
 
 const char *mimobox_session_workspace(const struct mimobox_session *session)
 {
-	return session->workspace;
+	return session->host ? session->host->workspace : session->workspace;
 }
 
 pid_t mimobox_session_pid(const struct mimobox_session *session)
@@ -388,6 +390,8 @@ static int init_defaults(struct mimobox *box, const char *text, char *why, size_
 		box->builtin.processes = UNITS_NONE;
 	if (!(can & CGROUP_CPU))
 		box->builtin.cpu_milli = UNITS_NONE;
+	if (!box->workspaces)
+		box->builtin.home = UNITS_NONE;
 	box_note_unlimited(box, can);
 	error = config_copy(&box->defaults, &box->builtin);
 	if (error < 0 || !text)
@@ -486,8 +490,12 @@ static int create_parts(struct mimobox *box, char *why, size_t why_size)
 		what = "cgroups";
 		error = cgroups_create(box->keep, &box->cgroups);
 	}
+	if (error == 0)
+		cgroups_view(box->cgroups, &box->setup.view);
 	/* Most sessions have this one: the spawner gets it by being forked after it. */
-	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL, .fork = true };
+	const struct sysfilter_options usual = { .profile = SYSFILTER_ESSENTIAL,
+						 .fork = true,
+						 .own_network = true };
 	const struct sysfilter *filter;
 	enum stage stage = STAGE_FORK;
 	if (error == 0) {

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 18 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 19 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
@@ -243,6 +243,14 @@ static int judge_fork(const struct bound *bound, const struct ceiling *ceiling,
 	return refuse(reason, -EPERM, "%s: yes is above the ceiling of no", bound->name);
 }
 
+static int judge_ptrace(const struct bound *bound, const struct ceiling *ceiling,
+			const struct config *asked, struct reason *reason)
+{
+	if (!asked->access.ptrace || ceiling->most.access.ptrace)
+		return 0;
+	return refuse(reason, -EPERM, "%s: yes is above the ceiling of no", bound->name);
+}
+
 /* With `auto` what the kernel has is in force. */
 static int judge_machine(const struct bound *bound, uint64_t least, struct reason *reason)
 {
@@ -293,6 +301,7 @@ static const struct bound bounds[] = {
 	{ "deny", judge_deny, 0, NULL },
 	{ "seccomp", judge_seccomp, 0, NULL },
 	{ "fork", judge_fork, 0, NULL },
+	{ "ptrace", judge_ptrace, 0, NULL },
 	{ "landlock", judge_landlock, 0, NULL },
 };
 _Static_assert(sizeof(bounds) / sizeof(bounds[0]) == BOUNDS, "one flag a row");
@@ -561,11 +570,13 @@ void ceiling_leave(struct ceiling_share *share)
 /* What a session of this config counts for while it runs. */
 static void count_totals(const struct config *config, uint64_t amounts[static TOTALS])
 {
+	/* What a sandbox has is counted for the session that has it. */
+	bool own = !config->in;
 	amounts[TOTAL_SESSIONS] = 0;
-	amounts[TOTAL_MEMORY] = config->memory;
-	amounts[TOTAL_PROCESSES] = config->processes;
-	amounts[TOTAL_CPU] = config->cpu_milli;
-	amounts[TOTAL_TERMINALS] = config->terminals;
+	amounts[TOTAL_MEMORY] = own ? config->memory : 0;
+	amounts[TOTAL_PROCESSES] = own ? config->processes : 0;
+	amounts[TOTAL_CPU] = own ? config->cpu_milli : 0;
+	amounts[TOTAL_TERMINALS] = own ? config->terminals : 0;
 	/* Pipes have a spool each, of their own size. */
 	amounts[TOTAL_SPOOL] = config->terminal ? config->retain : 2 * config->retain;
 }
@@ -594,8 +605,17 @@ static int judge_total(const struct ceiling *ceiling, enum ceiling_total total, 
 static bool is_affected(const struct bound *bound, const char *key)
 {
 	return strcmp(bound->name, key) == 0 ||
-	       (bound->judge == judge_seccomp &&
-		(strcmp(key, "network") == 0 || strcmp(key, "publish") == 0));
+	       (bound->judge == judge_seccomp && strcmp(key, "network") == 0);
+}
+
+/* Those that a session has itself also where it is in another's sandbox. */
+static bool is_of_session(const struct bound *bound)
+{
+	static const char *const names[] = { "timeout", "kill-grace", "retain" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(bound->name, names[i]) == 0)
+			return true;
+	return false;
 }
 
 static int judge_bounds(const struct ceiling *ceiling, const struct config *asked, const char *key,
@@ -603,7 +623,8 @@ static int judge_bounds(const struct ceiling *ceiling, const struct config *aske
 {
 	int error = 0;
 	for (size_t i = 0; error == 0 && i < BOUNDS; i++)
-		if (ceiling->named[i] && (!key || is_affected(&bounds[i], key)))
+		if (ceiling->named[i] && (!key || is_affected(&bounds[i], key)) &&
+		    (key || !asked->in || is_of_session(&bounds[i])))
 			error = bounds[i].judge(&bounds[i], ceiling, asked, reason);
 	return error;
 }

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HIERARCHIES_MAX = 24, NAMES_MAX = 1000 };
+enum { NAMES_MAX = 1000 };
 
 /* The bases' descriptors have a number of their own. */
 #define KEPT_BASES (UINT64_MAX - 1)
@@ -136,10 +136,10 @@ static int visit_mount(const struct mountinfo *mount, void *data)
 {
 	struct finding *finding = data;
 	finding->count += take_mount(finding->cgroups, mount, &finding->found[finding->count]);
-	return finding->count == HIERARCHIES_MAX;
+	return finding->count == CGROUP_HIERARCHIES_MAX;
 }
 
-static size_t find_hierarchies(struct cgroups *cgroups, struct cgroup_hierarchy *found)
+size_t cgroup_find_hierarchies(struct cgroups *cgroups, struct cgroup_hierarchy *found)
 {
 	struct finding finding = { cgroups, found, 0 };
 	int error = mountinfo_read_own(visit_mount, &finding);
@@ -285,7 +285,7 @@ void cgroup_base_remove(struct cgroups *cgroups, int index)
 	struct cgroup_base *base = &cgroups->bases[index];
 	if (base->fd < 0)
 		return;
-	/* Its name is free only when it is gone: until then nobody else has the lock. */
+	/* The lock goes last: another daemon could take the name between. */
 	remove_tree(base->parent, cgroups->name);
 	close(base->fd);
 	cgroup_v2_give_back(cgroups, base->parent);
@@ -295,10 +295,10 @@ void cgroup_base_remove(struct cgroups *cgroups, int index)
 
 static int detect(struct cgroups *cgroups)
 {
-	struct cgroup_hierarchy *found = calloc(HIERARCHIES_MAX, sizeof(*found));
+	struct cgroup_hierarchy *found = calloc(CGROUP_HIERARCHIES_MAX, sizeof(*found));
 	if (!found)
 		return -ENOMEM;
-	size_t count = find_hierarchies(cgroups, found);
+	size_t count = cgroup_find_hierarchies(cgroups, found);
 	if (!cgroup_v2_detect(cgroups, found, count))
 		cgroup_v1_detect(cgroups, found, count);
 	free(found);

@@ -15,6 +15,7 @@ struct cgroup_hierarchy {
 };
 
 enum { CGROUP_NAME_MAX = 32 };
+enum { CGROUP_HIERARCHIES_MAX = 24 };
 
 /* A directory mimobox-PID that was made. */
 struct cgroup_base {
@@ -56,6 +57,15 @@ struct cgroup_backend {
 bool cgroup_v1_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count);
 bool cgroup_v2_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *found, size_t count);
 extern const struct cgroup_backend cgroup_v1, cgroup_v2;
+
+/* The hierarchies that are mounted, in `found`, which has room for the most; returns how many. */
+size_t cgroup_find_hierarchies(struct cgroups *cgroups, struct cgroup_hierarchy *found);
+/* Of these hierarchies, what a sandbox is to see. */
+struct cgroup_view;
+void cgroup_v1_view(const struct cgroups *cgroups, const struct cgroup_hierarchy *found,
+		    size_t count, struct cgroup_view *view);
+/* Whether a list with commas has the name. */
+bool cgroup_has(const char *list, const char *name);
 
 /* v1 uses this one too, for cgroup.kill and cpu.stat. */
 const struct cgroup_hierarchy *cgroup_find_v2(const struct cgroup_hierarchy *found, size_t count);

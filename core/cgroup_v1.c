@@ -5,6 +5,7 @@
  */
 #include "cgroup_backend.h"
 
+#include "quotas.h"
 #include "units.h"
 
 #include <errno.h>
@@ -45,8 +46,9 @@ static int limit_sockets(struct cgroups *cgroups, const char *id, uint64_t memor
 			 const char **what)
 {
 	char text[32];
+	uint64_t most = quotas_sockets(), part = memory / SOCKETS_PART;
 	snprintf(text, sizeof(text), "%" PRId64,
-		 memory == UNITS_NONE ? -1 : (int64_t)(memory / SOCKETS_PART));
+		 memory == UNITS_NONE ? -1 : (int64_t)(most && part > most ? most : part));
 	int error =
 		cgroup_write(cgroups, MEMORY, id, *what = "memory.kmem.tcp.limit_in_bytes", text);
 	return error == -ENOENT ? 0 : error; /* a kernel that cannot count them */
@@ -110,7 +112,7 @@ static void usage(struct cgroups *cgroups, const char *id, struct cgroup_usage *
 
 const struct cgroup_backend cgroup_v1 = { limit, usage, cpu_time, CPU, UNIFIED };
 
-static bool has(const char *list, const char *name)
+bool cgroup_has(const char *list, const char *name)
 {
 	size_t length = strlen(name);
 	for (const char *at = strstr(list, name); at; at = strstr(at + 1, name))
@@ -123,7 +125,7 @@ static const struct cgroup_hierarchy *find(const struct cgroup_hierarchy *found,
 					   const char *controller)
 {
 	for (size_t i = 0; i < count; i++)
-		if (has(found[i].controllers, controller))
+		if (cgroup_has(found[i].controllers, controller))
 			return &found[i];
 	return NULL;
 }
@@ -147,7 +149,7 @@ bool cgroup_v1_detect(struct cgroups *cgroups, const struct cgroup_hierarchy *fo
 	cgroups->backend = &cgroup_v1;
 	/* Only one of the two is needed for the time used. */
 	if (!make(cgroups, UNIFIED, cgroup_find_v2(found, count)) &&
-	    (!cpu || !has(cpu->controllers, "cpuacct")))
+	    (!cpu || !cgroup_has(cpu->controllers, "cpuacct")))
 		make(cgroups, CPUACCT, find(found, count, "cpuacct"));
 	return true;
 }

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include "home.h"
 #include "json_strings.h"
 #include "landlock.h"
 #include "units.h"
@@ -12,9 +13,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* More than execve(2) takes of one argument, and not much more. */
-enum { LINE_LENGTH_MAX = 196608 };
 
 struct key;
 typedef int (*parse_fn)(struct config *config, const struct key *key, const char *value,
@@ -128,12 +126,27 @@ static void print_argv(const struct config *config, const struct key *key, FILE 
 
 /* env, cwd */
 
+bool config_has_home(const struct config *config)
+{
+	const struct access *access = &config->access;
+	for (size_t i = 0; i < access->path_count; i++)
+		if (access_is_below(HOME_INSIDE, access->paths[i].inside))
+			return false;
+	return config->home != UNITS_NONE;
+}
+
+static struct environ_places places_of(const struct config *config)
+{
+	return (struct environ_places){ .cwd = config->cwd, .home = config_has_home(config) };
+}
+
 static int parse_env(struct config *config, const struct key *key, const char *value,
 		     struct reason *reason)
 {
 	(void)key;
-	/* As `config` prints it; taking it as set would keep PWD from following cwd. */
-	if (strncmp(value, "PWD=", 4) == 0 && strcmp(value + 4, config->cwd) == 0)
+	const struct environ_places places = places_of(config);
+	/* As `config` prints it; taking it as set would keep it from following other keys. */
+	if (environ_follows(&places, value))
 		return 0;
 	int error = environ_set(&config->environ, value);
 	if (error == -E2BIG) {
@@ -149,7 +162,8 @@ static int parse_env(struct config *config, const struct key *key, const char *v
 
 static void print_env(const struct config *config, const struct key *key, FILE *to)
 {
-	char **vector = environ_vector(&config->environ, config->cwd);
+	const struct environ_places places = places_of(config);
+	char **vector = environ_vector(&config->environ, &places);
 	for (size_t i = 0; vector && vector[i]; i++)
 		fprintf(to, "%s %s\n", key->name, vector[i]);
 	if (vector)
@@ -244,6 +258,26 @@ NUMBER_KEY(duration, units_parse_duration, units_print_duration)
 NUMBER_KEY(whole, parse_any_count, print_count)
 NUMBER_KEY(cores, units_parse_milli, units_print_milli)
 
+/* in */
+
+static int parse_in(struct config *config, const struct key *key, const char *value,
+		    struct reason *reason)
+{
+	(void)key;
+	char *copy = strdup(value);
+	if (!copy)
+		return out_of_memory(reason);
+	free(config->in);
+	config->in = copy;
+	return 0;
+}
+
+static void print_in(const struct config *config, const struct key *key, FILE *to)
+{
+	if (config->in)
+		fprintf(to, "%s %s\n", key->name, config->in);
+}
+
 /* overflow */
 
 static int parse_overflow(struct config *config, const struct key *key, const char *value,
@@ -262,6 +296,31 @@ static int parse_overflow(struct config *config, const struct key *key, const ch
 static void print_overflow(const struct config *config, const struct key *key, FILE *to)
 {
 	fprintf(to, "%s %s\n", key->name, config->overflow == OVERFLOW_WAIT ? "wait" : "drop");
+}
+
+/* replies */
+
+static const char *const repliers[] = {
+	[REPLIES_AUTO] = "auto",
+	[REPLIES_ALWAYS] = "always",
+	[REPLIES_NEVER] = "never",
+};
+
+static int parse_replies(struct config *config, const struct key *key, const char *value,
+			 struct reason *reason)
+{
+	for (size_t i = 0; i < sizeof(repliers) / sizeof(*repliers); i++) {
+		if (strcmp(repliers[i], value) != 0)
+			continue;
+		config->replies = (enum replies_by)i;
+		return 0;
+	}
+	return refuse(reason, "%s '%.100s': not auto, always or never", key->name, value);
+}
+
+static void print_replies(const struct config *config, const struct key *key, FILE *to)
+{
+	fprintf(to, "%s %s\n", key->name, repliers[config->replies]);
 }
 
 /* ro, rw, network, seccomp */
@@ -346,8 +405,8 @@ static int parse_seccomp(struct config *config, const struct key *key, const cha
 			 struct reason *reason)
 {
 	if (sysfilter_profile_parse(value, &config->access.seccomp) < 0)
-		return refuse(reason, "%s '%.100s': not essential, network or compat", key->name,
-			      value);
+		return refuse(reason, "%s '%.100s': not strict, essential, network or compat",
+			      key->name, value);
 	return 0;
 }
 
@@ -357,7 +416,7 @@ static void print_seccomp(const struct config *config, const struct key *key, FI
 		sysfilter_profile_name(access_filter(&config->access).profile));
 }
 
-/* fork, terminal, ends: one word or the other */
+/* fork, ptrace, terminal, ends: one word or the other */
 
 static int parse_word(bool *to, const struct key *key, const char *value, const char *yes,
 		      const char *no, struct reason *reason)
@@ -384,6 +443,7 @@ static int parse_word(bool *to, const struct key *key, const char *value, const 
 	}
 
 WORD_KEY(fork, access.fork, "yes", "no")
+WORD_KEY(ptrace, access.ptrace, "yes", "no")
 WORD_KEY(terminal, terminal, "yes", "no")
 WORD_KEY(ends, ends_with_command, "command", "last-process")
 
@@ -406,7 +466,8 @@ static void print_landlock(const struct config *config, const struct key *key, F
 static const struct key keys[] = {
 	{ "command", parse_command, print_command, 0, 0, 0, false },
 	{ "argv", parse_argv, print_argv, 0, 0, 0, false },
-	/* Before env, so that PWD can be told from one that was set. */
+	/* Before env, so that HOME and PWD can be told from ones that were set. */
+	{ "home", parse_size, print_size, offsetof(struct config, home), 0, UNITS_NONE / 4, true },
 	{ "cwd", parse_cwd, print_cwd, 0, 0, 0, false },
 	{ "env", parse_env, print_env, 0, 0, 0, false },
 	{ "timeout", parse_duration, print_duration, offsetof(struct config, timeout_ns), 1,
@@ -439,9 +500,12 @@ static const struct key keys[] = {
 	  UINT64_C(86400000000000), true },
 	{ "seccomp", parse_seccomp, print_seccomp, 0, 0, 0, false },
 	{ "fork", parse_fork, print_fork, 0, 0, 0, false },
+	{ "ptrace", parse_ptrace, print_ptrace, 0, 0, 0, false },
 	{ "landlock", parse_landlock, print_landlock, 0, 0, 0, false },
 	{ "terminal", parse_terminal, print_terminal, 0, 0, 0, false },
+	{ "replies", parse_replies, print_replies, 0, 0, 0, false },
 	{ "ends", parse_ends, print_ends, 0, 0, 0, false },
+	{ "in", parse_in, print_in, 0, 0, 0, false },
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -461,9 +525,11 @@ int config_init(struct config *config)
 		.open_files = 1024,
 		.file_size = UNITS_NONE,
 		.tmp_size = UINT64_C(64) << 20,
+		.home = 0,
 		.terminals = 8,
 		.retain = UINT64_C(64) << 20,
 		.overflow = OVERFLOW_WAIT,
+		.replies = REPLIES_AUTO,
 		.terminal = true,
 		.ends_with_command = true,
 		.ask_ns = UNITS_NONE,
@@ -484,12 +550,14 @@ int config_copy(struct config *to, const struct config *from)
 	to->command = from->command ? strdup(from->command) : NULL;
 	to->argv = copy_vector(from->argv);
 	to->cwd = strdup(from->cwd);
+	to->in = from->in ? strdup(from->in) : NULL;
 	to->environ = (struct environ){ 0 };
 	to->access = (struct access){ 0 };
 	int error = environ_copy(&to->environ, &from->environ);
 	if (error == 0)
 		error = access_copy(&to->access, &from->access);
-	if (error == 0 && to->argv && to->cwd && (to->command || !from->command))
+	if (error == 0 && to->argv && to->cwd && (to->command || !from->command) &&
+	    (to->in || !from->in))
 		return 0;
 	config_finish(to);
 	return -ENOMEM;
@@ -500,6 +568,7 @@ void config_finish(struct config *config)
 	free(config->command);
 	free_vector(config->argv);
 	free(config->cwd);
+	free(config->in);
 	environ_finish(&config->environ);
 	access_finish(&config->access);
 	*config = (struct config){ 0 };
@@ -541,58 +610,6 @@ int config_set(struct config *config, const struct config *defaults, const char 
 	if (*value == '\0')
 		return refuse(reason, "key '%s' has no value", name);
 	return key->parse(config, key, value, reason);
-}
-
-/*
- * A line may end as it does on other systems, in \r\n. Blanks at the end matter only to those whose
- * value is any text.
- */
-static void trim(const char *name, char *value)
-{
-	bool any_text = strcmp(name, "command") == 0 || strcmp(name, "env") == 0;
-	size_t length = strlen(value);
-	while (length > 0 && strchr(any_text ? "\r" : " \t\r", value[length - 1]))
-		value[--length] = '\0';
-}
-
-static int read_line(char *line, config_line_fn take, void *data, struct reason *reason)
-{
-	char *name = line + strspn(line, " \t");
-	if (*name == '#' || name[strspn(name, " \t\r")] == '\0')
-		return 0;
-	size_t length = strcspn(name, " \t\r");
-	char *value = name + length;
-	value += strspn(value, " \t");
-	name[length] = '\0';
-	trim(name, value);
-	return take(data, name, value, reason);
-}
-
-size_t config_read(const char *text, size_t size, config_line_fn take, void *data, int *error,
-		   unsigned *line, struct reason *reason)
-{
-	size_t taken = 0;
-	*error = 0;
-	for (*line = 1; taken < size; ++*line) {
-		const char *start = text + taken;
-		const char *end = memchr(start, '\n', size - taken);
-		size_t length = end ? (size_t)(end - start) : size - taken;
-		char *copy = length <= LINE_LENGTH_MAX ? strndup(start, length) : NULL;
-		if (length > LINE_LENGTH_MAX) {
-			refuse(reason, "a line of more than %d bytes", LINE_LENGTH_MAX);
-			*error = -E2BIG;
-		} else if (!copy)
-			*error = out_of_memory(reason);
-		else if (strlen(copy) != length)
-			*error = refuse(reason, "a NUL byte");
-		else
-			*error = read_line(copy, take, data, reason);
-		free(copy);
-		if (*error < 0)
-			return taken;
-		taken += length + (end ? 1 : 0);
-	}
-	return taken;
 }
 
 struct target {

@@ -17,6 +17,9 @@
 
 enum overflow { OVERFLOW_WAIT, OVERFLOW_DROP };
 
+/* Whether the session answers a program that asks its terminal: auto is where no client does. */
+enum replies_by { REPLIES_AUTO, REPLIES_ALWAYS, REPLIES_NEVER };
+
 /* Limits are UNITS_NONE where there is none. */
 struct config {
 	char *command; /* for /bin/sh -c; or NULL */
@@ -30,11 +33,15 @@ struct config {
 	uint64_t open_files;
 	uint64_t file_size; /* bytes */
 	uint64_t tmp_size;  /* bytes */
+	uint64_t home;      /* bytes that are free for it at the start; UNITS_NONE: there is none */
 	uint64_t terminals; /* count, the session's own included */
 	uint64_t retain;    /* bytes */
 	enum overflow overflow;
+	enum replies_by replies;
 	bool terminal;          /* else pipes */
 	bool ends_with_command; /* else with the last process */
+	char *in; /* the session in whose sandbox it is; NULL: its own. Much of the rest is that
+		     one's */
 	struct access access;
 	uint64_t ask_ns; /* that a name waits for an answer: the network's */
 };
@@ -49,6 +56,8 @@ int config_init(struct config *config);
 int config_copy(struct config *to, const struct config *from);
 void config_finish(struct config *config);
 
+/* Whether it has its home on disk: it asks for one, and no path of its own hides it. */
+bool config_has_home(const struct config *config);
 /* Whether `config` has the key. */
 bool config_has_key(const char *name);
 /*

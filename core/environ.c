@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "environ.h"
 
+#include "home.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -11,19 +13,30 @@
 
 static const char *const base[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	"HOME=/tmp",
 	"TERM=xterm-256color",
 	"USER=sandbox",
 	"LOGNAME=sandbox",
 	"SHELL=/bin/sh",
 	"LANG=C.UTF-8",
-	"TMPDIR=/tmp",
 };
 
 /* A client's words are kept by a daemon that serves others as well. */
 enum { COUNT_MAX = 512, SIZE_MAX_ALL = 131072 };
 
 #define BASE_COUNT (sizeof(base) / sizeof(base[0]))
+
+/* Those that follow other keys, unless they are set. */
+enum { FOLLOWING = 3 };
+static const char *const following[FOLLOWING] = { "HOME=", "TMPDIR=", "PWD=" };
+
+static const char *value_of(size_t which, const struct environ_places *places)
+{
+	if (which == 0)
+		return places->home ? HOME_INSIDE : "/tmp";
+	if (which == 1)
+		return places->home ? HOME_TEMPORARY : "/tmp";
+	return places->cwd;
+}
 
 static bool valid_name(const char *name, size_t length)
 {
@@ -139,34 +152,57 @@ static bool is_own(const char *assignment)
 	for (size_t i = 0; i < BASE_COUNT; i++)
 		if (same_name(base[i], assignment))
 			return true;
-	return same_name("PWD=", assignment);
+	for (size_t i = 0; i < FOLLOWING; i++)
+		if (same_name(following[i], assignment))
+			return true;
+	return false;
 }
 
-static int fill(char **vector, const struct environ *environ, const char *pwd)
+bool environ_follows(const struct environ_places *places, const char *assignment)
+{
+	for (size_t i = 0; i < FOLLOWING; i++) {
+		size_t length = strlen(following[i]);
+		if (strncmp(assignment, following[i], length) == 0)
+			return strcmp(assignment + length, value_of(i, places)) == 0;
+	}
+	return false;
+}
+
+static int append_following(char **vector, size_t *count, const struct environ *environ,
+			    const struct environ_places *places)
+{
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < FOLLOWING; i++) {
+		char *own;
+		if (asprintf(&own, "%s%s", following[i], value_of(i, places)) < 0)
+			return -ENOMEM;
+		error = append_own(vector, count, environ, own);
+		free(own);
+	}
+	return error;
+}
+
+static int fill(char **vector, const struct environ *environ, const struct environ_places *places)
 {
 	size_t count = 0;
 	int error = 0;
 	for (size_t i = 0; error == 0 && i < BASE_COUNT; i++)
 		error = append_own(vector, &count, environ, base[i]);
 	if (error == 0)
-		error = append_own(vector, &count, environ, pwd);
+		error = append_following(vector, &count, environ, places);
 	for (size_t i = 0; error == 0 && i < environ->count; i++)
 		if (!is_own(environ->set[i]))
 			error = append(vector, &count, environ->set[i]);
 	return error;
 }
 
-char **environ_vector(const struct environ *environ, const char *cwd)
+char **environ_vector(const struct environ *environ, const struct environ_places *places)
 {
-	char *pwd;
-	if (asprintf(&pwd, "PWD=%s", cwd) < 0)
-		return NULL;
-	char **vector = calloc(BASE_COUNT + 1 + environ->count + 1, sizeof(*vector));
-	if (vector && fill(vector, environ, pwd) < 0) {
+	char **vector = calloc(BASE_COUNT + FOLLOWING + environ->count + 1, sizeof(*vector));
+	if (vector && fill(vector, environ, places) < 0) {
 		environ_free_vector(vector);
 		vector = NULL;
 	}
-	free(pwd);
 	return vector;
 }
 

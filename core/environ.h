@@ -6,6 +6,7 @@
 #ifndef ENVIRON_H
 #define ENVIRON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -25,11 +26,20 @@ int environ_set(struct environ *environ, const char *assignment);
 int environ_copy(struct environ *to, const struct environ *from);
 void environ_finish(struct environ *environ);
 
+/* What HOME, TMPDIR and PWD follow, unless they were set. */
+struct environ_places {
+	const char *cwd;
+	bool home; /* there is one on disk */
+};
+
+/* Whether one of those is so without being set. */
+bool environ_follows(const struct environ_places *places, const char *assignment);
+
 /*
- * The whole environment as execve() takes it, PWD following `cwd` unless it was set. NULL where
- * memory is short. Free with environ_free_vector().
+ * The whole environment as execve() takes it. NULL where memory is short. Free with
+ * environ_free_vector().
  */
-char **environ_vector(const struct environ *environ, const char *cwd);
+char **environ_vector(const struct environ *environ, const struct environ_places *places);
 void environ_free_vector(char **vector);
 
 #endif

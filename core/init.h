@@ -4,12 +4,15 @@
 #define INIT_H
 
 #include "cgroup.h"
+#include "cgroup_view.h"
 #include "quotas.h"
 #include "sandbox.h"
 
 #include <sys/capability.h>
 
 struct spawn_request;
+
+enum { INIT_THREADS = 2 }; /* the second: domain.h */
 
 /* What every sandbox is made with. Borrowed throughout. */
 struct init_setup {
@@ -18,6 +21,7 @@ struct init_setup {
 	struct sysfilters *filters; /* that of a sealed one is there before its clone is */
 	int landlock_abi;
 	struct quotas quotas;
+	struct cgroup_view view;
 };
 
 struct init_ends {
@@ -25,7 +29,7 @@ struct init_ends {
 	/* It says, with a byte, that it is apart and in its cgroup; one comes with its identity. */
 	int go;
 	const struct cgroup_entry *entry;
-	bool raise_loopback; /* in a network namespace that is new with it */
+	bool new_network; /* its network namespace was made with it, and nothing is set there */
 };
 
 /* Runs in the child of clone3(2), and never returns. Async-signal-safe calls only. */

@@ -166,6 +166,16 @@ static uint64_t put_write(struct input *input, uint64_t number, const struct inp
 	return state;
 }
 
+uint64_t input_passed(const struct input *input)
+{
+	return atomic_load(&input->shared->passed);
+}
+
+size_t input_room(const struct input *input)
+{
+	return (size_t)room_behind(input->shared, input_position(input));
+}
+
 static ssize_t ask(struct input *input, uint64_t state, uint64_t key, const char *data, size_t size)
 {
 	struct input_shared *shared = input->shared;

@@ -107,6 +107,9 @@ ssize_t input_ask(struct input *input, uint64_t key, const void *data, size_t si
 ssize_t input_withdraw(struct input *input, uint64_t key);
 /* How much is accepted. */
 uint64_t input_position(const struct input *input);
+/* How much has gone on to the program's terminal, and how much more can be asked for now. */
+uint64_t input_passed(const struct input *input);
+size_t input_room(const struct input *input);
 /* Something was sent to init otherwise, behind that and before what is typed from now on. */
 void input_said(struct input *input);
 /* Asks for end-of-file after what is accepted now. 0, or -EAGAIN too many are asked for. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -122,7 +123,7 @@ static int make(enum inside_wish wish, const struct in6_addr *address, uint16_t 
 {
 	union any_address place;
 	socklen_t size = fill(&place, address, port);
-	int on = 1, error = 0;
+	int on = 1, mark = INSIDE_MARK, error = 0;
 	int fd = socket(place.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -130,6 +131,7 @@ static int make(enum inside_wish wish, const struct in6_addr *address, uint16_t 
 		if (connect(fd, &place.any, size) < 0 && errno != EINPROGRESS)
 			error = -errno;
 	} else if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+		   setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &mark, sizeof(mark)) < 0 ||
 		   /* A route makes one of IPv4 local, but one of IPv6 would have to be a device's.
 		    */
 		   (place.any.sa_family == AF_INET6 &&

@@ -20,6 +20,13 @@ enum { INSIDE_RANGE_BITS = 15, INSIDE_ADDRESSES = 1 << (32 - INSIDE_RANGE_BITS) 
 /* What is held of it outside: the way to init, and the sockets for questions of DNS. */
 enum { INSIDE_INIT, INSIDE_DNS, INSIDE_DNS_TCP, INSIDE_ENDS };
 
+/*
+ * Sockets that listen for the relay have this as the length of their queue of TCP Fast Open, which
+ * the namespace does not use, and which no program can set (sysfilter_guard.c). So /proc tells them
+ * from a program's (broker.h).
+ */
+enum { INSIDE_MARK = 1 };
+
 enum inside_wish { INSIDE_LISTEN, INSIDE_CONNECT };
 
 /* The relay asks; one of IPv4 is mapped. */

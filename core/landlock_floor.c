@@ -17,7 +17,7 @@
  *
  * truncate: what a program may write and not truncate are devices alone; all else that it may not
  * write is on mounts that are read-only, or a file of its own /proc, where it does nothing.
- * tcp: a network of its own has no port of anybody else's. With `network host` all are free.
+ * tcp: for `network tcp` alone. A network of its own has no port of anybody else's.
  * ioctl-dev: no device can be opened but on /dev, for all other mounts are nodev; and of what is
  * there no request does more than tell a number without CAP_SYS_ADMIN (random(4)).
  * abstract-sockets: their names are the network namespace's.
@@ -30,7 +30,7 @@ static const struct right {
 	unsigned lacking; /* those with which none does */
 } rights[] = {
 	{ "truncate", "read-only-mounts", 3, EVERYWHERE, 0 },
-	{ "tcp", "network-namespace", 4, OWN, IN(NETWORK_TCP) },
+	{ "tcp", "", 4, 0, IN(NETWORK_TCP) },
 	{ "ioctl-dev", "nodev-mounts", 5, EVERYWHERE, 0 },
 	{ "abstract-sockets", "network-namespace", 6, OWN, IN(NETWORK_TCP) | IN(NETWORK_HOST) },
 	{ "signals", "pid-namespace", 6, EVERYWHERE, 0 },

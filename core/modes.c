@@ -99,6 +99,20 @@ void modes_feed(struct modes *modes, const void *data, size_t size)
 	}
 }
 
+int modes_state(const struct modes *modes, char leader, int mode)
+{
+	if (leader == '?' && (mode == 47 || mode == 1047 || mode == 1049))
+		return modes->alternate ? 1 : 2;
+	for (unsigned i = 0; i < COUNT; i++) {
+		if (table[i].leader != leader || table[i].mode != mode)
+			continue;
+		uint32_t bit = UINT32_C(1) << table[i].bit;
+		bool initially = leader == '?' && (mode == 7 || mode == 25);
+		return (modes->known & bit ? (modes->on & bit) != 0 : initially) ? 1 : 2;
+	}
+	return 0;
+}
+
 /* The screen first, for that clears it; the region moves the cursor, which is therefore kept. */
 static void print(const struct modes *modes, FILE *to)
 {

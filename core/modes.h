@@ -27,6 +27,8 @@ struct modes {
 };
 
 void modes_feed(struct modes *modes, const void *data, size_t size);
+/* As DECRQM has it: 1 set, 2 reset, 0 not known of. */
+int modes_state(const struct modes *modes, char leader, int mode);
 /*
  * The bytes that set them on a new terminal, and a zero byte: none where nothing was ever set, or
  * no memory is left. Returns their count.

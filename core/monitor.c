@@ -210,13 +210,13 @@ static const struct timespec *patience(int timeout, bool watched, uint64_t hold,
 
 int monitor_wait(struct monitor *monitor, int timeout)
 {
-	struct epoll_event events[MONITOR_OTHERS + 3];
+	struct epoll_event events[MONITOR_OTHERS + MONITOR_OTHERS_MAX];
 	struct timespec moment;
 	int bits = 0;
 	uint64_t hold = held(monitor);
 	bool watched = watch_all(monitor, hold == 0);
 	memset(monitor->ready, 0, sizeof(monitor->ready));
-	int count = epoll_pwait2(monitor->epoll, events, MONITOR_OTHERS + 3,
+	int count = epoll_pwait2(monitor->epoll, events, MONITOR_OTHERS + MONITOR_OTHERS_MAX,
 				 patience(timeout, watched, hold, &moment), NULL);
 	for (int i = 0; i < count; i++) {
 		unsigned which = events[i].data.u32;
@@ -371,6 +371,11 @@ void monitor_hang_up(struct monitor *monitor)
 		if (monitor->out[i].fd >= 0)
 			end_stream(monitor, &monitor->out[i]);
 	close_in(monitor);
+}
+
+void monitor_tell(const struct monitor *monitor)
+{
+	ring_bell(monitor);
 }
 
 void monitor_tell_end(struct monitor *monitor, int status)

@@ -11,9 +11,10 @@
 #define MONITOR_H
 
 #include "input.h"
+#include "refusals.h"
 #include "ring.h"
 
-enum { MONITOR_STREAMS = 2 };
+enum { MONITOR_STREAMS = 2, MONITOR_OTHERS_MAX = 4 };
 /* The rings begin there, each with a page of its own, however large the machine's are. */
 enum { MONITOR_OUT_PLACE = 65536 };
 
@@ -28,6 +29,7 @@ struct monitor_page {
 	_Atomic uint64_t sized; /* init's: number of the last one, and errno */
 	_Atomic uint32_t ended; /* init's: the command has, with that status of waitpid(2) */
 	int32_t status;
+	struct refusals_shared refusals;
 };
 
 /* In the server */
@@ -87,6 +89,8 @@ void monitor_work(struct monitor *monitor);
 void monitor_hear(struct monitor *monitor, uint64_t typed);
 /* Reads what was printed, and gives the terminal or the pipes up. */
 void monitor_hang_up(struct monitor *monitor);
+/* Wakes the server, which is to look at the page. */
+void monitor_tell(const struct monitor *monitor);
 /* Tells the server how the command ended. */
 void monitor_tell_end(struct monitor *monitor, int status);
 /* Whether there may be more to read. */

@@ -54,6 +54,12 @@ int mount_clone(int directory, const char *path, uint64_t attributes)
 	return mount;
 }
 
+int mount_follow_links(int mount)
+{
+	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_NOSYMFOLLOW };
+	return mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
 int mount_new(const char *type, const struct mount_option *options, uint64_t attributes)
 {
 	int fs = fsopen(type, FSOPEN_CLOEXEC);

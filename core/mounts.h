@@ -27,6 +27,8 @@ int mount_open_below(int root, const char *path, uint64_t flags);
 int mount_new(const char *type, const struct mount_option *options, uint64_t attributes);
 /* A clone of what is at `path` and below, with `attributes` set on all of it, hanging nowhere. */
 int mount_clone(int directory, const char *path, uint64_t attributes);
+/* Undoes nosymfollow, mount(8), on a clone. */
+int mount_follow_links(int mount);
 /* Puts it at `path` below `root`; closes `mount` in any case. */
 int mount_attach(int root, int mount, const char *path);
 

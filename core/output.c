@@ -2,31 +2,64 @@
 #include "output.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { ROOM_MIN = 4 };
 
 void output_close(struct output *output)
 {
 	spool_close(&output->spool);
+	free(output->readers);
+	output->readers = NULL;
+	output->reader_room = 0;
 }
 
-/* The walk over all readers is made only when the old floor comes to stand in the way. */
-static uint64_t raise_floor(struct output *output)
+static void put(struct output *output, size_t place, struct mimobox_reader *reader)
 {
-	uint64_t floor = output->spool.end;
-	for (struct mimobox_reader *reader = output->readers; reader; reader = reader->next)
-		if (reader->position < floor)
-			floor = reader->position;
-	output->floor = floor;
-	return floor;
+	output->readers[place] = reader;
+	reader->place = place;
+}
+
+/* To where it is not before the one above it, and not behind those below. */
+static void settle(struct output *output, struct mimobox_reader *reader)
+{
+	struct mimobox_reader **heap = output->readers;
+	size_t place = reader->place, below;
+	for (; place > 0 && heap[(place - 1) / 2]->position > reader->position;
+	     place = (place - 1) / 2)
+		put(output, place, heap[(place - 1) / 2]);
+	for (; (below = 2 * place + 1) < output->reader_count; place = below) {
+		if (below + 1 < output->reader_count &&
+		    heap[below + 1]->position < heap[below]->position)
+			below++;
+		if (heap[below]->position >= reader->position)
+			break;
+		put(output, place, heap[below]);
+	}
+	put(output, place, reader);
+}
+
+void output_move(struct mimobox_reader *reader, uint64_t position)
+{
+	reader->position = position;
+	settle(reader->output, reader);
+}
+
+/* The oldest byte that a reader has still to read. */
+static uint64_t floor_of(const struct output *output)
+{
+	uint64_t end = output->spool.end;
+	return output->reader_count && output->readers[0]->position < end
+		       ? output->readers[0]->position
+		       : end;
 }
 
 size_t output_room(struct output *output)
 {
-	if (output->overflow == OVERFLOW_DROP || !output->readers)
+	if (output->overflow == OVERFLOW_DROP || !output->reader_count)
 		return SIZE_MAX;
-	uint64_t unread = output->spool.end - output->floor;
-	if (unread > output->retain / 2)
-		unread = output->spool.end - raise_floor(output);
+	uint64_t unread = output->spool.end - floor_of(output);
 	return unread >= output->retain ? 0 : (size_t)(output->retain - unread);
 }
 
@@ -53,51 +86,48 @@ void output_commit(struct output *output, size_t size)
 	if (spool->end - spool->start <= output->retain)
 		return;
 	uint64_t start = spool->end - output->retain;
-	if (output->overflow == OVERFLOW_WAIT && output->readers && output->floor < start) {
-		uint64_t floor = raise_floor(output);
-		start = floor < start ? floor : start;
-	}
+	if (output->overflow == OVERFLOW_WAIT && floor_of(output) < start)
+		start = floor_of(output);
 	if (start > spool->start)
 		forget(output, start);
 }
 
-void output_attach(struct output *output, struct mimobox_reader *reader)
+int output_attach(struct output *output, struct mimobox_reader *reader)
 {
+	if (output->reader_count == output->reader_room) {
+		unsigned room = output->reader_room ? 2 * output->reader_room : ROOM_MIN;
+		struct mimobox_reader **readers =
+			reallocarray(output->readers, room, sizeof(*readers));
+		if (!readers)
+			return -ENOMEM;
+		output->readers = readers;
+		output->reader_room = room;
+	}
 	reader->output = output;
 	reader->position = output->spool.start;
 	reader->counted = 0;
 	reader->before_position = reader->position;
 	reader->before_counted = 0;
-	reader->previous = NULL;
-	reader->next = output->readers;
-	if (reader->next)
-		reader->next->previous = reader;
-	else
-		output->floor = reader->position;
-	output->readers = reader;
-	output->reader_count++;
-	if (reader->position < output->floor)
-		output->floor = reader->position;
+	reader->place = output->reader_count++;
+	settle(output, reader);
+	return 0;
 }
 
+/* The last one takes its place. */
 void output_detach(struct output *output, struct mimobox_reader *reader)
 {
-	if (reader->next)
-		reader->next->previous = reader->previous;
-	if (reader->previous)
-		reader->previous->next = reader->next;
-	else
-		output->readers = reader->next;
-	output->reader_count--;
+	struct mimobox_reader *last = output->readers[--output->reader_count];
+	if (last != reader) {
+		last->place = reader->place;
+		settle(output, last);
+	}
 }
 
 /* A read elsewhere than where the last one ended is a seek, to an absolute offset. */
 static void seek(struct output *output, struct mimobox_reader *reader, uint64_t offset)
 {
 	reader->counted = offset;
-	reader->position = offset < output->spool.start ? output->spool.start : offset;
-	if (reader->position < output->floor)
-		output->floor = reader->position;
+	output_move(reader, offset < output->spool.start ? output->spool.start : offset);
 }
 
 static ssize_t look(const struct spool *spool, void *buffer, size_t size, uint64_t offset,
@@ -118,7 +148,7 @@ ssize_t output_view(struct output *output, struct mimobox_reader *reader, void *
 	if (offset != reader->counted)
 		seek(output, reader, offset);
 	if (reader->position < output->spool.start) {
-		reader->position = output->spool.start;
+		output_move(reader, output->spool.start);
 		return -ESTALE;
 	}
 	if (reader->position >= output->spool.end)
@@ -127,7 +157,7 @@ ssize_t output_view(struct output *output, struct mimobox_reader *reader, void *
 	if (count > 0) {
 		reader->before_position = reader->position;
 		reader->before_counted = offset;
-		reader->position += (uint64_t)count;
+		output_move(reader, reader->position + (uint64_t)count);
 		reader->counted = offset + (uint64_t)count;
 	}
 	return count;

@@ -17,8 +17,8 @@ struct mimobox_session;
 struct mimobox_reader {
 	struct mimobox_session *session; /* a reference */
 	struct output *output;
-	struct mimobox_reader *previous, *next;
-	uint64_t position;                        /* the absolute offset of the byte it gets next */
+	size_t place;      /* in the output's heap */
+	uint64_t position; /* the absolute offset of the byte it gets next; see output_move() */
 	uint64_t before_position, before_counted; /* before its last read */
 	uint64_t counted; /* the offset that it, going on, will ask at: lower after a skip */
 };
@@ -29,9 +29,9 @@ struct output {
 	uint64_t retain;
 	enum overflow overflow;
 	bool ended; /* no more will come */
-	struct mimobox_reader *readers;
-	unsigned reader_count;
-	uint64_t floor; /* no reader's position is below this; raised lazily */
+	/* A heap: none is behind the first, and none behind that at half its place. */
+	struct mimobox_reader **readers;
+	unsigned reader_count, reader_room;
 };
 
 /* Made by its owner: zeroed, with spool.fd -1 until spool_open(). */
@@ -42,8 +42,11 @@ size_t output_room(struct output *output);
 /* As spool_commit(); forgets the oldest bytes past `retain`. */
 void output_commit(struct output *output, size_t size);
 
-void output_attach(struct output *output, struct mimobox_reader *reader);
+/* 0 or -ENOMEM. */
+int output_attach(struct output *output, struct mimobox_reader *reader);
 void output_detach(struct output *output, struct mimobox_reader *reader);
+/* Its position; it costs no walk over the others. */
+void output_move(struct mimobox_reader *reader, uint64_t position);
 /* As mimobox_reader_view() and mimobox_reader_read(). */
 ssize_t output_view(struct output *output, struct mimobox_reader *reader, void *buffer, size_t size,
 		    uint64_t offset, const void **data);

@@ -260,13 +260,19 @@ static int open_guarded(struct sandbox_path *path, bool trusted)
 	return error < 0 ? error : check_bounds(path, name);
 }
 
-static int clone_opened(struct sandbox_path *path)
+/*
+ * The host may have the workspaces on a mount that follows no symbolic links (nosymfollow), because
+ * a program's links could lead the host's users astray. In the sandbox links lead only inside.
+ */
+static int clone_opened(struct sandbox_path *path, bool trusted)
 {
 	int opened = path->mount;
 	path->mount = mount_clone(opened, "",
 				  MOUNT_LOCKED_DOWN | (path->writable ? 0 : MOUNT_ATTR_RDONLY));
 	close(opened);
-	return path->mount < 0 ? path->mount : 0;
+	if (path->mount < 0)
+		return path->mount;
+	return trusted ? mount_follow_links(path->mount) : 0;
 }
 
 int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid_t uid,
@@ -286,7 +292,7 @@ int paths_open(struct sandbox_path *paths, unsigned count, unsigned trusted, uid
 	}
 	for (unsigned i = 0; error == 0 && i < count; i++) {
 		*what = paths[i].outside;
-		error = clone_opened(&paths[i]);
+		error = clone_opened(&paths[i], i < trusted);
 	}
 	return error;
 }

@@ -112,8 +112,7 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 		.floor = landlock_floor(access),
 		.rules = plan->rules,
 		.rule_count = count,
-		.net = access->network == NETWORK_TCP ||
-		       (access->network == NETWORK_NONE && !access_has_relay(access)),
+		.net = access->network == NETWORK_TCP,
 		.connect_ports = access->ports,
 		.port_count = access->network == NETWORK_TCP ? (unsigned)access->port_count : 0,
 	};
@@ -137,7 +136,9 @@ int plan_init(struct plan *plan, const struct config *config, const struct root_
 {
 	*plan = (struct plan){
 		.argv = command_vector(config),
-		.envp = environ_vector(&config->environ, config->cwd),
+		.envp = environ_vector(
+			&config->environ,
+			&(struct environ_places){ config->cwd, config_has_home(config) }),
 		.cwd = strdup(config->cwd),
 		.open_files = config->open_files,
 		.file_size = config->file_size,

@@ -87,7 +87,7 @@ static void unlink_waiting(struct waiting *waiting)
 static void drop_workspace(struct waiting *waiting)
 {
 	if (waiting->workspace)
-		rmdir(waiting->workspace);
+		workspace_discard(waiting->workspace);
 	free(waiting->workspace);
 	waiting->workspace = NULL;
 }
@@ -282,7 +282,8 @@ static bool has_policy(const struct sandbox_shape *is, const struct sandbox_shap
 {
 	return is->landlock == shape->landlock && is->filter.profile == shape->filter.profile &&
 	       is->filter.fork == shape->filter.fork &&
-	       is->filter.tcp_only == shape->filter.tcp_only;
+	       is->filter.tcp_only == shape->filter.tcp_only &&
+	       is->filter.ptrace == shape->filter.ptrace;
 }
 
 static bool is_of(const struct waiting *waiting, const struct sandbox_shape *shape)
@@ -292,7 +293,8 @@ static bool is_of(const struct waiting *waiting, const struct sandbox_shape *sha
 	       is->names == shape->names && is->dns_seconds == shape->dns_seconds &&
 	       is->terminal == shape->terminal &&
 	       is->ends_with_command == shape->ends_with_command && is->sealed == shape->sealed &&
-	       has_policy(is, shape) && strcmp(is->tmp_size, shape->tmp_size) == 0 &&
+	       is->home == shape->home && has_policy(is, shape) &&
+	       strcmp(is->tmp_size, shape->tmp_size) == 0 &&
 	       strcmp(is->terminals, shape->terminals) == 0;
 }
 
@@ -404,6 +406,12 @@ static bool can_serve(const struct waiting *waiting, const struct sandbox_shape 
 	return waiting->ready && is_of(waiting, shape) && !has_ended(waiting);
 }
 
+/* Files in a session's workspace may have been given to the id that the workspace has. */
+static bool suits(const struct waiting *waiting, const struct mimobox_session *session)
+{
+	return waiting->sandbox.shape.uid == session->run_uid || workspace_is_new(session);
+}
+
 /* One with a workspace is for that session alone which has it. */
 static struct waiting *find(const struct pool *pool, const struct mimobox_session *session,
 			    const struct sandbox_shape *shape)
@@ -412,7 +420,7 @@ static struct waiting *find(const struct pool *pool, const struct mimobox_sessio
 	if (shape->sealed && session->workspace)
 		return waiting && can_serve(waiting, shape) ? waiting : NULL;
 	for (waiting = pool->first; waiting; waiting = waiting->next)
-		if (!waiting->claimant && can_serve(waiting, shape))
+		if (!waiting->claimant && can_serve(waiting, shape) && suits(waiting, session))
 			return waiting;
 	return NULL;
 }

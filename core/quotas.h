@@ -10,6 +10,9 @@
 #include <stdint.h>
 
 struct quotas {
+	/* net.core.somaxconn of a network of its own: see broker.h */
+	char somaxconn[8];
+	int backlog;
 	/* user.max_inotify_instances and _watches of a sandbox's namespace; "": not to be written
 	 */
 	char inotify_instances[16], inotify_watches[16];
@@ -34,6 +37,18 @@ void quotas_lift(void);
  * host's (Linux 6.16).
  */
 void quotas_empty_cores(void);
+
+/*
+ * Of the memory that the kernel has for TCP, the part of one sandbox, once quotas_init() was
+ * called. 0: the kernel does not say.
+ */
+uint64_t quotas_sockets(void);
+
+/*
+ * What the kernel lets a network namespace have, for one that is the calling process's; `proc` is
+ * /proc. 0, or -errno and *what the file. Async-signal-safe.
+ */
+int quotas_bound_network(const struct quotas *quotas, int proc, const char **what);
 
 /* In the sandbox: the limits, for good. 0, or -errno and what failed. Async-signal-safe. */
 int quotas_limit(const struct quotas *quotas, const char **what);

@@ -17,8 +17,12 @@ int mimobox_reader_open(struct mimobox_session *session, enum mimobox_stream str
 	struct mimobox_reader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;
+	int error = output_attach(output_of(session, stream), reader);
+	if (error < 0) {
+		free(reader);
+		return error;
+	}
 	reader->session = mimobox_session_ref(session);
-	output_attach(output_of(session, stream), reader);
 	*out = reader;
 	return 0;
 }
@@ -75,11 +79,10 @@ void mimobox_reader_state(const struct mimobox_reader *reader, struct reader_sta
 
 void mimobox_reader_restore(struct mimobox_reader *reader, const struct reader_state *state)
 {
-	reader->position = state->position;
+	output_move(reader, state->position);
 	reader->counted = state->counted;
 	reader->before_position = state->before_position;
 	reader->before_counted = state->before_counted;
-	reader->output->floor = 0; /* it is found anew */
 }
 
 void mimobox_reader_again(struct mimobox_reader *reader, uint64_t offset)
@@ -87,7 +90,5 @@ void mimobox_reader_again(struct mimobox_reader *reader, uint64_t offset)
 	if (offset == reader->counted || offset != reader->before_counted)
 		return;
 	reader->counted = reader->before_counted;
-	reader->position = reader->before_position;
-	if (reader->position < reader->output->floor)
-		reader->output->floor = reader->position;
+	output_move(reader, reader->before_position);
 }

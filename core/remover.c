@@ -2,6 +2,7 @@
 #include "remover.h"
 
 #include "confine.h"
+#include "home.h"
 #include "older.h"
 
 #include <errno.h>
@@ -16,11 +17,14 @@
 static int start_rm(const char *directory, const char *name, pid_t *pid)
 {
 	char rm[] = "rm", options[] = "-rf", one[] = "--one-file-system", end[] = "--", *path;
+	char home[PATH_MAX];
 	char search[] = "PATH=/usr/bin:/bin", *environment[] = { search, NULL };
 	if (asprintf(&path, "%s/%s", directory, name) < 0)
 		return -ENOMEM;
-	char *arguments[] = { rm, options, one, end, path, NULL };
-	int error = -posix_spawn(pid, "/bin/rm", NULL, NULL, arguments, environment);
+	char *arguments[] = { rm, options, one, end, path, home, NULL };
+	int error = home_path(path, home);
+	if (error == 0)
+		error = -posix_spawn(pid, "/bin/rm", NULL, NULL, arguments, environment);
 	free(path);
 	return error;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The helper that removes workspaces. That is left to rm(1), in a process of its own: it walks a
- * tree that somebody hostile has made, and may still be changing, without following a link out of
- * it, and it may take its time.
+ * The helper that removes workspaces, each with its home. That is left to rm(1), in a process of
+ * its own: it walks a tree that somebody hostile has made, and may still be changing, without
+ * following a link out of it, and it may take its time.
  */
 #ifndef REMOVER_H
 #define REMOVER_H

@@ -9,9 +9,11 @@
  */
 #include "root.h"
 
+#include "home.h"
 #include "mounts.h"
 #include "paths.h"
 #include "quotas.h"
+#include "root_cgroup.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -52,15 +54,17 @@ static const char *const masked[] = {
 static const char *const emptied[] = { "proc/driver", "proc/acpi", "proc/asound", "proc/bus",
 				       "proc/fs",     "proc/irq",  "proc/scsi" };
 
+#define ACCOUNTS(home)                                     \
+	"root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n" \
+	"sandbox:x:1000:1000:sandbox:" home ":/bin/sh\n"   \
+	"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+
 static const struct {
-	const char *hidden, *path, *text;
+	const char *hidden, *path, *text, *with_home; /* NULL: the same */
 } own_files[] = {
-	{ "proc/passwd", "etc/passwd",
-	  "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n"
-	  "sandbox:x:1000:1000:sandbox:/tmp:/bin/sh\n"
-	  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
-	{ "proc/group", "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n" },
-	{ "proc/hostname", "etc/hostname", ROOT_HOST_NAME "\n" },
+	{ "proc/passwd", "etc/passwd", ACCOUNTS("/tmp"), ACCOUNTS(HOME_INSIDE) },
+	{ "proc/group", "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n", NULL },
+	{ "proc/hostname", "etc/hostname", ROOT_HOST_NAME "\n", NULL },
 };
 
 /* Two lines, so that 127.0.0.1 is localhost by the first, and either name is its own full one. */
@@ -86,12 +90,33 @@ static void find_resolver(struct root_layout *layout)
 		snprintf(layout->resolver, sizeof(layout->resolver), "%s%s", from, to);
 }
 
+/* What nproc, lscpu and C libraries count by. The rest of /sys is the machine's. */
+static const char *const processors[] = { "possible", "present", "online" };
+#define PROCESSORS "sys/devices/system/cpu/"
+
+static void read_processors(struct root_layout *layout)
+{
+	char path[64];
+	static_assert(COUNT(processors) == COUNT(layout->processors), "one each");
+	for (size_t i = 0; i < COUNT(processors); i++) {
+		snprintf(path, sizeof(path), "/" PROCESSORS "%s", processors[i]);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t size =
+			fd < 0 ? -1
+			       : read(fd, layout->processors[i], sizeof(layout->processors[i]) - 1);
+		layout->processors[i][size > 0 ? size : 0] = '\0';
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
 int root_layout_init(struct root_layout *layout)
 {
 	static const char *const paths[] = { "/usr", "/etc",   "/bin",   "/sbin",
 					     "/lib", "/lib32", "/lib64", "/libx32" };
 	*layout = (struct root_layout){ 0 };
 	find_resolver(layout);
+	read_processors(layout);
 	for (size_t i = 0; i < COUNT(paths); i++) {
 		struct root_directory *directory = &layout->directories[layout->count];
 		struct stat status;
@@ -113,6 +138,7 @@ int root_layout_init(struct root_layout *layout)
 static const struct landlock_rule rules_of_own[] = {
 	{ "/", LANDLOCK_LIST },
 	{ "/proc", LANDLOCK_READ }, /* not to write: mem, uid_map, ... */
+	{ "/sys", LANDLOCK_READ },
 	{ "/dev/null", LANDLOCK_DEVICE },
 	{ "/dev/zero", LANDLOCK_DEVICE },
 	{ "/dev/full", LANDLOCK_DEVICE },
@@ -222,7 +248,7 @@ static int cover_file(int root, const char *hidden, const char *path, const char
 }
 
 /* The host's accounts and name are nobody's business inside; what is seen is one user. */
-static int add_own_files(int root, const char **what)
+static int add_own_files(int root, bool home, const char **what)
 {
 	for (size_t i = 0; i < COUNT(own_files); i++) {
 		*what = own_files[i].path;
@@ -232,8 +258,9 @@ static int add_own_files(int root, const char **what)
 		if (target < 0)
 			return target;
 		close(target);
-		int error =
-			cover_file(root, own_files[i].hidden, own_files[i].path, own_files[i].text);
+		const char *text = home ? own_files[i].with_home : NULL;
+		int error = cover_file(root, own_files[i].hidden, own_files[i].path,
+				       text ? text : own_files[i].text);
 		if (error < 0)
 			return error;
 	}
@@ -377,6 +404,24 @@ static int add_terminals(int root, const char *most, const char **what)
 	return mount < 0 ? mount : mount_attach(root, mount, "dev/pts");
 }
 
+static int add_sys(int root, const struct root_layout *layout, const struct root_options *options,
+		   const char **what)
+{
+	static const char *const directories[] = { "sys/devices", "sys/devices/system",
+						   "sys/devices/system/cpu" };
+	char path[64];
+	int error = root_add_cgroup(root, options->view, options->group, what);
+	for (size_t i = 0; error == 0 && i < COUNT(directories); i++)
+		error = mount_make_directory(root, *what = directories[i], 0555);
+	for (size_t i = 0; error == 0 && i < COUNT(processors); i++) {
+		strcpy(path, PROCESSORS);
+		strcat(path, *what = processors[i]);
+		if (layout->processors[i][0])
+			error = mount_make_file(root, path, layout->processors[i]);
+	}
+	return error;
+}
+
 static int add_writable(int root, const char **what)
 {
 	int error = bind(root, root, *what = "tmp", "tmp", MOUNT_LOCKED_DOWN);
@@ -434,7 +479,19 @@ static int free_ports(int root, const char **what)
 	return write_proc(root, *what = "proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 }
 
-static int add_proc(int root, const struct quotas *quotas, bool names, const char **what)
+/* By the /proc of the sandbox, which is of its network. */
+static int bound_network(int root, const struct quotas *quotas, const char **what)
+{
+	int proc = mount_open_below(root, "proc", O_PATH | O_DIRECTORY);
+	if (proc < 0)
+		return proc;
+	int error = quotas_bound_network(quotas, proc, what);
+	close(proc);
+	return error;
+}
+
+static int add_proc(int root, const struct quotas *quotas, const struct root_options *options,
+		    const char **what)
 {
 	*what = "proc";
 	/* The mount of proc(5) covers it from now on. */
@@ -445,7 +502,9 @@ static int add_proc(int root, const struct quotas *quotas, bool names, const cha
 	int error = mount < 0 ? mount : mount_attach(root, mount, "proc");
 	if (error == 0)
 		error = set_counts(root, quotas, what);
-	if (error == 0 && names)
+	if (error == 0 && options->new_network)
+		error = bound_network(root, quotas, what);
+	if (error == 0 && options->names)
 		error = free_ports(root, what);
 	if (error == 0)
 		error = bind(root, root, *what = "proc/sys", "proc/sys",
@@ -478,7 +537,7 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	if (error == 0)
 		error = add_system(root, layout, what);
 	if (error == 0)
-		error = add_own_files(root, what);
+		error = add_own_files(root, options->home, what);
 	if (error == 0)
 		error = add_hosts(root, options->own_network, what);
 	if (error == 0 && options->names)
@@ -488,9 +547,11 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	if (error == 0)
 		error = add_terminals(root, options->terminals, what);
 	if (error == 0)
+		error = add_sys(root, layout, options, what);
+	if (error == 0)
 		error = add_writable(root, what);
 	if (error == 0)
-		error = add_proc(root, quotas, options->names, what);
+		error = add_proc(root, quotas, options, what);
 	umask(022);
 	if (error == 0)
 		return root;

@@ -9,7 +9,9 @@
 #include "landlock.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
+struct cgroup_view;
 struct quotas;
 struct sandbox_path;
 
@@ -24,6 +26,8 @@ struct root_layout {
 	} directories[10];
 	unsigned count;
 	char resolver[112]; /* where /etc/resolv.conf is a link to; "" where it is none */
+	/* Of /sys/devices/system/cpu: which processors there are. "": it cannot be read. */
+	char processors[3][128];
 };
 
 /* 0 or -errno. */
@@ -44,6 +48,10 @@ struct root_options {
 	bool own_network;      /* the host's is not there */
 	bool names;            /* and names lead out of it: inside.h */
 	unsigned dns_seconds;  /* then: that programs wait for an answer */
+	bool home;             /* there is one on disk */
+	bool new_network;      /* and what is there has no bounds yet */
+	const struct cgroup_view *view;
+	uint64_t group; /* its own */
 };
 
 /*

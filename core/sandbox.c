@@ -7,6 +7,7 @@
 #include "spawner.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -87,6 +88,28 @@ int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *s
 	return error;
 }
 
+int sandbox_join(struct sandbox *sandbox, const struct sandbox *host)
+{
+	struct control_message message = { .verb = CONTROL_JOIN };
+	int start[2], control[2], error = make_sockets(start, control);
+	if (error < 0)
+		return error;
+	if (sandbox->shape.terminal)
+		message.signal |= CONTROL_JOIN_TERMINAL;
+	if (sandbox->shape.ends_with_command)
+		message.signal |= CONTROL_JOIN_ENDS_WITH_COMMAND;
+	message.typed = host->typed;
+	error = message_send(host->control, &message, sizeof(message),
+			     (const int[]){ start[1], control[1] }, 2, MSG_DONTWAIT);
+	close(start[1]);
+	close(control[1]);
+	sandbox->start = start[0];
+	sandbox->control = control[0];
+	if (error < 0)
+		sandbox_finish(sandbox);
+	return error == -EPIPE || error == -ECONNRESET ? -ESRCH : error;
+}
+
 int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 		 struct start_report *report)
 {
@@ -165,6 +188,11 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 		take_inside(sandbox, descriptors);
 	else if (descriptors[0] >= 0)
 		take_page(sandbox, descriptors);
+	if (descriptors[2] >= 0) { /* of one that has joined another */
+		close_one(&sandbox->pidfd);
+		sandbox->pidfd = descriptors[2];
+		sandbox->init = sender;
+	}
 	if (report->stage == STAGE_EXEC && report->error == 0)
 		sandbox->pid = sender;
 	return 1;
@@ -213,15 +241,28 @@ static void kill_child(const char *pid, pid_t parent)
 	close(pidfd);
 }
 
+/* Those that one of its threads has made. */
+static void kill_children_of(pid_t init, const char *thread)
+{
+	char path[320], text[4096], *rest = text, *pid;
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)init, thread);
+	read_text(path, text, sizeof(text));
+	while ((pid = strtok_r(rest, " \n", &rest)))
+		kill_child(pid, init);
+}
+
 /* Orphans are init's children, too: behind those that it has now come theirs. */
 void sandbox_kill_inside(const struct sandbox *sandbox)
 {
-	char path[64], text[4096], *rest = text, *pid;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)sandbox->init,
-		 (int)sandbox->init);
-	read_text(path, text, sizeof(text));
-	while ((pid = strtok_r(rest, " \n", &rest)))
-		kill_child(pid, sandbox->init);
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)sandbox->init);
+	DIR *threads = opendir(path);
+	struct dirent *entry;
+	while (threads && (entry = readdir(threads)))
+		if (entry->d_name[0] != '.')
+			kill_children_of(sandbox->init, entry->d_name);
+	if (threads)
+		closedir(threads);
 }
 
 void sandbox_kill(const struct sandbox *sandbox)

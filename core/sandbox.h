@@ -55,12 +55,16 @@ enum control_verb {
 	CONTROL_TERMINATE,  /* SIGTERM to the command's process group and to the foreground one */
 	CONTROL_ALL,        /* signal every process but init */
 	CONTROL_HANGUP,     /* give up the terminal; where there is none, tell the command */
+	CONTROL_JOIN,       /* another session is in it; with its start and control sockets */
 };
+
+/* What the other session has. */
+enum control_join { CONTROL_JOIN_TERMINAL = 1, CONTROL_JOIN_ENDS_WITH_COMMAND = 2 };
 
 struct control_message {
 	uint64_t key; /* what was told before with the same is not done again; 0: nothing was */
 	int32_t verb;
-	int32_t signal;
+	int32_t signal; /* of CONTROL_JOIN: bits of enum control_join */
 	uint64_t typed; /* so much was typed before */
 };
 
@@ -71,6 +75,7 @@ struct sandbox_shape {
 	bool own_network, terminal, ends_with_command;
 	bool names;                        /* of hosts lead out of its own network (inside.h) */
 	uint32_t dns_seconds;              /* that its programs wait for an answer */
+	bool home;                         /* beside the workspace */
 	char tmp_size[24], tmp_inodes[24]; /* as tmpfs(5) options take them */
 	char terminals[8];                 /* as an option of devpts */
 	/*
@@ -107,7 +112,8 @@ void sandbox_init(struct sandbox *sandbox);
 
 /*
  * Asks for one of that shape and those limits, in that group, which is made with it, and with that
- * workspace ("": none; sealed ones only). 0 or -errno; `fn` hands the answer to sandbox_take().
+ * workspace ("": none; sealed ones only) and its home. 0 or -errno; `fn` hands the answer to
+ * sandbox_take().
  */
 int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *spawner,
 		helper_fn fn, void *data);
@@ -118,6 +124,12 @@ int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *s
  */
 int sandbox_take(struct sandbox *sandbox, int result, const int *descriptors,
 		 struct start_report *report);
+
+/*
+ * Asks for another session in `host`, of that shape. What is wrong is told like any report. 0 or
+ * -errno. It has no pidfd before sandbox_receive() has one.
+ */
+int sandbox_join(struct sandbox *sandbox, const struct sandbox *host);
 
 /* Whether all came of what it was to send. */
 bool sandbox_has_page(const struct sandbox *sandbox);

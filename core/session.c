@@ -78,6 +78,7 @@ void session_drop_sandbox(struct mimobox_session *session)
 	session_unwatch(&session->end_source);
 	streams_close(session);
 	network_close(session);
+	replies_finish(session);
 	if (session->sandbox.mounts >= 0) {
 		if (session->mounts >= 0)
 			close(session->mounts);
@@ -170,6 +171,11 @@ void session_fail_start(struct mimobox_session *session, const struct start_repo
 	start_log_failure(session, report);
 	session->box->stats.failed_starts++;
 	session->start_result = report->error ? -report->error : -ECHILD;
+	if (session->host && session->sandbox.pidfd < 0) { /* there is nothing to wait for */
+		session_drop_sandbox(session);
+		loop_timer_arm(&session->retry_timer, 0);
+		return;
+	}
 	sandbox_kill(&session->sandbox);
 }
 
@@ -212,6 +218,18 @@ static bool sweep(struct mimobox_session *session)
 	return error == 0;
 }
 
+void session_leave_host(struct mimobox_session *session)
+{
+	struct mimobox_session *host = session->host;
+	if (!host)
+		return;
+	session->host = NULL;
+	if (session->plan >= 0)
+		close(session->plan);
+	session->plan = -1;
+	mimobox_session_unref(host);
+}
+
 /* The last of the sandbox is its cgroup; with it goes the reference that the sandbox held. */
 void session_settle(struct mimobox_session *session)
 {
@@ -229,6 +247,7 @@ void session_settle(struct mimobox_session *session)
 		session->stuck = false;
 		session_give_back(session);
 	}
+	session_leave_host(session);
 	session->box->live--;
 	session->live = false;
 	session->box->lingering -= session->removed;
@@ -315,19 +334,27 @@ void session_hear_start(struct mimobox_session *session)
 			return;
 		}
 		session->exec_seen |= report.stage == STAGE_EXEC;
-		if (session->sandbox.kept) {
+		if (report.stage == STAGE_PATHS)
+			start_log_path(session, &report);
+		if (session->host && session->plan >= 0 && session->sandbox.pidfd >= 0) {
+			start_joined(session);
+		} else if (session->sandbox.kept) {
 			session_keep_sandbox(session);
 			sandbox_received(&session->sandbox);
 		}
 	}
-	if (result == -EAGAIN)
+	/*
+	 * Another session's init may have its copy of the other end still, where this one's has
+	 * ended already (join.h).
+	 */
+	if (result == -EAGAIN && !session->gone)
 		return;
 	if (session->exec_seen && sandbox_has_page(&session->sandbox)) {
 		started(session);
 		return;
 	}
 	report = (struct start_report){ .stage = STAGE_FORK,
-					.error = result < 0 ? -result : ECHILD,
+					.error = result < 0 && result != -EAGAIN ? -result : ECHILD,
 					.what = "init was killed: too little memory?" };
 	if (session->exec_seen)
 		report = (struct start_report){ .stage = STAGE_TERMINAL, .error = EMFILE };
@@ -347,7 +374,7 @@ int session_watch(struct mimobox_session *session)
 	if (session->state == MIMOBOX_STARTING)
 		error = loop_add(loop, session->sandbox.start, EPOLLIN, on_start, session,
 				 &session->start_source);
-	if (error == 0)
+	if (error == 0 && session->sandbox.pidfd >= 0)
 		error = loop_add(loop, session->sandbox.pidfd, EPOLLIN, session_on_end, session,
 				 &session->end_source);
 	if (error < 0) {
@@ -421,16 +448,18 @@ int mimobox_session_start(struct mimobox_session *session)
 	session->state = MIMOBOX_STARTING;
 	session->start_result = -EINPROGRESS;
 	session->exec_seen = session->status_told = session->gone = session->swept = false;
+	session->refusals = 0;
 	session->reason = END_NONE;
 	keep_request_starts(session->box->keep);
 	if (error == 0)
 		error = start_launch(session);
-	if (error == 0 && session->sandbox.pidfd >= 0) {
+	if (error == 0 && (session->sandbox.pidfd >= 0 || session->host)) {
 		error = session_watch(session);
 		if (error < 0)
 			session_drop_cgroup(session);
 	}
 	if (error < 0) {
+		session_leave_host(session);
 		session->state = MIMOBOX_CREATED;
 		session->start_result = error;
 		session->box->stats.failed_starts++;
@@ -440,7 +469,7 @@ int mimobox_session_start(struct mimobox_session *session)
 	session->box->live++;
 	session->live = true;
 	mimobox_session_ref(session);
-	if (session->sandbox.pidfd >= 0)
+	if (session->sandbox.pidfd >= 0 || session->host)
 		loop_timer_arm(&session->kill_timer, START_PATIENCE_NS);
 	return -EINPROGRESS;
 }
@@ -513,6 +542,7 @@ void session_init(struct mimobox_session *session)
 	sandbox_init(&session->sandbox);
 	session->plan = session->mounts = -1;
 	streams_init(session);
+	replies_init(session);
 	session->rows = 24;
 	session->cols = 80;
 	timeline_init(&session->timeline, session->rows, session->cols);
@@ -528,12 +558,14 @@ void session_orphan(struct mimobox_session *session)
 	session_keep_nothing(session);
 	loop_timer_disarm(&session->retry_timer);
 	session_drop_sandbox(session);
+	session_leave_host(session);
 	if (session->plan >= 0)
 		close(session->plan);
 	if (session->mounts >= 0)
 		close(session->mounts);
 	session_drop_cgroup(session);
 	streams_finish(session);
+	replies_finish(session);
 	timeline_finish(&session->timeline);
 	screen_destroy(session->screen);
 	session->screen = NULL;

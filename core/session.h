@@ -23,6 +23,8 @@
 #include "network.h"
 #include "plan.h"
 #include "pool.h"
+#include "refusals.h"
+#include "replies.h"
 #include "root.h"
 #include "sandbox.h"
 #include "spawner.h"
@@ -81,20 +83,24 @@ struct mimobox_session {
 	bool awaits_share;          /* it is to be told when removed ones have given theirs back */
 	char *workspace;            /* on the host; NULL: none */
 	uint16_t rows, cols;
+	uint16_t screen_rows, screen_cols; /* to where `screen` is drawn */
 	struct journal journal;
 	struct stream streams[STREAMS];
 	struct timeline timeline; /* of the first of them */
 	struct screen *screen;    /* NULL: nobody has looked yet */
 	struct timeline_walk screen_walk;
+	struct modes screen_modes; /* those of the screen, to where that is drawn */
+	struct replies replies;
 	struct typing typing;
 	struct contact contact;
 	struct favour favour;
 
+	struct mimobox_session *host;    /* in whose sandbox it is, a reference; NULL: its own */
 	struct session_network *network; /* NULL: it has none, by names */
-
 	struct sandbox sandbox;
 	int plan;               /* for the sandbox, while it is being cloned; -1 */
 	int landlock_abi;       /* in force in it; below 1: none */
+	uint32_t refusals;      /* so many of refusals_shared are in the log */
 	bool status_told, gone; /* by init; and its end was seen */
 	bool stuck;             /* it was killed, and the kernel does not end it */
 	bool has_cgroup, swept;
@@ -190,6 +196,12 @@ void session_kill_now(struct mimobox_session *session);
 void session_end_unstarted(struct mimobox_session *session);
 void session_kill(struct mimobox_session *session, enum end_reason reason);
 
+/*
+ * view.c: has the screen, and screen_modes, show the output up to that offset, or further where
+ * somebody has looked. 0, -EINPROGRESS when a piece was done, or another -errno.
+ */
+int session_screen_at(struct mimobox_session *session, uint64_t offset);
+
 /* What the keeper has of a session, by two numbers: its sandbox's, and its output's. */
 enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_PAGE, SESSION_BELL };
 /* And behind them, as many as INSIDE_ENDS, and as are published. */
@@ -236,6 +248,10 @@ void session_lost(struct mimobox_session *session);
 void session_resized(struct mimobox_session *session, uint16_t rows, uint16_t cols);
 /* What init has to say. */
 void session_hear(struct mimobox_session *session);
+/* start.c: of a session in another's sandbox, which has it now. */
+void start_joined(struct mimobox_session *session);
+/* session.c: the session has no use for another's sandbox any more. */
+void session_leave_host(struct mimobox_session *session);
 /* start.c: tells the sandbox once more what for. */
 int start_again(struct mimobox_session *session);
 /* A word to the sandbox, which does it once even where it is said again. 0 or -errno. */

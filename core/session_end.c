@@ -75,6 +75,12 @@ static void give_up(struct mimobox_session *session)
 	session_drained(session);
 }
 
+/* It has no process, and so no end that is waited for. */
+static bool is_only_asked_for(const struct mimobox_session *session)
+{
+	return session->host && session->sandbox.pidfd < 0;
+}
+
 static void take_step(struct mimobox_session *session)
 {
 	uint64_t patience = PATIENCE_NS;
@@ -106,6 +112,8 @@ void session_on_kill_timer(void *data)
 		session_fail_start(session, &(struct start_report){ .stage = STAGE_EXEC,
 								    .error = ETIMEDOUT,
 								    .what = "it was not reached" });
+	if (is_only_asked_for(session) || session->state == MIMOBOX_CREATED)
+		return;
 	/* A start has nothing to lose, and after the command's end init was about to end all. */
 	if (session->state != MIMOBOX_RUNNING && session->kill_stage < KILL_INSIDE)
 		session->kill_stage = KILL_INSIDE;
@@ -153,7 +161,8 @@ void session_kill_now(struct mimobox_session *session)
 {
 	if (session->sandbox.pidfd < 0)
 		return;
-	cgroup_kill(session->box->cgroups, session->sandbox.group);
+	if (session->has_cgroup)
+		cgroup_kill(session->box->cgroups, session->sandbox.group);
 	sandbox_kill(&session->sandbox);
 }
 
@@ -164,6 +173,7 @@ void session_drain(struct mimobox_session *session)
 {
 	session_touch(session);
 	session->state = MIMOBOX_DRAINING;
+	refusals_log(session);
 	loop_timer_disarm(&session->timeout);
 	/* Patience, once more: with a terminal that would not come to its end. */
 	if (session->kill_stage < KILL_ALL)
@@ -178,6 +188,7 @@ void session_hear(struct mimobox_session *session)
 {
 	int status;
 	bool ended = session->state == MIMOBOX_RUNNING && streams_exit_status(session, &status);
+	refusals_log(session);
 	if (ended) {
 		take_status(session);
 		session_drain(session);
@@ -185,16 +196,25 @@ void session_hear(struct mimobox_session *session)
 	streams_look(session);
 }
 
+/* Its init's end may be heard of only later: the kernel ends the others of a sandbox before it. */
+static bool host_has_ended(const struct mimobox_session *session)
+{
+	int status;
+	return session->host &&
+	       (session->host->state != MIMOBOX_RUNNING || session->host->kill_stage != KILL_NOT ||
+		streams_exit_status(session->host, &status));
+}
+
 void session_on_end(void *data, uint32_t events)
 {
 	(void)events;
 	struct mimobox_session *session = data;
+	session->gone = true;
 	/* What happened before the end may still be to be heard. */
 	if (session->state == MIMOBOX_STARTING && session->start_source)
 		session_hear_start(session);
 	sandbox_reap(&session->sandbox);
 	session_unwatch(&session->end_source);
-	session->gone = true;
 	session_touch(session);
 	if (session->state == MIMOBOX_STARTING) {
 		/* Its end of the start socket is closed by now, so that it was heard. */
@@ -202,6 +222,8 @@ void session_on_end(void *data, uint32_t events)
 		session_settle(session);
 		return;
 	}
+	if (host_has_ended(session))
+		mimobox_session_log(session, "the sandbox of %s has ended", session->host->name);
 	if (!session->status_told)
 		take_status(session);
 	session_drain(session);

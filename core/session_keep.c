@@ -31,10 +31,21 @@ static uint64_t due(const struct loop_timer *timer)
 	return loop_timer_armed(timer) ? timer->due : 0;
 }
 
+static void fill_sandbox(struct kept_session *kept, const struct mimobox_session *session)
+{
+	const struct sandbox *sandbox = &session->sandbox;
+	kept->kept = sandbox->kept;
+	kept->init = sandbox->init;
+	kept->pid = sandbox->pid;
+	kept->shape = sandbox->shape;
+	kept->limits = sandbox->limits;
+	kept->group = sandbox->group;
+	kept->host = session->host ? session->host->id : 0;
+}
+
 static void put_session(const struct mimobox_session *session)
 {
 	struct kept_session kept;
-	const struct sandbox *sandbox = &session->sandbox;
 	memset(&kept, 0, sizeof(kept)); /* what lies between the members is compared, too */
 	memcpy(kept.name, session->name, sizeof(kept.name));
 	kept.uid = session->uid;
@@ -48,15 +59,17 @@ static void put_session(const struct mimobox_session *session)
 	kept.has_cgroup = session->has_cgroup;
 	kept.live = session->live;
 	kept.accounted = session->accounted;
-	kept.kept = sandbox->kept;
 	kept.favoured = session->favour.on;
 	kept.sealed_timeline = session->timeline.sealed;
+	kept.attached = session->replies.attached;
+	kept.answered_from = session->replies.from;
 	kept.stuck = session->stuck;
 	kept.state = (int)session->state;
 	kept.start_result = session->start_result;
 	kept.reason = (int)session->reason;
 	kept.status = session->status;
 	kept.landlock_abi = session->landlock_abi;
+	kept.refusals = session->refusals;
 	kept.kill_stage = session->kill_stage;
 	memcpy(kept.failure, session->failure, sizeof(kept.failure));
 	kept.created = session->created;
@@ -72,11 +85,7 @@ static void put_session(const struct mimobox_session *session)
 	kept.first_cols = session->timeline.cols;
 	kept.first_mark = session->timeline.first;
 	kept.marks = session->timeline.count;
-	kept.init = sandbox->init;
-	kept.pid = sandbox->pid;
-	kept.shape = sandbox->shape;
-	kept.limits = sandbox->limits;
-	kept.group = sandbox->group;
+	fill_sandbox(&kept, session);
 	kept.usage = session->usage;
 	kept.timeout_due = due(&session->timeout);
 	kept.kill_due = due(&session->kill_timer);

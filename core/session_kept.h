@@ -22,8 +22,9 @@ struct kept_session {
 	uid_t uid, run_uid;
 	gid_t gid, run_gid;
 	bool removed, exec_seen, status_told, gone, has_cgroup, live, accounted, kept;
-	bool favoured, sealed_timeline, stuck;
+	bool favoured, sealed_timeline, stuck, attached;
 	int state, start_result, reason, status, landlock_abi;
+	uint32_t refusals;
 	unsigned kill_stage;
 	char failure[512];
 	struct timespec created, changed, started, ended;
@@ -36,7 +37,9 @@ struct kept_session {
 	struct sandbox_shape shape;
 	struct cgroup_limits limits;
 	uint64_t group;
+	uint64_t host; /* 0: none */
 	struct cgroup_usage usage;
+	uint64_t answered_from;
 	uint64_t timeout_due, kill_due; /* on the loop's clock; 0: not armed */
 };
 

@@ -75,6 +75,7 @@ static void restore_facts(struct mimobox_session *session, const struct kept_ses
 	session->has_cgroup = kept->has_cgroup;
 	session->accounted = kept->accounted;
 	session->stuck = kept->stuck;
+	session->refusals = kept->refusals;
 	session->state = (enum mimobox_state)kept->state;
 	session->start_result = kept->start_result;
 	session->reason = (enum end_reason)kept->reason;
@@ -91,6 +92,8 @@ static void restore_facts(struct mimobox_session *session, const struct kept_ses
 	session->rows = kept->rows;
 	session->cols = kept->cols;
 	session->usage = kept->usage;
+	session->replies.attached = kept->attached;
+	session->replies.from = kept->answered_from;
 	session->live = kept->live ||
 			(session->state >= MIMOBOX_STARTING && session->state <= MIMOBOX_DRAINING);
 	struct sandbox *sandbox = &session->sandbox;
@@ -318,6 +321,7 @@ static void start_anew(struct mimobox_session *session)
 	sandbox_finish(&session->sandbox);
 	session->sandbox.kept = false;
 	session->has_cgroup = false; /* cleared with those that nobody has */
+	session_leave_host(session);
 	session->live = false;
 	box->live--;
 	box->lingering -= session->removed;
@@ -348,8 +352,19 @@ static void resume_start(struct mimobox_session *session, bool has_sandbox)
 		sandbox_kill(&session->sandbox);
 }
 
+/* That one may be gone. */
+static void resume_host(struct mimobox_session *session)
+{
+	const struct kept_session *kept =
+		get_whole(session, KEEP_SESSION, 0, sizeof(struct kept_session));
+	struct mimobox_session *host =
+		kept && kept->host ? mimobox_session_by_id(session->box, kept->host) : NULL;
+	session->host = host ? mimobox_session_ref(host) : NULL;
+}
+
 static void resume_session(struct mimobox_session *session)
 {
+	resume_host(session);
 	session_touch(session);
 	if (session->favour.on)
 		session->favour.on = false;
@@ -411,7 +426,7 @@ static void clear_workspaces(struct mimobox *box)
 		     session = session->by_id)
 			known |= session->workspace && strcmp(session->workspace, made) == 0;
 	if (*made && !known)
-		rmdir(made);
+		workspace_discard(made);
 	if (keep_list(box->keep, KEEP_REMOVAL, &records, &count) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {

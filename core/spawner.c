@@ -30,6 +30,17 @@ int spawner_raise_loopback(void)
 	return error;
 }
 
+static int bound_network(const struct spawner *spawner)
+{
+	const char *what;
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return -errno;
+	int error = quotas_bound_network(&spawner->setup->quotas, proc, &what);
+	close(proc);
+	return error;
+}
+
 /* In the quiet after a clone. */
 static void make_network(void *context)
 {
@@ -37,7 +48,7 @@ static void make_network(void *context)
 	if (spawner->host < 0 || spawner->fresh || unshare(CLONE_NEWNET) < 0)
 		return;
 	spawner->away = true;
-	spawner->fresh = spawner_raise_loopback() == 0;
+	spawner->fresh = spawner_raise_loopback() == 0 && bound_network(spawner) == 0;
 }
 
 static int begin(void *context)
@@ -193,7 +204,7 @@ static long give_birth(struct spawner *spawner, const struct spawn_request *requ
 				      .control = in[1],
 				      .go = birth->go[0],
 				      .entry = entry,
-				      .raise_loopback = birth->flags & CLONE_NEWNET });
+				      .new_network = birth->flags & CLONE_NEWNET });
 }
 
 static int clone_init(void *context, const void *message, const int *in, int *out, unsigned *count)

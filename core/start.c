@@ -5,6 +5,7 @@
  */
 #include "start.h"
 
+#include "home.h"
 #include "landlock_floor.h"
 #include "plan.h"
 #include "units.h"
@@ -12,7 +13,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static const char *advice(const struct mimobox_session *session, const struct start_report *report)
@@ -32,6 +35,8 @@ static const char *advice(const struct mimobox_session *session, const struct st
 	    (report->error == EAFNOSUPPORT || report->error == EPERM))
 		return " (a filter around the daemon refuses AF_NETLINK: RestrictAddressFamilies= "
 		       "of systemd)";
+	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC && session->host)
+		return " (the session that it is in has no more: its `terminals`)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC)
 		return " (no terminal is left on this machine: sysctl kernel.pty.max)";
 	return "";
@@ -50,6 +55,24 @@ static void explain_limits(const struct config *config, const struct start_repor
 		 (unsigned long long)limit.rlim_max, files ? 'n' : 'f');
 }
 
+static void make_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			*text = '?';
+}
+
+void start_log_path(struct mimobox_session *session, const struct start_report *report)
+{
+	char path[sizeof(report->what)];
+	strcpy(path, report->what);
+	make_line(path);
+	mimobox_session_log(session, "path: rw %s: the session may not write there%s", path,
+			    session->uid == 0 ? " (sessions of root run as an id of their own, "
+						"which `status` has)"
+					      : "");
+}
+
 void start_log_failure(struct mimobox_session *session, const struct start_report *report)
 {
 	char why[200] = "";
@@ -64,9 +87,7 @@ void start_log_failure(struct mimobox_session *session, const struct start_repor
 		 strerror(report->error), why[0] ? " (" : "", why, why[0] ? ")" : "",
 		 advice(session, report));
 	/* A line of `status`, whatever the name of what failed has in it. */
-	for (char *at = session->failure; *at; at++)
-		if ((unsigned char)*at < ' ' || *at == 127)
-			*at = '?';
+	make_line(session->failure);
 	mimobox_session_log(session, "start failed: %s", session->failure);
 }
 
@@ -92,8 +113,33 @@ static int check_enforceable(struct mimobox_session *session)
 	return 0;
 }
 
+static int check_home(struct mimobox_session *session)
+{
+	struct mimobox *box = session->box;
+	struct statvfs disk;
+	uint64_t wanted = session->config.home, free;
+	if (wanted == UNITS_NONE)
+		return 0;
+	if (!session->workspace) {
+		mimobox_session_log(session, "start failed: home: the daemon has no directory for "
+					     "it (--workspaces DIR; or ask for 'home none')");
+		return -EOPNOTSUPP;
+	}
+	if (wanted == 0 || statvfs(box->workspaces, &disk) < 0)
+		return 0;
+	free = (uint64_t)disk.f_bavail * disk.f_frsize;
+	if (free >= wanted)
+		return 0;
+	mimobox_session_log(session,
+			    "start failed: home: %llu bytes of the disk are free, and "
+			    "%llu are asked for",
+			    (unsigned long long)free, (unsigned long long)wanted);
+	return -ENOSPC;
+}
+
 /* What a session has by itself. A host that keeps its resolver's file elsewhere has it there. */
-static unsigned extra_paths(const struct mimobox_session *session, struct sandbox_path *extra)
+static unsigned extra_paths(const struct mimobox_session *session, const char *home,
+			    struct sandbox_path *extra)
 {
 	unsigned count = 0;
 	const char *resolver = session->box->resolver;
@@ -101,12 +147,16 @@ static unsigned extra_paths(const struct mimobox_session *session, struct sandbo
 		extra[count++] = (struct sandbox_path){ .outside = session->workspace,
 							.inside = "/workspace",
 							.writable = true };
+	if (*home)
+		extra[count++] = (struct sandbox_path){ .outside = home,
+							.inside = HOME_INSIDE,
+							.writable = true };
 	if (!access_own_network(&session->config.access) && resolver)
 		extra[count++] = (struct sandbox_path){ .outside = resolver, .inside = resolver };
 	return count;
 }
 
-static int add_filter(struct mimobox_session *session, struct plan *plan,
+static int add_filter(const struct mimobox_session *session, struct plan *plan,
 		      struct start_report *report)
 {
 	struct mimobox *box = session->box;
@@ -120,13 +170,45 @@ static int add_filter(struct mimobox_session *session, struct plan *plan,
 	return error;
 }
 
+/* What is run, and how, is this session's; where, and under what, is the other's. */
+static int make_joined_plan(struct mimobox_session *session, struct start_report *report)
+{
+	const struct config *host = &session->host->config;
+	struct config config = session->config;
+	struct plan plan;
+	config.access = (struct access){ 0 };
+	config.home = config_has_home(host) ? 0 : UNITS_NONE;
+	config.open_files = host->open_files;
+	config.file_size = host->file_size;
+	int error = plan_init(&plan, &config, NULL, NULL, 0);
+	if (error < 0)
+		return error;
+	plan.rows = session->rows;
+	plan.cols = session->cols;
+	session->landlock_abi = session->host->landlock_abi;
+	error = add_filter(session->host, &plan, report);
+	if (error == 0) {
+		report->stage = STAGE_CLONE;
+		error = plan_pack(&plan);
+	}
+	plan_finish(&plan);
+	return error;
+}
+
 static int make_plan(struct mimobox_session *session, bool sealed, struct start_report *report)
 {
 	struct plan plan;
 	struct mimobox *box = session->box;
-	struct sandbox_path extra[2];
-	int error = plan_init(&plan, &session->config, sealed ? NULL : &box->layout, extra,
-			      sealed ? 0 : extra_paths(session, extra));
+	struct sandbox_path extra[3];
+	char home[PATH_MAX] = "";
+	int error = 0;
+	if (session->host)
+		return make_joined_plan(session, report);
+	if (session->workspace && config_has_home(&session->config))
+		error = home_path(session->workspace, home);
+	if (error == 0)
+		error = plan_init(&plan, &session->config, sealed ? NULL : &box->layout, extra,
+				  sealed ? 0 : extra_paths(session, home, extra));
 	if (error < 0)
 		return error;
 	plan.bounds = ceiling_paths(&session->share, &plan.bound_count);
@@ -205,15 +287,68 @@ static int ask_for_one(struct mimobox_session *session, int plan, struct start_r
 /* What was built ahead for the session has the one that is gone. */
 static int renew_workspace(struct mimobox_session *session, struct start_report *report)
 {
-	const char *before = session->workspace;
 	report->stage = STAGE_PATHS;
 	strcpy(report->what, "workspace");
 	int error = workspace_renew(session);
-	if (session->workspace != before)
+	if (error > 0)
 		pool_disclaim(session->box->pool, session);
-	if (error == 0)
+	if (error >= 0)
 		*report = (struct start_report){ .stage = STAGE_CLONE };
+	return error < 0 ? error : 0;
+}
+
+/* One that is itself in another's sandbox stands for that one. */
+static int find_host(struct mimobox_session *session)
+{
+	const char *name = session->config.in;
+	struct mimobox_session *host = mimobox_session_find(session->box, name);
+	const char *why = !host || host == session         ? "there is no such session"
+			  : host->uid != session->uid      ? "it is another user's"
+			  : host->state != MIMOBOX_RUNNING ? "it does not run"
+							   : NULL;
+	if (why) {
+		mimobox_session_log(session, "start refused: in %s: %s", name, why);
+		return !host || host == session    ? -ENOENT
+		       : host->uid != session->uid ? -EPERM
+						   : -ESRCH;
+	}
+	session->host = mimobox_session_ref(host->host ? host->host : host);
+	return 0;
+}
+
+static int launch_joined(struct mimobox_session *session, struct start_report *report)
+{
+	struct sandbox *sandbox = &session->sandbox;
+	pool_disclaim(session->box->pool, session);
+	int plan = make_joined_plan(session, report);
+	if (plan < 0)
+		return plan;
+	sandbox_init(sandbox);
+	sandbox->shape = session->host->sandbox.shape;
+	sandbox->shape.terminal = session->config.terminal;
+	sandbox->shape.ends_with_command = session->config.ends_with_command;
+	sandbox->group = session->host->sandbox.group;
+	session->host->sandbox.typed = input_position(&session->host->typing.input);
+	int error = sandbox_join(sandbox, &session->host->sandbox);
+	if (error == 0)
+		session->plan = plan;
+	else
+		close(plan);
 	return error;
+}
+
+/* From here on whoever goes on in this process's place has it as well. */
+void start_joined(struct mimobox_session *session)
+{
+	int plan = session->plan;
+	session->plan = -1;
+	session_keep_sandbox(session);
+	if (loop_add(session->box->loop, session->sandbox.pidfd, EPOLLIN, session_on_end, session,
+		     &session->end_source) < 0)
+		sandbox_kill(&session->sandbox); /* and the patience with its start ends it */
+	else
+		sandbox_give(&session->sandbox, plan);
+	close(plan);
 }
 
 static int launch(struct mimobox_session *session, struct start_report *report)
@@ -273,12 +408,15 @@ static int open_spools(struct mimobox_session *session)
 int start_launch(struct mimobox_session *session)
 {
 	struct start_report report = { .stage = STAGE_CLONE };
-	int error = check_enforceable(session);
+	bool joins = session->config.in != NULL;
+	int error = joins ? find_host(session) : check_enforceable(session);
+	if (error == 0 && !joins)
+		error = check_home(session);
 	if (error == 0)
 		error = open_spools(session);
 	if (error < 0)
 		return error;
-	error = launch(session, &report);
+	error = joins ? launch_joined(session, &report) : launch(session, &report);
 	if (error == 0)
 		return 0;
 	report.error = -error;

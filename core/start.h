@@ -11,4 +11,7 @@ int start_launch(struct mimobox_session *session);
 /* Of a start that failed: a line in the log, and session->failure. */
 void start_log_failure(struct mimobox_session *session, const struct start_report *report);
 
+/* Of a path that is to be changed, and that the session may not: a line in the log. */
+void start_log_path(struct mimobox_session *session, const struct start_report *report);
+
 #endif

@@ -54,8 +54,8 @@ static void print_usage(const struct mimobox_session *session, FILE *to)
 	struct cgroup_usage usage = session->usage;
 	if (session->state == MIMOBOX_RUNNING) {
 		cgroup_usage(session->box->cgroups, session->sandbox.group, &usage);
-		if (usage.processes != UINT64_MAX && usage.processes > 0)
-			usage.processes--; /* init */
+		if (usage.processes != UINT64_MAX && usage.processes >= INIT_THREADS)
+			usage.processes -= INIT_THREADS;
 	} else {
 		usage.memory = usage.processes = 0;
 	}
@@ -167,6 +167,19 @@ static void print_stream(const struct mimobox_session *session, enum mimobox_str
 	fprintf(to, "%s-paused %s\n", name, stream->paused ? "yes" : "no");
 }
 
+static void print_answers(const struct mimobox_session *session, FILE *to)
+{
+	static const char *const whose[] = {
+		[REPLIES_AUTO] = "session",
+		[REPLIES_ALWAYS] = "always",
+		[REPLIES_NEVER] = "nothing",
+	};
+	if (session->replies.attached)
+		fprintf(to, "answers attached %" PRIu64 "\n", session->replies.from);
+	else
+		fprintf(to, "answers %s\n", whose[session->config.replies]);
+}
+
 /* How many the kernel does not end. */
 static void print_stuck(const struct mimobox_session *session, FILE *to)
 {
@@ -200,15 +213,19 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	if (!session->config.terminal)
 		print_stream(session, MIMOBOX_STDERR, "stderr", to);
 	fprintf(to, "readers %u\n", session->streams[MIMOBOX_STDOUT].output.reader_count);
+	if (session->config.terminal)
+		print_answers(session, to);
 	if (session->stuck)
 		print_stuck(session, to);
 	if (session->box->unlimited[0])
 		fprintf(to, "unlimited %s\n", session->box->unlimited);
-	if (session->started.tv_sec)
+	/* Another's sandbox is what it uses, while it does. */
+	if (session->started.tv_sec && (!session->config.in || session->state == MIMOBOX_RUNNING))
 		print_usage(session, to);
 	network_print_status(session, to);
 	if (command) {
 		print_process(session->sandbox.pid, to);
+		fprintf(to, "ptrace %s\n", session->config.access.ptrace ? "yes" : "no");
 		print_namespaces(session->sandbox.pid, to);
 		print_core_socket(to);
 		/* The kernel doesn't tell; but no command was ever exec'd without what was asked

@@ -193,7 +193,7 @@ static void distrust(struct stream *stream)
 }
 
 /* They are where they are kept; only when that is known do they leave the ring. */
-static void took(struct stream *stream, size_t size)
+static void took(struct stream *stream, const char *at, size_t size)
 {
 	struct mimobox_session *session = stream->session;
 	note_time(stream);
@@ -203,6 +203,8 @@ static void took(struct stream *stream, size_t size)
 	mimobox_commit(session->box);
 	if (ring_took(&stream->ring, size))
 		sandbox_call(&session->sandbox);
+	if (stream == &session->streams[MIMOBOX_STDOUT])
+		replies_scan(session, at, size);
 	session->box->stats.bytes_out += size;
 	stream_tidy_later(stream);
 	tell_in_time(stream, size);
@@ -249,7 +251,7 @@ static bool drain_batch(struct stream *stream, bool final, size_t *total)
 	room = room < TURN_BYTES ? room : TURN_BYTES;
 	size_t size = there < room ? there : room;
 	ring_copy(&stream->ring, at, size);
-	took(stream, size);
+	took(stream, at, size);
 	*total += size;
 	return true;
 }

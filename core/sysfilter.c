@@ -41,6 +41,7 @@
 #define NAME_SIZE 32
 
 static const char *const profile_names[SYSFILTER_PROFILES] = {
+	[SYSFILTER_STRICT] = "strict",
 	[SYSFILTER_ESSENTIAL] = "essential",
 	[SYSFILTER_NETWORK] = "network",
 	[SYSFILTER_COMPAT] = "compat",
@@ -86,6 +87,8 @@ static uint32_t action_of(enum sysfilter_verdict verdict, const struct sysfilter
 		return options->fork ? SCMP_ACT_ALLOW : refused;
 	case SYSFILTER_ALLOW_COMPAT:
 		return options->profile == SYSFILTER_COMPAT ? SCMP_ACT_ALLOW : refused;
+	case SYSFILTER_ALLOW_PTRACE:
+		return options->ptrace ? SCMP_ACT_ALLOW : refused;
 	case SYSFILTER_REFUSE:
 		return refused;
 	case SYSFILTER_ABSENT:
@@ -235,12 +238,12 @@ static int join(const struct sysfilter *guard, const struct sysfilter *list, str
 int sysfilter_build(const struct sysfilter_options *options, struct sysfilter *out, char *why,
 		    size_t why_size)
 {
-	struct sysfilter guard = { NULL, 0 };
-	struct sysfilter list = { NULL, 0 };
+	struct sysfilter guard = { 0 };
+	struct sysfilter list = { 0 };
 	const char *what = "arguments";
 	int r;
 
-	*out = (struct sysfilter){ NULL, 0 };
+	*out = (struct sysfilter){ 0 };
 	r = build_guard(options, &guard);
 	if (r == 0) {
 		what = "calls";
@@ -259,13 +262,14 @@ int sysfilter_build(const struct sysfilter_options *options, struct sysfilter *o
 void sysfilter_finish(struct sysfilter *filter)
 {
 	free(filter->code);
-	*filter = (struct sysfilter){ NULL, 0 };
+	*filter = (struct sysfilter){ 0 };
 }
 
 int sysfilters_get(struct sysfilters *filters, const struct sysfilter_options *options,
 		   const struct sysfilter **out, char *why, size_t why_size)
 {
-	struct sysfilter *filter = &filters->by[options->profile][options->fork][options->tcp_only];
+	struct sysfilter *filter = &filters->by[options->profile][options->fork][options->tcp_only]
+					       [options->own_network][options->ptrace];
 
 	*out = filter;
 	return filter->code ? 0 : sysfilter_build(options, filter, why, why_size);
@@ -274,8 +278,8 @@ int sysfilters_get(struct sysfilters *filters, const struct sysfilter_options *o
 void sysfilters_finish(struct sysfilters *filters)
 {
 	for (int profile = 0; profile < SYSFILTER_PROFILES; profile++)
-		for (int i = 0; i < 4; i++)
-			sysfilter_finish(&filters->by[profile][i / 2][i % 2]);
+		for (int i = 0; i < 16; i++)
+			sysfilter_finish(&filters->by[profile][i / 8][i / 4 % 2][i / 2 % 2][i % 2]);
 }
 
 int sysfilter_load(const struct sysfilter *filter)

@@ -18,15 +18,20 @@
 #include <linux/btrfs.h>
 #include <linux/in6.h>
 #include <linux/ioprio.h>
+#include <linux/netlink.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -36,7 +41,12 @@
 #include "sysfilter_lists.h"
 
 #define INIT 1
-#define PRCTL_SET_MEMORY_MERGE 67 /* newer than some headers */
+/* Newer than some headers, or only in those of the kernel that clash with the C library's. */
+#define PRCTL_SET_MEMORY_MERGE 67
+#define OPTION_TCP_AO_ADD_KEY 38
+#define OPTION_UDP_ENCAP 100
+#define POLICY_DEADLINE 6
+#define POLICY_EXT 7
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -80,6 +90,20 @@ static void refuse_if_both(struct guard *guard, const char *call, int error,
 	const struct scmp_arg_cmp both[] = { one, other };
 
 	refuse(guard, call, SCMP_ACT_ERRNO((uint32_t)error), COUNT(both), both);
+}
+
+/* Init answers, see broker.h. */
+static void ask_if(struct guard *guard, const char *call, struct scmp_arg_cmp one)
+{
+	refuse(guard, call, SCMP_ACT_NOTIFY, 1, &one);
+}
+
+static void ask_if_both(struct guard *guard, const char *call, struct scmp_arg_cmp one,
+			struct scmp_arg_cmp other)
+{
+	const struct scmp_arg_cmp both[] = { one, other };
+
+	refuse(guard, call, SCMP_ACT_NOTIFY, COUNT(both), both);
 }
 
 /*
@@ -159,31 +183,44 @@ static void guard_personality(struct guard *guard)
  * them outside the rights of the session's owner: none are made. (Nix refuses them to its builders
  * too.) The mode counts only where open creates something; without that its register holds whatever
  * was left there. openat2 has its mode in memory, and is therefore absent altogether.
+ *
+ * Of directories set-group-ID is harmless. mkdir never sets it; what chmod is for init sees, where
+ * it answers (broker.h).
  */
-static void guard_modes(struct guard *guard)
+static void guard_modes(struct guard *guard, bool asks)
 {
 	static const struct {
 		const char *call;
 		unsigned mode; /* which argument */
+		enum { FILES, DIRECTORIES, BOTH } of;
 	} setters[] = {
-		{ "chmod", 1 },     { "fchmod", 1 }, { "fchmodat", 2 },
-		{ "fchmodat2", 2 }, { "creat", 1 },  { "mkdir", 1 },
-		{ "mkdirat", 2 },   { "mknod", 1 },  { "mknodat", 2 },
+		{ "chmod", 1, BOTH },        { "fchmod", 1, BOTH },
+		{ "fchmodat", 2, BOTH },     { "fchmodat2", 2, BOTH },
+		{ "mkdir", 1, DIRECTORIES }, { "mkdirat", 2, DIRECTORIES },
+		{ "creat", 1, FILES },       { "mknod", 1, FILES },
+		{ "mknodat", 2, FILES },
 	};
 	static const uint64_t bits[] = { S_ISUID, S_ISGID };
 	/* Of O_TMPFILE only its own bit: the other is O_DIRECTORY. */
 	static const uint64_t creates[] = { O_CREAT, O_TMPFILE & ~O_DIRECTORY };
 
-	for (size_t b = 0; b < COUNT(bits); b++) {
-		for (size_t i = 0; i < COUNT(setters); i++)
-			refuse_if(guard, setters[i].call, EPERM, HAS_BIT(setters[i].mode, bits[b]));
+	for (size_t i = 0; i < COUNT(setters); i++) {
+		const struct scmp_arg_cmp group =
+			MASKED(setters[i].mode, S_ISUID | S_ISGID, S_ISGID);
+
+		refuse_if(guard, setters[i].call, EPERM, HAS_BIT(setters[i].mode, S_ISUID));
+		if (setters[i].of == BOTH && asks)
+			ask_if(guard, setters[i].call, group);
+		else if (setters[i].of != DIRECTORIES)
+			refuse_if(guard, setters[i].call, EPERM, group);
+	}
+	for (size_t b = 0; b < COUNT(bits); b++)
 		for (size_t i = 0; i < COUNT(creates); i++) {
 			refuse_if_both(guard, "open", EPERM, HAS_BIT(1, creates[i]),
 				       HAS_BIT(2, bits[b]));
 			refuse_if_both(guard, "openat", EPERM, HAS_BIT(2, creates[i]),
 				       HAS_BIT(3, bits[b]));
 		}
-	}
 }
 
 /* Device nodes: Landlock and the lack of CAP_MKNOD refuse them as well. */
@@ -232,10 +269,11 @@ static void guard_fast_open(struct guard *guard)
 }
 
 /*
- * Families but AF_UNIX and, where asked for, AF_INET and AF_INET6. Each other one is a part of the
- * kernel of its own, loaded on demand and often broken into (AF_VSOCK CVE-2021-26708, AF_PACKET
- * CVE-2020-14386, AF_ALG, AF_NETLINK's netfilter CVE-2024-1086). EAFNOSUPPORT is what a kernel
- * without them says: getaddrinfo of glibc and musl go on without netlink then.
+ * Families but AF_UNIX and, but for `strict`, AF_INET, AF_INET6 and of AF_NETLINK the one that
+ * tells of interfaces, addresses and routes: getifaddrs(3). To change any takes a capability. Each
+ * other one is a part of the kernel of its own, loaded on demand and often broken into (AF_VSOCK
+ * CVE-2021-26708, AF_PACKET CVE-2020-14386, AF_ALG, AF_NETLINK's netfilter CVE-2024-1086).
+ * EAFNOSUPPORT is what a kernel without them says.
  */
 static void guard_families(struct guard *guard, bool inet)
 {
@@ -244,10 +282,12 @@ static void guard_families(struct guard *guard, bool inet)
 		refuse_if(guard, "socket", EAFNOSUPPORT, ISNT(0, AF_UNIX));
 		return;
 	}
-	for (int family = 0; family < AF_INET6; family++)
-		if (family != AF_UNIX && family != AF_INET)
+	for (int family = 0; family < AF_NETLINK; family++)
+		if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
 			refuse_if(guard, "socket", EAFNOSUPPORT, IS(0, family));
-	refuse_if(guard, "socket", EAFNOSUPPORT, ABOVE(0, AF_INET6));
+	refuse_if(guard, "socket", EAFNOSUPPORT, ABOVE(0, AF_NETLINK));
+	refuse_if_both(guard, "socket", EPROTONOSUPPORT, IS(0, AF_NETLINK), ISNT(2, NETLINK_ROUTE));
+	ask_if_both(guard, "socket", IS(0, AF_NETLINK), IS(2, NETLINK_ROUTE));
 }
 
 /* Of INET only what ordinary programs use: no SCTP, MPTCP, SMC, DCCP, UDP-Lite, raw. */
@@ -335,11 +375,110 @@ static void guard_filters(struct guard *guard, bool own)
 		       IS_INT(1, SECCOMP_MODE_FILTER));
 }
 
-/* The machine has a table of 4,096 labels for all network namespaces, and next to no users. */
-static void guard_flow_labels(struct guard *guard)
+/*
+ * A tracer with CAP_SYS_ADMIN can have what it traces go by no filter, and read filters. No process
+ * in a sandbox has that capability, so the kernel refuses both as well.
+ */
+static void guard_tracing(struct guard *guard)
 {
-	refuse_if_both(guard, "setsockopt", EPERM, IS_INT(1, IPPROTO_IPV6),
-		       IS_INT(2, IPV6_FLOWLABEL_MGR));
+	refuse_if_both(guard, "ptrace", EPERM, IS_INT(0, PTRACE_SETOPTIONS),
+		       HAS_BIT(3, PTRACE_O_SUSPEND_SECCOMP));
+	refuse_if_both(guard, "ptrace", EPERM, IS_INT(0, PTRACE_SEIZE),
+		       HAS_BIT(3, PTRACE_O_SUSPEND_SECCOMP));
+	refuse_if(guard, "ptrace", EPERM, IS_INT(0, PTRACE_SECCOMP_GET_FILTER));
+	refuse_if(guard, "ptrace", EPERM, IS_INT(0, PTRACE_SECCOMP_GET_METADATA));
+}
+
+/*
+ * What an option of a socket holds is charged to no cgroup (sock_kmalloc in the kernel), up to
+ * net.core.optmem_max for each socket: keys of TCP, headers of IPv6. Flow labels have a table of
+ * 4,096 for all network namespaces. The others reach parts of the kernel that next to no program
+ * uses: TLS and other protocols below TCP, IPsec in UDP, an IPv6 socket made one of IPv4. Each
+ * errno is what a kernel says that lacks it.
+ */
+static void guard_options(struct guard *guard)
+{
+	static const struct {
+		int level, option, error;
+	} options[] = {
+		{ SOL_SOCKET, SO_ZEROCOPY, EOPNOTSUPP },
+		{ IPPROTO_TCP, TCP_MD5SIG, ENOPROTOOPT },
+		{ IPPROTO_TCP, TCP_MD5SIG_EXT, ENOPROTOOPT },
+		{ IPPROTO_TCP, TCP_ULP, ENOENT },
+		{ IPPROTO_TCP, OPTION_TCP_AO_ADD_KEY, ENOPROTOOPT },
+		{ IPPROTO_UDP, OPTION_UDP_ENCAP, ENOPROTOOPT },
+		{ IPPROTO_IPV6, IPV6_FLOWLABEL_MGR, EPERM },
+		{ IPPROTO_IPV6, IPV6_2292PKTOPTIONS, ENOPROTOOPT },
+		{ IPPROTO_IPV6, IPV6_2292RTHDR, ENOPROTOOPT },
+		{ IPPROTO_IPV6, IPV6_RTHDR, ENOPROTOOPT },
+		{ IPPROTO_IPV6, IPV6_ADDRFORM, ENOPROTOOPT },
+	};
+
+	for (size_t i = 0; i < COUNT(options); i++)
+		refuse_if_both(guard, "setsockopt", options[i].error, IS_INT(1, options[i].level),
+			       IS_INT(2, options[i].option));
+}
+
+/*
+ * Groups of multicast: the kernel reads some of these options, and writes others, while it holds
+ * the lock of all network configuration (RTNL). A page fault can be made to take long, and until it
+ * ends no network namespace is made on the machine. A loopback has no multicast: ENODEV is what the
+ * kernel says. With the host's network they are as they are there.
+ */
+static void guard_multicast(struct guard *guard)
+{
+	static const int options[][2] = {
+		{ IPPROTO_IPV6, IPV6_JOIN_GROUP },
+		{ IPPROTO_IPV6, IPV6_LEAVE_GROUP },
+		{ IPPROTO_IPV6, IPV6_JOIN_ANYCAST },
+		{ IPPROTO_IPV6, IPV6_LEAVE_ANYCAST },
+		{ IPPROTO_IP, IP_ADD_MEMBERSHIP },
+		{ IPPROTO_IP, IP_DROP_MEMBERSHIP },
+		{ IPPROTO_IP, IP_UNBLOCK_SOURCE },
+		{ IPPROTO_IP, IP_BLOCK_SOURCE },
+		{ IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP },
+		{ IPPROTO_IP, IP_DROP_SOURCE_MEMBERSHIP },
+		{ IPPROTO_IP, IP_MSFILTER },
+	};
+	static const int levels[] = { IPPROTO_IP, IPPROTO_IPV6 };
+
+	for (size_t i = 0; i < COUNT(options); i++)
+		refuse_if_both(guard, "setsockopt", ENODEV, IS_INT(1, options[i][0]),
+			       IS_INT(2, options[i][1]));
+	for (size_t l = 0; l < COUNT(levels); l++)
+		for (int option = MCAST_JOIN_GROUP; option <= MCAST_MSFILTER; option++)
+			refuse_if_both(guard, "setsockopt", ENODEV, IS_INT(1, levels[l]),
+				       IS_INT(2, option));
+	for (size_t l = 0; l < COUNT(levels); l++)
+		refuse_if_both(guard, "getsockopt", ENODEV, IS_INT(1, levels[l]),
+			       IS_INT(2, MCAST_MSFILTER));
+	refuse_if_both(guard, "getsockopt", ENODEV, IS_INT(1, IPPROTO_IP), IS_INT(2, IP_MSFILTER));
+}
+
+/*
+ * Requests of any socket, one of AF_UNIX too. Some hold that lock while they copy: the list of
+ * interfaces (SIOCGIFCONF, which init answers) and bridges. Of 0x8940 to 0x89ff and the wireless
+ * ones, which ask drivers, next to no program needs any.
+ */
+static void guard_requests(struct guard *guard, bool inet)
+{
+	refuse_if(guard, "ioctl", EPERM, MASKED(1, UINT64_C(0xffffffc0), 0x8940));
+	refuse_if(guard, "ioctl", EPERM, MASKED(1, UINT64_C(0xffffff80), 0x8980));
+	refuse_if(guard, "ioctl", EPERM, MASKED(1, UINT64_C(0xffffff00), 0x8b00));
+	if (inet)
+		ask_if(guard, "ioctl", IS_INT(1, SIOCGIFCONF));
+	else
+		refuse_if(guard, "ioctl", EPERM, IS_INT(1, SIOCGIFCONF));
+}
+
+/* Connections that nobody has accepted are in no cgroup: init bounds them, see broker.h. */
+static void guard_waiting(struct guard *guard)
+{
+	refuse(guard, "listen", SCMP_ACT_NOTIFY, 0, NULL);
+	ask_if_both(guard, "setsockopt", IS_INT(1, SOL_SOCKET), IS_INT(2, SO_RCVBUF));
+	/* By it /proc marks those that are the relay's: inside.h. */
+	refuse_if_both(guard, "setsockopt", EOPNOTSUPP, IS_INT(1, IPPROTO_TCP),
+		       IS_INT(2, TCP_FASTOPEN));
 }
 
 /*
@@ -360,23 +499,46 @@ static void guard_init(struct guard *guard)
 	refuse_if(guard, "ioprio_set", EPERM, IS_INT(1, INIT));
 }
 
+/*
+ * A program may take a lower place than others. Of policies that leaves SCHED_OTHER, SCHED_BATCH
+ * and SCHED_IDLE, of classes all but "real time" and the better half of "best effort".
+ */
+static void guard_places(struct guard *guard)
+{
+	/* The kernel knows none above. */
+	static const uint64_t policies[] = { SCHED_FIFO, SCHED_RR, 4, POLICY_DEADLINE, POLICY_EXT };
+	const uint64_t policy = UINT64_C(0xffffffff) & ~(uint64_t)SCHED_RESET_ON_FORK;
+	const uint64_t class = UINT64_C(7) << IOPRIO_CLASS_SHIFT;
+
+	for (size_t i = 0; i < COUNT(policies); i++)
+		refuse_if(guard, "sched_setscheduler", EPERM, MASKED(1, policy, policies[i]));
+	refuse_if(guard, "ioprio_set", EPERM,
+		  MASKED(2, class, (uint64_t)IOPRIO_CLASS_RT << IOPRIO_CLASS_SHIFT));
+	refuse_if(guard, "ioprio_set", EPERM,
+		  MASKED(2, class | 4, (uint64_t)IOPRIO_CLASS_BE << IOPRIO_CLASS_SHIFT));
+}
+
 int sysfilter_guard(void *context, const struct sysfilter_options *options)
 {
 	struct guard guard = { .context = context };
-	bool inet = options->profile != SYSFILTER_ESSENTIAL;
+	bool inet = options->profile != SYSFILTER_STRICT;
 
 	guard_clone(&guard, options->fork);
 	guard_ioctl(&guard);
 	guard_personality(&guard);
-	guard_modes(&guard);
+	guard_modes(&guard, inet);
 	guard_devices(&guard);
 	guard_core_dumps(&guard);
 	guard_fast_open(&guard);
 	guard_huge_pages(&guard);
 	guard_merging(&guard);
 	guard_filters(&guard, options->profile == SYSFILTER_COMPAT);
-	guard_flow_labels(&guard);
+	guard_options(&guard);
+	guard_requests(&guard, inet);
 	guard_init(&guard);
+	if (options->ptrace)
+		guard_tracing(&guard);
+	guard_places(&guard);
 	guard_families(&guard, inet);
 	if (inet) {
 		guard_inet(&guard, AF_INET, options->tcp_only);
@@ -384,5 +546,9 @@ int sysfilter_guard(void *context, const struct sysfilter_options *options)
 	}
 	if (options->tcp_only)
 		guard_listen(&guard);
+	if (options->own_network)
+		guard_multicast(&guard);
+	if (options->own_network && inet)
+		guard_waiting(&guard);
 	return guard.error;
 }

@@ -8,8 +8,9 @@
  * which makes them say what they may not do. Names that an architecture lacks are passed over.
  *
  * Arguments are looked at in sysfilter_guard.c: those of clone, ioctl, socket, socketpair, sendto
- * and its kin, setsockopt, personality, setrlimit, prlimit64, mmap, madvise, memfd_create, shmget,
- * prctl, seccomp, setpriority and its kin, and of all that takes the mode of a file.
+ * and its kin, listen, setsockopt and getsockopt, personality, setrlimit, prlimit64, mmap, madvise,
+ * memfd_create, shmget, prctl, seccomp, ptrace, setpriority and its kin, and of all that takes the
+ * mode of a file.
  */
 #include "sysfilter_lists.h"
 
@@ -62,10 +63,16 @@ const struct sysfilter_group sysfilter_groups[] = {
 	  "getegid getresuid getresgid getgroups capget" },
 	/*
 	 * Without a capability the kernel sets no id but to what another of the process's ids is,
-	 * which changes nothing here; and make starts its children with POSIX_SPAWN_RESETIDS.
+	 * which changes nothing here; and make starts its children with POSIX_SPAWN_RESETIDS. Nor
+	 * does it add a capability: programs that give up what they do not have must not fail.
 	 */
-	{ "setting ids to what they are: seteuid, posix_spawn", SYSFILTER_ALLOW,
-	  "setreuid setregid setresuid setresgid" },
+	{ "setting ids and capabilities to what they are: seteuid, posix_spawn, zygotes",
+	  SYSFILTER_ALLOW,
+	  "setreuid setregid setresuid setresgid setuid setgid setfsuid setfsgid setgroups "
+	  "capset" },
+	/* Real-time policies and higher classes take capabilities; see also sysfilter_guard.c. */
+	{ "taking a lower place: chrt, ionice; and where one's memory is", SYSFILTER_ALLOW,
+	  "sched_setscheduler sched_setparam ioprio_set get_mempolicy" },
 	/* Every option of prctl that reaches beyond the caller needs a capability it hasn't got. */
 	{ "settings of the calling process", SYSFILTER_ALLOW,
 	  "prctl arch_prctl personality getrlimit setrlimit prlimit64 getrusage times "
@@ -92,17 +99,18 @@ const struct sysfilter_group sysfilter_groups[] = {
 	  SYSFILTER_ALLOW_COMPAT,
 	  "shmget shmat shmdt shmctl semget semop semtimedop semctl msgget msgsnd msgrcv "
 	  "msgctl" },
-	{ "POSIX message queues, likewise", SYSFILTER_ALLOW_COMPAT,
-	  "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr" },
 	{ "placement of one's own memory and threads: numactl, OpenMP, JVMs",
-	  SYSFILTER_ALLOW_COMPAT,
-	  "mbind get_mempolicy set_mempolicy set_mempolicy_home_node sched_setscheduler "
-	  "sched_setparam sched_setattr ioprio_set" },
-	/* As above; script and xterm end when they may not drop what they haven't got. */
-	{ "setting ids to what they are, the old way", SYSFILTER_ALLOW_COMPAT,
-	  "setuid setgid setfsuid setfsgid setgroups capset" },
+	  SYSFILTER_ALLOW_COMPAT, "mbind set_mempolicy set_mempolicy_home_node sched_setattr" },
 	{ "odds and ends of old programs", SYSFILTER_ALLOW_COMPAT,
 	  "remap_file_pages ustat sysfs name_to_handle_at" },
+
+	/*
+	 * Their reach is that of ptrace(2): processes of the same Landlock domain, and init is in
+	 * none, nor can it be traced by anybody without a capability, since it is not dumpable.
+	 * What a traced process is made to call passes its filter (Linux 4.8).
+	 */
+	{ "other processes' memory and registers: gdb, strace, the leak check of sanitizers",
+	  SYSFILTER_ALLOW_PTRACE, "ptrace process_vm_readv process_vm_writev" },
 
 	/* Refused in every profile. */
 	{ "mounts: the tree of files is the sandbox's wall", SYSFILTER_REFUSE,
@@ -111,9 +119,8 @@ const struct sysfilter_group sysfilter_groups[] = {
 	{ "namespaces: a new user namespace gives every capability in it, and with them the "
 	  "parts of the kernel where most of its holes are",
 	  SYSFILTER_REFUSE, "unshare setns" },
-	{ "other processes' memory, descriptors and registers", SYSFILTER_REFUSE,
-	  "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease "
-	  "pidfd_getfd kcmp move_pages migrate_pages" },
+	{ "other processes' descriptors and pages, which debuggers do without", SYSFILTER_REFUSE,
+	  "process_madvise process_mrelease pidfd_getfd kcmp move_pages migrate_pages" },
 	{ "machines within the kernel, and what exploits of its races lean on", SYSFILTER_REFUSE,
 	  "bpf perf_event_open userfaultfd vmsplice modify_ldt memfd_secret" },
 	{ "keyrings, which no namespace divides (CVE-2016-0728)", SYSFILTER_REFUSE,
@@ -139,6 +146,10 @@ const struct sysfilter_group sysfilter_groups[] = {
 	  "a "
 	  "session bounds its part; programs with libaio fall back on threads",
 	  SYSFILTER_ABSENT, "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents" },
+	{ "POSIX message queues: Landlock refuses to open them, since no rule can name the "
+	  "kernel's own mount that they are on; programs fall back on pipes and sockets",
+	  SYSFILTER_ABSENT,
+	  "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr" },
 	{ "new, and nothing needs them yet", SYSFILTER_ABSENT,
 	  "statmount listmount lsm_get_self_attr lsm_set_self_attr lsm_list_modules "
 	  "file_getattr file_setattr" },

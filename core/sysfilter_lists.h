@@ -10,6 +10,7 @@ enum sysfilter_verdict {
 	SYSFILTER_ALLOW,        /* in every profile */
 	SYSFILTER_ALLOW_FORK,   /* in every profile, unless `fork no`: then EPERM */
 	SYSFILTER_ALLOW_COMPAT, /* in compat only; EPERM elsewhere */
+	SYSFILTER_ALLOW_PTRACE, /* in every profile with `ptrace yes`; else EPERM */
 	SYSFILTER_REFUSE,       /* EPERM in every profile */
 	SYSFILTER_ABSENT,       /* ENOSYS in every profile, as for what is not listed at all */
 };

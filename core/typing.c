@@ -12,6 +12,11 @@
 #include <errno.h>
 #include <string.h>
 
+/* Of what the session itself types; no client has it. */
+#define ANSWER_KEY UINT64_MAX
+/* Of answers that wait for a program that does not read them. */
+enum { ANSWERED_MAX = 8192 };
+
 /* An answer, or room. */
 void typing_hear(struct mimobox_session *session)
 {
@@ -22,6 +27,7 @@ void typing_hear(struct mimobox_session *session)
 	if (!typing->waits || !input_has_news(&typing->input))
 		return;
 	typing->waits = false;
+	replies_go_on(session);
 	session_notify(session, MIMOBOX_ROOM);
 }
 
@@ -44,9 +50,18 @@ static ssize_t take_left(struct typing *typing, uint64_t key)
 	return typing->left;
 }
 
+/* Another write can be asked now: for those who wait for that. */
+static void let_others(struct mimobox_session *session)
+{
+	if (!session->typing.crowd)
+		return;
+	session->typing.crowd = false;
+	replies_go_on(session);
+	session_notify(session, MIMOBOX_ROOM);
+}
+
 static ssize_t collected(struct mimobox_session *session, ssize_t count)
 {
-	struct typing *typing = &session->typing;
 	session_touch(session);
 	if (count == -EMSGSIZE)
 		mimobox_session_log(session,
@@ -57,19 +72,17 @@ static ssize_t collected(struct mimobox_session *session, ssize_t count)
 		session->box->stats.bytes_in += (uint64_t)count;
 		keep_request_took(session->box->keep, count);
 	}
-	if (typing->crowd)
-		session_notify(session, MIMOBOX_ROOM);
-	typing->crowd = false;
+	let_others(session);
 	return count;
 }
 
-/* Wakes init where there is something new for it. */
-static void told_init(struct mimobox_session *session)
+/* Wakes init where there is something new for it; `typed`: by somebody. */
+static void told_init(struct mimobox_session *session, bool typed)
 {
 	if (!session->typing.input.asked)
 		return;
 	session->typing.input.asked = false;
-	if (session->state == MIMOBOX_RUNNING)
+	if (typed && session->state == MIMOBOX_RUNNING)
 		favour_typed(session); /* first: init is one of those who go first */
 	sandbox_call(&session->sandbox);
 	if (input_is_untidy(&session->typing.input))
@@ -95,10 +108,46 @@ ssize_t mimobox_session_input(struct mimobox_session *session, uint64_t key, con
 	count = input_ask(&typing->input, key, data, size);
 	typing->waits |= count != (ssize_t)size;
 	typing->crowd |= count == -EINPROGRESS && input_key(&typing->input) != key;
-	told_init(session);
+	told_init(session, true);
 	if (count == -EINPROGRESS)
 		return count;
 	return count == -EAGAIN ? count : collected(session, count);
+}
+
+static bool has_room_to_answer(struct typing *typing, size_t size)
+{
+	if (input_passed(&typing->input) >= typing->answers_end)
+		typing->answered = 0;
+	return size <= ANSWERED_MAX - typing->answered && size <= input_room(&typing->input);
+}
+
+ssize_t typing_answer(struct mimobox_session *session, const char *data, size_t size)
+{
+	struct typing *typing = &session->typing;
+	bool asked = typing->answers;
+	if (asked)
+		size = typing->answer;
+	typing->answers = false;
+	if (check_input(session) < 0 || (!asked && !has_room_to_answer(typing, size)))
+		return (ssize_t)size;
+	ssize_t count = input_ask(&typing->input, ANSWER_KEY, data, size);
+	bool put = typing->input.asked;
+	told_init(session, false);
+	if (count == -EINPROGRESS) {
+		typing->answers = asked || put;
+		typing->answer = size;
+		typing->waits = typing->crowd = true;
+		return count;
+	}
+	if (count > 0) {
+		typing->answered += size;
+		typing->answers_end = input_position(&typing->input);
+	}
+	session_touch(session);
+	if (typing->crowd)
+		session_notify(session, MIMOBOX_ROOM);
+	typing->crowd = false;
+	return (ssize_t)size;
 }
 
 ssize_t mimobox_session_withdraw(struct mimobox_session *session, uint64_t key)
@@ -108,7 +157,10 @@ ssize_t mimobox_session_withdraw(struct mimobox_session *session, uint64_t key)
 		count = input_withdraw(&session->typing.input, key);
 	else if (count == 0)
 		return -EAGAIN;
-	return count == -EAGAIN ? count : collected(session, count);
+	if (count != -EAGAIN)
+		return collected(session, count);
+	let_others(session);
+	return count;
 }
 
 int typing_end(struct mimobox_session *session)
@@ -124,7 +176,7 @@ int typing_end(struct mimobox_session *session)
 	if (error == 0) {
 		session_touch(session);
 		keep_request_done(session->box->keep);
-		told_init(session);
+		told_init(session, true);
 	}
 	return error;
 }
@@ -191,7 +243,7 @@ void typing_keep_answer(struct typing *typing)
 {
 	uint64_t key = input_key(&typing->input);
 	ssize_t count = input_withdraw(&typing->input, key);
-	if (count == -EAGAIN)
+	if (count == -EAGAIN || key == ANSWER_KEY)
 		return;
 	typing->left_key = key;
 	typing->left = count;

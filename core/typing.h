@@ -12,10 +12,14 @@ struct monitor_page;
 /* The way in. */
 struct typing {
 	struct input input;
-	bool closed;       /* no more can be typed: the terminal was hung up */
-	bool waits;        /* somebody waits for an answer, or for room */
-	bool crowd;        /* and somebody for that one */
-	uint64_t left_key; /* an answer that came with the end; 0: none */
+	bool closed;          /* no more can be typed: the terminal was hung up */
+	bool waits;           /* somebody waits for an answer, or for room */
+	bool crowd;           /* and somebody for that one */
+	bool answers;         /* an answer of the session's own waits for init's */
+	size_t answer;        /* its bytes; */
+	size_t answered;      /* and those of all, since the program had none to read, */
+	uint64_t answers_end; /* up to there in what is typed */
+	uint64_t left_key;    /* an answer that came with the end; 0: none */
 	ssize_t left;
 };
 
@@ -35,6 +39,12 @@ void typing_keep_answer(struct typing *typing);
 /* After another server. */
 void typing_resume(struct mimobox_session *session);
 int typing_end(struct mimobox_session *session);
+/*
+ * Types what the session itself answers. Returns how many bytes are done with: those that a program
+ * has no room for, since it does not read, are dropped as a whole. -EINPROGRESS: replies_go_on()
+ * has it called again, with the same bytes at least.
+ */
+ssize_t typing_answer(struct mimobox_session *session, const char *data, size_t size);
 /* Has init resize the terminal, or collects its answer: 0, -errno, or -EINPROGRESS. */
 int typing_resize(struct mimobox_session *session, uint64_t key, uint16_t rows, uint16_t cols);
 /* Instead of waiting longer. */

@@ -46,6 +46,9 @@ static int make_screen(struct mimobox_session *session)
 	timeline_size(&session->timeline, start, &rows, &cols);
 	timeline_walk_init(&session->screen_walk, start);
 	int error = screen_create(rows, cols, &session->screen);
+	session->screen_modes = *modes_of(session);
+	session->screen_rows = rows;
+	session->screen_cols = cols;
 	if (error == 0)
 		screen_feed(session->screen, text, modes_text(modes_of(session), text));
 	return error;
@@ -63,20 +66,31 @@ static int feed_piece(struct mimobox_session *session, struct timeline_segment *
 		return 0;
 	ssize_t size = spool_read(spool, piece, left < sizeof(piece) ? (size_t)left : sizeof(piece),
 				  segment->from);
-	if (size > 0)
+	if (size > 0) {
 		screen_feed(session->screen, piece, (size_t)size);
+		modes_feed(&session->screen_modes, piece, (size_t)size);
+	}
 	segment->from += size > 0 ? (uint64_t)size : left;
 	return size < 0 ? (int)size : 0;
 }
 
-/* 0 when it shows all; -EINPROGRESS when a piece was done. */
-static int update_screen(struct mimobox_session *session)
+/* xterm, too, takes its region back. */
+static int resize(struct mimobox_session *session, uint16_t rows, uint16_t cols)
+{
+	if (rows != session->screen_rows || cols != session->screen_cols)
+		session->screen_modes.top = session->screen_modes.bottom = 0;
+	session->screen_rows = rows;
+	session->screen_cols = cols;
+	return screen_resize(session->screen, rows, cols);
+}
+
+/* 0 when it shows all up to `end`; -EINPROGRESS when a piece was done. */
+static int update_screen(struct mimobox_session *session, uint64_t end)
 {
 	struct timeline_segment segment;
 	uint64_t until = loop_now() + LOOK_NS;
-	while (timeline_walk_next(&session->timeline, &session->screen_walk, spool_of(session)->end,
-				  &segment)) {
-		int error = screen_resize(session->screen, segment.rows, segment.cols);
+	while (timeline_walk_next(&session->timeline, &session->screen_walk, end, &segment)) {
+		int error = resize(session, segment.rows, segment.cols);
 		while (error == 0 && segment.from < segment.to && loop_now() < until)
 			error = feed_piece(session, &segment);
 		if (segment.from < segment.to)
@@ -86,18 +100,26 @@ static int update_screen(struct mimobox_session *session)
 		if (loop_now() >= until)
 			return -EINPROGRESS;
 	}
-	if (session->state == MIMOBOX_EXITED)
-		screen_end(session->screen);
 	return 0;
+}
+
+int session_screen_at(struct mimobox_session *session, uint64_t offset)
+{
+	int error = session->screen ? 0 : make_screen(session);
+	if (error < 0 || offset < session->screen_walk.offset)
+		return error;
+	return update_screen(session, offset);
 }
 
 /* As it is now; a resize since the last output is seen as well. 0 or as update_screen(). */
 static int bring_up_to_date(struct mimobox_session *session)
 {
-	int error = session->screen ? 0 : make_screen(session);
-	if (error == 0)
-		error = update_screen(session);
-	return error < 0 ? error : screen_resize(session->screen, session->rows, session->cols);
+	int error = session_screen_at(session, spool_of(session)->end);
+	if (error < 0)
+		return error;
+	if (session->state == MIMOBOX_EXITED)
+		screen_end(session->screen);
+	return resize(session, session->rows, session->cols);
 }
 
 int mimobox_session_print_screen(struct mimobox_session *session, FILE *to)

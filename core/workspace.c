@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "workspace.h"
 
+#include "home.h"
 #include "remover.h"
 #include "session.h"
 
@@ -42,6 +43,21 @@ static int make_parents(char *path)
 	return 0;
 }
 
+void workspace_discard(const char *workspace)
+{
+	(void)home_remove(workspace);
+	(void)rmdir(workspace);
+}
+
+static void sweep_one(const char *directory, const char *name)
+{
+	char *path;
+	if (asprintf(&path, "%s/%s", directory, name) < 0)
+		return;
+	workspace_discard(path);
+	free(path);
+}
+
 void workspace_sweep(const char *directory, pid_t own)
 {
 	DIR *all = opendir(directory);
@@ -50,7 +66,7 @@ void workspace_sweep(const char *directory, pid_t own)
 		int pid, length = 0;
 		if (sscanf(entry->d_name, ".%d-%n", &pid, &length) == 1 && length && pid > 0 &&
 		    (pid == own || (kill(pid, 0) < 0 && errno == ESRCH)))
-			unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
+			sweep_one(directory, entry->d_name);
 	}
 	if (all)
 		closedir(all);
@@ -116,20 +132,33 @@ static int make_directory(struct keep *keep, char *path)
 	return -EEXIST;
 }
 
+/* No two homes are one, even where two names end alike. */
+static int make_both(struct keep *keep, char *path, uid_t uid, gid_t gid)
+{
+	int error = -EEXIST;
+	for (int tries = 0; error == -EEXIST && tries < NAME_TRIES; tries++) {
+		strcpy(path + strlen(path) - NAME_LETTERS, "XXXXXX");
+		error = make_directory(keep, path);
+		if (error < 0)
+			return error;
+		error = home_make(path, uid, gid);
+		if (error == 0 && (error = give(path, uid, gid)) < 0)
+			(void)home_remove(path);
+		if (error < 0)
+			rmdir(path);
+	}
+	return error;
+}
+
 static int make(const struct mimobox *box, const char *name, uid_t uid, gid_t gid, char **out)
 {
 	char *path;
 	if (asprintf(&path, "%s/%s-XXXXXX", box->workspaces, name) < 0)
 		return -ENOMEM;
-	int error = make_directory(box->keep, path);
+	int error = make_both(box->keep, path, uid, gid);
 	/* Somebody has removed the directory of all, or unmounted its filesystem. */
 	if (error == -ENOENT && make_all(box->workspaces) == 0)
-		error = make_directory(box->keep, path);
-	if (error == 0) {
-		error = give(path, uid, gid);
-		if (error < 0)
-			rmdir(path);
-	}
+		error = make_both(box->keep, path, uid, gid);
 	if (error < 0)
 		free(path);
 	else
@@ -144,11 +173,28 @@ int workspace_create(struct mimobox_session *session)
 					: 0;
 }
 
-int workspace_renew(struct mimobox_session *session)
+static bool is_gone(const char *path)
 {
 	struct stat status;
-	if (!session->workspace || lstat(session->workspace, &status) == 0 || errno != ENOENT)
+	return lstat(path, &status) < 0 && errno == ENOENT;
+}
+
+/* Of a workspace that is there, where only that is gone. */
+static int renew_home(const struct mimobox_session *session)
+{
+	char home[PATH_MAX];
+	if (home_path(session->workspace, home) < 0 || !is_gone(home))
 		return 0;
+	int error = home_make(session->workspace, session->run_uid, session->run_gid);
+	return error < 0 ? error : 1;
+}
+
+int workspace_renew(struct mimobox_session *session)
+{
+	if (!session->workspace)
+		return 0;
+	if (!is_gone(session->workspace))
+		return renew_home(session);
 	char *gone = session->workspace;
 	session->workspace = NULL;
 	int error = workspace_create(session);
@@ -159,14 +205,29 @@ int workspace_renew(struct mimobox_session *session)
 	mimobox_session_log(session, "workspace: %s was removed: made %s", gone,
 			    session->workspace);
 	session_touch(session);
+	(void)home_remove(gone);
 	free(gone);
-	return 0;
+	return 1;
+}
+
+/* The server may not look into it: it belongs to another id. */
+bool workspace_is_new(const struct mimobox_session *session)
+{
+	struct statx status;
+	return !session->workspace || (statx(AT_FDCWD, session->workspace, AT_SYMLINK_NOFOLLOW,
+					     STATX_BTIME | STATX_MTIME, &status) == 0 &&
+				       (status.stx_mask & STATX_BTIME) &&
+				       status.stx_mtime.tv_sec == status.stx_btime.tv_sec &&
+				       status.stx_mtime.tv_nsec == status.stx_btime.tv_nsec);
 }
 
 int workspace_give(const struct mimobox_session *session)
 {
-	return session->workspace ? give(session->workspace, session->run_uid, session->run_gid)
-				  : 0;
+	if (!session->workspace)
+		return 0;
+	int error = give(session->workspace, session->run_uid, session->run_gid);
+	return error < 0 ? error
+			 : home_give(session->workspace, session->run_uid, session->run_gid);
 }
 
 int workspace_create_ahead(const struct mimobox *box, uid_t uid, gid_t gid, char **out)
@@ -270,7 +331,8 @@ void workspace_remove(struct mimobox_session *session)
 	char *workspace = session->workspace;
 	session->workspace = NULL;
 	session_touch(session);
-	if (!workspace || rmdir(workspace) == 0 || errno == ENOENT) {
+	bool empty = workspace && home_remove(workspace) == 0;
+	if (!workspace || ((rmdir(workspace) == 0 || errno == ENOENT) && empty)) {
 		free(workspace);
 		return;
 	}

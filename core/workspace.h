@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The directory of the host's that a session has as /workspace: made with the session, owned by
- * the id that its program runs as, removed with it.
+ * the id that its program runs as, removed with it; and so is its home (home.h).
  */
 #ifndef WORKSPACE_H
 #define WORKSPACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -25,14 +26,21 @@ void workspace_sweep(const char *directory, pid_t own);
 /* Sets session->workspace, if the box has a place for it. 0 or -errno. */
 int workspace_create(struct mimobox_session *session);
 
-/* Another one for a session whose own has been removed; else nothing. 0 or -errno. */
+/*
+ * Makes what of them somebody has removed. 1: something was made, 0: nothing had to be; -errno.
+ */
 int workspace_renew(struct mimobox_session *session);
+
+/* Nothing has been put into it; or there is none. */
+bool workspace_is_new(const struct mimobox_session *session);
 
 /* To whatever id the session runs as by now. 0 or -errno. */
 int workspace_give(const struct mimobox_session *session);
 
 /* One for a session to come, of which nothing is known; *out is the caller's. 0 or -errno. */
 int workspace_create_ahead(const struct mimobox *box, uid_t uid, gid_t gid, char **out);
+/* Takes such a one away again, which nobody has used. */
+void workspace_discard(const char *workspace);
 /* Gives such a one its session's name; the same. */
 int workspace_rename(struct keep *keep, const char *ahead, const char *name, char **out);
 

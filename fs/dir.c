@@ -14,6 +14,7 @@
 #include "dir.h"
 
 #include "feed.h"
+#include "files.h"
 #include "handle.h"
 #include "kept.h"
 #include "question.h"
@@ -70,8 +71,31 @@ int dir_attach(struct server *server, struct mimobox_session *session, struct di
 	}
 	link_init(&dir->questions);
 	link_init(&dir->waiting);
+	dir->gid = mimobox_session_gid(session);
 	link_append(&server->dirs, &dir->link);
 	*out = dir;
+	return 0;
+}
+
+const struct dir_rights *dir_rights_of(const struct dir *dir, const struct file *file)
+{
+	for (size_t i = 0; i < dir->rights_count; i++)
+		if (dir->rights[i].file == file->id)
+			return &dir->rights[i];
+	return NULL;
+}
+
+int dir_set_rights(struct dir *dir, const struct file *file, mode_t mode, gid_t gid)
+{
+	struct dir_rights *rights = (struct dir_rights *)dir_rights_of(dir, file);
+	if (!rights) {
+		rights = realloc(dir->rights, (dir->rights_count + 1) * sizeof(*rights));
+		if (!rights)
+			return -ENOMEM;
+		dir->rights = rights;
+		rights += dir->rights_count++;
+	}
+	*rights = (struct dir_rights){ .file = file->id, .mode = mode, .gid = gid };
 	return 0;
 }
 
@@ -91,6 +115,7 @@ void dir_unref(struct dir *dir)
 	*mimobox_session_data(dir->session) = NULL;
 	mimobox_session_unref(dir->session);
 	user_unref(dir->user);
+	free(dir->rights);
 	free(dir);
 }
 

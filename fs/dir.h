@@ -9,9 +9,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct file;
 struct server;
 
 enum { EVENTS = 5 }; /* the bits of enum mimobox_event */
+
+/* Of a file whose mode or group was changed. */
+struct dir_rights {
+	uint32_t file; /* its id */
+	mode_t mode;   /* permission bits */
+	gid_t gid;
+};
 
 struct dir {
 	struct server *server;
@@ -20,13 +28,16 @@ struct dir {
 	struct link link;                /* in the server's list of all of them */
 	unsigned users;                  /* its name in the root, and its open handles */
 	mode_t mode;                     /* permission bits */
-	bool input_full;                 /* the queue had no room when last asked */
-	bool awaited;                    /* the server waits for its end, to stop */
-	struct link parked[EVENTS];      /* requests, by the event they wait for */
-	struct handle *carrier;          /* that has the beginning of a line; NULL: none */
-	struct link questions;           /* that the kernel knows, of its `wait` */
-	struct link watched[EVENTS];     /* handles that are polled, in the same way */
-	struct link waiting;             /* handles of questions that requests wait at */
+	gid_t gid;
+	struct dir_rights *rights; /* of those files that have others than at first */
+	size_t rights_count;
+	bool input_full;             /* the queue had no room when last asked */
+	bool awaited;                /* the server waits for its end, to stop */
+	struct link parked[EVENTS];  /* requests, by the event they wait for */
+	struct handle *carrier;      /* that has the beginning of a line; NULL: none */
+	struct link questions;       /* that the kernel knows, of its `wait` */
+	struct link watched[EVENTS]; /* handles that are polled, in the same way */
+	struct link waiting;         /* handles of questions that requests wait at */
 };
 
 /* Makes a session and its directory. 0 or -errno. The directory is the name's until dir_remove().
@@ -39,6 +50,11 @@ int dir_attach(struct server *server, struct mimobox_session *session, struct di
 
 /* Takes the name away and ends the session; what is parked gets what is left of its answer. */
 void dir_remove(struct dir *dir);
+
+/* NULL: they are as at first. */
+const struct dir_rights *dir_rights_of(const struct dir *dir, const struct file *file);
+/* 0 or -ENOMEM. */
+int dir_set_rights(struct dir *dir, const struct file *file, mode_t mode, gid_t gid);
 
 struct dir *dir_ref(struct dir *dir);
 void dir_unref(struct dir *dir);

@@ -319,7 +319,7 @@ static ssize_t read_cast(struct request *request)
 
 /* ctl */
 
-static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\n";
+static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n";
 
 static int show_ctl(const struct handle *handle, FILE *to)
 {
@@ -328,15 +328,23 @@ static int show_ctl(const struct handle *handle, FILE *to)
 	return 0;
 }
 
-/* The verb that is about the open file. */
-static bool is_own(const char *verb, size_t size)
+/* Of the verbs that are about the open file. */
+static bool is_verb(const char *verb, size_t size, const char *name)
 {
-	static const char own[] = "own", blanks[] = " \t\r";
+	static const char blanks[] = " \t\r";
 	while (size && memchr(blanks, verb[size - 1], sizeof(blanks) - 1))
 		size--;
 	while (size && memchr(blanks, *verb, sizeof(blanks) - 1))
 		verb++, size--;
-	return size == strlen(own) && memcmp(verb, own, size) == 0;
+	return size == strlen(name) && memcmp(verb, name, size) == 0;
+}
+
+static int answer(struct handle *handle)
+{
+	int error = handle->answers ? 0 : mimobox_session_answer(session_of(handle));
+	handle->answers |= error == 0;
+	kept_handle(handle);
+	return error;
 }
 
 static int apply_verb(struct request *request, const char *verb, size_t size)
@@ -345,11 +353,13 @@ static int apply_verb(struct request *request, const char *verb, size_t size)
 	ssize_t error;
 	if (size == 0) /* as between the verbs of a script */
 		return 0;
-	if (is_own(verb, size)) {
+	if (is_verb(verb, size, "own")) {
 		request->handle->owns = true;
 		kept_handle(request->handle);
 		return 0;
 	}
+	if (is_verb(verb, size, "answer"))
+		return answer(request->handle);
 	if (request->starting) {
 		error = start_result(request);
 		if (error != -ERESTART)
@@ -601,13 +611,15 @@ bool file_there(const struct file *file, const struct dir *dir)
 	return !file->there || file->there(dir);
 }
 
-mode_t file_mode(const struct file *file)
+mode_t file_type(const struct file *file)
 {
-	mode_t kind = file->link        ? S_IFLNK
-		      : file->directory ? S_IFDIR
-		      : file->socket    ? S_IFSOCK
-					: S_IFREG;
-	return kind | file->mode;
+	return file->link ? S_IFLNK : file->directory ? S_IFDIR : file->socket ? S_IFSOCK : S_IFREG;
+}
+
+mode_t file_most_mode(const struct file *file)
+{
+	mode_t of_owner = file->mode & S_IRWXU;
+	return of_owner | of_owner >> 3 | of_owner >> 6;
 }
 
 bool file_readable(const struct file *file)

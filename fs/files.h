@@ -61,7 +61,9 @@ const struct file *file_by_id(const struct file *table, uint64_t id);
 const struct file *file_after(const struct file *table, uint64_t id);
 
 bool file_there(const struct file *file, const struct dir *dir);
-mode_t file_mode(const struct file *file);
+mode_t file_type(const struct file *file);
+/* The permission bits that it may have: what it can do at all, for all. */
+mode_t file_most_mode(const struct file *file);
 bool file_readable(const struct file *file);
 bool file_writable(const struct file *file);
 

@@ -53,6 +53,7 @@ struct handle {
 	uint64_t poll_number;         /* of that poll, as the kernel counts them */
 	bool polled;                  /* there is a poll to be told */
 	bool owns;                    /* of `ctl`: the session ends when it is closed */
+	bool answers;                 /* of `ctl`: until then its client answers the program */
 	struct link watch;            /* in the list of what it is polled for, or of its turn */
 	bool due;                     /* that is the list of its turn: it is to be told */
 	struct link parked;           /* of a question: requests that wait for its answer */

@@ -36,13 +36,18 @@ void kept_dir(struct dir *dir)
 	struct kept_dir kept;
 	memset(&kept, 0, sizeof(kept));
 	kept.mode = dir->mode;
+	kept.gid = dir->gid;
 	kept.input_full = dir->input_full;
 	keep_put(dir->server->keep, KEEP_DIR, id_of(dir), 0, &kept, sizeof(kept));
+	if (dir->rights_count)
+		keep_put(dir->server->keep, KEEP_DIR, id_of(dir), 1, dir->rights,
+			 dir->rights_count * sizeof(*dir->rights));
 }
 
 void kept_no_dir(const struct dir *dir)
 {
-	keep_drop(dir->server->keep, KEEP_DIR, id_of(dir), 0);
+	for (uint32_t part = 0; part < 2; part++)
+		keep_drop(dir->server->keep, KEEP_DIR, id_of(dir), part);
 }
 
 void kept_handle(const struct handle *handle)
@@ -60,6 +65,7 @@ void kept_handle(const struct handle *handle)
 	kept.stale = handle->stale;
 	kept.polled = handle->polled;
 	kept.owns = handle->owns;
+	kept.answers = handle->answers;
 	kept.poll = handle->poll_number;
 	kept.text_size = handle->text.size;
 	kept.dropped = handle->dropped;

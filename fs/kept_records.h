@@ -25,8 +25,10 @@ struct kept_server {
 	uint64_t last_question; /* that may have been given */
 };
 
+/* Part 1 is an array of struct dir_rights. */
 struct kept_dir {
 	mode_t mode;
+	gid_t gid;
 	bool input_full;
 };
 
@@ -40,7 +42,7 @@ struct kept_handle {
 	uint32_t file;    /* its id */
 	uid_t opener;
 	uint64_t next, base;
-	bool stale, polled, dropped, owns;
+	bool stale, polled, dropped, owns, answers;
 	uint64_t poll, text_size, digest, question;
 	struct reader_state reader;
 	struct wait_state wait;

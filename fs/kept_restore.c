@@ -38,6 +38,19 @@ static int restore_server(struct server *server)
 	return 0;
 }
 
+static int restore_rights(struct dir *dir, uint64_t id)
+{
+	size_t size;
+	const void *kept = keep_get(dir->server->keep, KEEP_DIR, id, 1, &size);
+	if (!kept)
+		return 0;
+	if (size % sizeof(*dir->rights))
+		return -EPROTO;
+	dir->rights = copy(kept, size);
+	dir->rights_count = dir->rights ? size / sizeof(*dir->rights) : 0;
+	return dir->rights ? 0 : -ENOMEM;
+}
+
 static int restore_dir(struct server *server, const struct keep_record *record)
 {
 	const struct kept_dir *kept = record->data;
@@ -51,10 +64,11 @@ static int restore_dir(struct server *server, const struct keep_record *record)
 	if (error < 0)
 		return error;
 	dir->mode = kept->mode;
+	dir->gid = kept->gid;
 	dir->input_full = kept->input_full;
 	/* Its name's; the handles add theirs. */
 	dir->users = !mimobox_session_removed(session);
-	return 0;
+	return restore_rights(dir, record->id);
 }
 
 static struct dir *find_dir(struct server *server, uint64_t id)
@@ -186,6 +200,7 @@ static int restore_handle(struct server *server, const struct keep_record *recor
 	handle->base = kept->base;
 	handle->stale = kept->stale;
 	handle->owns = kept->owns;
+	handle->answers = kept->answers;
 	if (handle->reader)
 		mimobox_reader_restore(handle->reader, &kept->reader);
 	if (kept->polled)

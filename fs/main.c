@@ -317,11 +317,11 @@ static int start(struct options *options, const struct handover *handover)
 
 static int dump_filter(const char *name)
 {
-	struct sysfilter_options options = { .fork = true };
+	struct sysfilter_options options = { .fork = true, .own_network = true };
 	struct sysfilter filter = { 0 };
 	char why[256] = "";
 	if (sysfilter_profile_parse(name, &options.profile) < 0) {
-		report("unknown profile '%s': essential, network or compat", name);
+		report("unknown profile '%s': strict, essential, network or compat", name);
 		return STATUS_OPTION;
 	}
 	int error = sysfilter_build(&options, &filter, why, sizeof(why));

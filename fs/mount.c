@@ -338,10 +338,15 @@ static int explain_mount(const char *line, char *why, size_t size)
 {
 	static const int refusals[] = { EPERM, ENODEV, ENOSYS };
 	char advice[512] = "";
-	bool refused = strstr(line, "exec fusermount3") != NULL;
-	if (refused)
+	bool lacks_program = strstr(line, "exec fusermount3") != NULL;
+	bool refused = lacks_program || strstr(line, "user_allow_other");
+	if (lacks_program)
 		snprintf(advice, sizeof(advice),
 			 "ordinary users mount by fusermount3: install the package fuse3");
+	else if (refused)
+		snprintf(advice, sizeof(advice),
+			 "leave out -o allow_other, or as root: echo user_allow_other >> "
+			 "/etc/fuse.conf");
 	for (size_t i = 0; !refused && i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		refused = strstr(line, strerror(refusals[i])) != NULL;
 		if (refused && refusals[i] == ENODEV)

@@ -152,6 +152,17 @@ static void root_attributes(const struct server *server, const struct node *node
 	}
 }
 
+/* A question's are those of the directory that it is in, but for what only a directory needs. */
+static void file_rights(const struct node *node, struct stat *out)
+{
+	const struct file *file = node->question ? file_find(session_files, "wait") : node->file;
+	const struct dir_rights *rights = node->dir ? dir_rights_of(node->dir, file) : NULL;
+	mode_t mode = rights ? rights->mode : file->mode;
+	out->st_mode |= node->question ? mode & file_most_mode(node->file) : mode;
+	if (rights)
+		out->st_gid = rights->gid;
+}
+
 static void session_attributes(const struct node *node, struct stat *out)
 {
 	const struct mimobox_session *session = node->dir->session;
@@ -162,6 +173,7 @@ static void session_attributes(const struct node *node, struct stat *out)
 	if (!node->file) {
 		out->st_mode = S_IFDIR | node->dir->mode;
 		out->st_mtim = out->st_atim;
+		out->st_gid = node->dir->gid;
 	}
 	out->st_ctim = out->st_mtim;
 	out->st_nlink = removed ? 0 : S_ISDIR(out->st_mode) ? 2 : 1;
@@ -172,7 +184,7 @@ void node_attributes(struct server *server, const struct node *node, const struc
 {
 	*out = (struct stat){ .st_ino = node_number(node), .st_blksize = 4096, .st_nlink = 1 };
 	if (node->file) {
-		out->st_mode = file_mode(node->file);
+		out->st_mode = file_type(node->file);
 		out->st_size = node->file->size ? (off_t)node->file->size(node->dir, handle) : 0;
 		out->st_blocks = (out->st_size + 511) / 512;
 	}
@@ -180,6 +192,8 @@ void node_attributes(struct server *server, const struct node *node, const struc
 		session_attributes(node, out);
 	else
 		root_attributes(server, node, out);
+	if (node->file)
+		file_rights(node, out);
 }
 
 double node_attributes_hold(const struct node *node)

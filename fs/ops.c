@@ -143,37 +143,64 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 			 fuse_reply_attr(req, &attributes, node_attributes_hold(&node)));
 }
 
-static int do_chmod(struct server *server, const struct node *node, mode_t mode)
+/* Of a session's directory, or of the root. */
+static void change_directory(struct server *server, const struct node *node, const struct stat *to)
 {
-	if (node->file)
-		return -EPERM;
-	if (node->dir)
-		node->dir->mode = mode & PERMISSION_BITS;
-	else
-		server->mode = mode & (PERMISSION_BITS | S_ISVTX);
-	if (node->dir)
+	mode_t mode = to->st_mode & PERMISSION_BITS;
+	if (node->dir) {
+		node->dir->mode = mode;
+		node->dir->gid = to->st_gid;
 		kept_dir(node->dir);
-	else
+	} else {
+		server->mode = mode | (to->st_mode & S_ISVTX);
 		kept_server(server);
-	kept_commit(server);
-	return 0;
+	}
 }
 
-/* Truncation, times, and what is so already are accepted and change nothing. */
+static int change_file(struct server *server, const struct node *node, const struct stat *to)
+{
+	mode_t mode = to->st_mode & ALL_MODE_BITS;
+	/* What is recorded is of a file by its id, and that of all sockets is one. */
+	if (!node->dir || node->question || node->file->link || node->file->socket ||
+	    (mode & ~file_most_mode(node->file)))
+		return -EPERM;
+	int error = keep_reserve(server->keep);
+	if (error == 0)
+		error = dir_set_rights(node->dir, node->file, mode, to->st_gid);
+	if (error == 0)
+		kept_dir(node->dir);
+	return error;
+}
+
+/*
+ * Truncation, times, and what is so already are accepted and change nothing. The kernel lets only
+ * the owner change a group, to one of the owner's, and root.
+ */
 static int do_setattr(struct server *server, const struct node *node, const struct stat *to,
 		      int to_set)
 {
-	struct stat is;
+	struct stat is, wanted;
 	node_attributes(server, node, NULL, &is);
-	if ((to_set & FUSE_SET_ATTR_UID) && to->st_uid != is.st_uid)
-		return -EPERM;
-	if ((to_set & FUSE_SET_ATTR_GID) && to->st_gid != is.st_gid)
+	wanted = is;
+	if (to_set & FUSE_SET_ATTR_MODE)
+		wanted.st_mode = to->st_mode;
+	if (to_set & FUSE_SET_ATTR_GID)
+		wanted.st_gid = to->st_gid;
+	if (((to_set & FUSE_SET_ATTR_UID) && to->st_uid != is.st_uid) ||
+	    (!node->dir && wanted.st_gid != is.st_gid))
 		return -EPERM;
 	if ((to_set & FUSE_SET_ATTR_SIZE) && !(node->file && file_writable(node->file)))
 		return -EACCES;
-	if (!(to_set & FUSE_SET_ATTR_MODE) || ((to->st_mode ^ is.st_mode) & ALL_MODE_BITS) == 0)
+	if (((wanted.st_mode ^ is.st_mode) & ALL_MODE_BITS) == 0 && wanted.st_gid == is.st_gid)
 		return 0;
-	return do_chmod(server, node, to->st_mode);
+	int error = 0;
+	if (node->file)
+		error = change_file(server, node, &wanted);
+	else
+		change_directory(server, node, &wanted);
+	if (error == 0)
+		kept_commit(server);
+	return error;
 }
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *to, int to_set,
@@ -347,6 +374,8 @@ void ops_release(struct server *server, struct handle *handle)
 {
 	if (handle->file->take)
 		lines_flush(handle, handle->file->take);
+	if (handle->answers)
+		mimobox_session_answer_no_more(handle->dir->session);
 	if (handle->owns)
 		mimobox_session_disown(handle->dir->session);
 	handle_close(handle);

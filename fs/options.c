@@ -406,8 +406,8 @@ void options_print_help(void)
 		snprintf(form, sizeof(form), "--%s %s", valued[i].name, valued[i].value);
 		printf("  %-18s %s\n", form, valued[i].help);
 	}
-	printf("  --dump-seccomp PROFILE  the filter of essential, network or compat, raw, on\n"
-	       "                     standard output (for scmp_bpf_disasm)\n"
+	printf("  --dump-seccomp PROFILE  the filter of strict, essential, network or compat,\n"
+	       "                     raw, on standard output (for scmp_bpf_disasm)\n"
 	       "  --check            try what a mount needs, and print what the machine has and\n"
 	       "                     lacks, one line each, on standard output\n"
 	       "  --replace          have the mimoboxfs at MOUNTPOINT be this program, with the\n"

@@ -79,11 +79,12 @@ struct mimobox_options {
  * anybody else it bounds nothing. It is config text; a key that it does not name is not bounded.
  *
  * memory, processes, cpu, open-files, file-size, tmp-size, terminals, retain, timeout, kill-grace:
- *   at most this, `none` being more than any number. network: none, names, then the ports
- *   named, then host. allow: once it is there, hosts and ports are within one of these lines. deny:
- *   nothing that is asked for: no session reaches what it names. seccomp: essential, network, compat, as a session has it: a network brings `network` along.
- *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
- *   at least what the config needs.
+ *   at most this, `none` being more than any number.
+ * network: none, names, then the ports named, then host. allow: once it is there, hosts and ports
+ *   are within one of these lines. deny: no session reaches what it names, whatever it asks for.
+ * seccomp: strict, essential, network, compat, as a session has it: a network that leads out brings
+ *   `network` along. fork no, ptrace no: none may. landlock: at least this version, which with
+ *   `auto` is the kernel's; `auto`: at least what the config needs.
  * ro, rw: once either is there, paths must be at or below one of those named, and for `rw` one
  *   that `rw` names; `none` names none. So `ro /` is to read anything, `ro none` to have no path.
  *   They hold for the name that is asked for, and at the start for the place it leads to.
@@ -232,6 +233,15 @@ int mimobox_session_ctl(struct mimobox_session *session, const char *verb, size_
 
 /* Ends a session that runs, as `kill` does: its owner has gone. */
 void mimobox_session_disown(struct mimobox_session *session);
+
+/*
+ * Somebody shows the output on a terminal that answers programs, from the next byte on: the session
+ * itself does not answer what ends there or later. 0, -EBUSY: another does, or the session always
+ * does, by its config; -ENOTTY: it has no terminal.
+ */
+int mimobox_session_answer(struct mimobox_session *session);
+/* That is over. */
+void mimobox_session_answer_no_more(struct mimobox_session *session);
 
 /* As the verb `start`. */
 int mimobox_session_start(struct mimobox_session *session);

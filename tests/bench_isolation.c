@@ -111,8 +111,10 @@ static void confine(unsigned layers)
 		child_need(unshare(CLONE_NEWCGROUP) == 0);
 	if (layers & ROOT)
 		child_need((root = root_make(&bench.layout, &bench.quotas,
-					     &(struct root_options){ "67108864", "65792", "8", true,
-								     false, 0 },
+					     &(struct root_options){ .tmp_size = "67108864",
+								     .tmp_inodes = "65792",
+								     .terminals = "8",
+								     .own_network = true },
 					     &what)) >= 0 &&
 			   root_enter(root, NULL, 0, &what) == 0 && close(root) == 0);
 	if (layers & PRIVILEGES)

@@ -8,12 +8,17 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup_view.h"
+#include "root_cgroup.h"
 #include "units.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -90,11 +95,11 @@ static void make_v2(void)
 	cr_assert_eq(cgroups_can(&cgroups), CGROUP_MEMORY | CGROUP_PROCESSES | CGROUP_CPU);
 }
 
+static const char *const controllers[] = { "memory", "pids", "cpu,cpuacct" };
+static struct cgroup_hierarchy found[COUNT(controllers) + 1];
+
 static void make_v1(void)
 {
-	static const char *const controllers[] = { "memory", "pids", "cpu,cpuacct" };
-	struct cgroup_hierarchy found[COUNT(controllers)];
-
 	for (size_t i = 0; i < COUNT(controllers); i++) {
 		snprintf(found[i].controllers, sizeof(found[i].controllers), "%s", controllers[i]);
 		snprintf(found[i].mount, sizeof(found[i].mount), "%s", in(controllers[i]));
@@ -217,6 +222,110 @@ Test(cgroup, use_of_v1_has_that_of_sockets)
 	cgroup_usage(&cgroups, 7, &usage);
 	cr_expect_eq(usage.memory, 1200);
 	cr_expect_eq(usage.memory_peak, 5700);
+}
+
+/* What a sandbox sees of its limits */
+
+Test(cgroup, view_of_v2)
+{
+	struct cgroup_view view;
+
+	cgroups_view(&cgroups, &view);
+	cr_expect_eq(view.count, 0);
+	make_v2();
+	cgroups_view(&cgroups, &view);
+	cr_assert_eq(view.count, 1);
+	cr_expect_str_eq(view.places[0].name, "");
+	cr_expect_str_eq(view.places[0].path, in("mimobox-test"));
+	cr_expect_str_eq(view.places[0].file, "");
+}
+
+static void make_cpuset(void)
+{
+	struct cgroup_hierarchy *last = &found[COUNT(controllers)];
+
+	strcpy(last->controllers, "cpuset");
+	snprintf(last->own, sizeof(last->own), "%s", in("cpuset"));
+	cr_assert_eq(mkdir(last->own, 0755), 0);
+	put_file("cpuset/cpuset.cpus", "0-3\n");
+}
+
+/* One hierarchy is seen once, and of one in which there is no group of its own but a file. */
+Test(cgroup, view_of_v1)
+{
+	struct cgroup_view view = { .count = 0 };
+
+	make_v1();
+	make_cpuset();
+	cgroup_v1_view(&cgroups, found, COUNT(found), &view);
+	cr_assert_eq(view.count, 4);
+	for (unsigned i = 0; i < 3; i++) {
+		cr_expect_str_eq(view.places[i].name, controllers[i]);
+		cr_expect_str_eq(view.places[i].path, in(i == 0   ? "memory/mimobox-test"
+							 : i == 1 ? "pids/mimobox-test"
+								  : "cpu,cpuacct/mimobox-test"));
+		cr_expect_str_eq(view.places[i].file, "");
+	}
+	cr_expect_str_eq(view.places[3].path, in("cpuset/cpuset.cpus"));
+	cr_expect_str_eq(view.places[3].file, "cpuset.cpus");
+}
+
+static bool holds(const char *path, const char *data)
+{
+	return strcmp(content(path), data) == 0;
+}
+
+static bool is_read_only(const char *path)
+{
+	return open(in(path), O_WRONLY | O_CLOEXEC) < 0 && errno == EROFS;
+}
+
+/* In a mount namespace of its own; the number of what is not as it should be. */
+static int look_at_view(const struct cgroup_view *view)
+{
+	const char *what;
+	int root;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mkdir(in("root"), 0755) < 0)
+		return 77;
+	root = open(in("root"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_add_cgroup(root, view, 7, &what) < 0)
+		return 1;
+	if (!holds("root/sys/fs/cgroup/memory/limit", "7\n") ||
+	    !holds("root/sys/fs/cgroup/cpu/quota", "8\n") ||
+	    !holds("root/sys/fs/cgroup/cpuacct/quota", "8\n") ||
+	    !holds("root/sys/fs/cgroup/cpuset/cpuset.cpus", "0-3\n"))
+		return 2;
+	if (access(in("root/sys/fs/cgroup/cpuset/other"), F_OK) == 0 ||
+	    access(in("root/sys/fs/cgroup/memory/limit"), F_OK) < 0)
+		return 3;
+	return is_read_only("root/sys/fs/cgroup/memory/limit") &&
+			       is_read_only("root/sys/fs/cgroup/cpuset/cpuset.cpus")
+		       ? 0
+		       : 4;
+}
+
+Test(cgroup, view_from_inside)
+{
+	struct cgroup_view view = { .count = 0 };
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		cr_skip_test("it takes root to mount");
+	make_v1();
+	make_cpuset();
+	cr_assert_eq(cgroup_create(&cgroups, 7), 0);
+	put_file("memory/mimobox-test/7/limit", "7\n");
+	put_file("cpu,cpuacct/mimobox-test/7/quota", "8\n");
+	put_file("cpuset/other", "");
+	cgroup_v1_view(&cgroups, found, COUNT(found), &view);
+	pid = fork();
+	if (pid == 0)
+		_exit(look_at_view(&view));
+	cr_assert(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	cr_expect_eq(WEXITSTATUS(status), 0, "%d", WEXITSTATUS(status));
 }
 
 /* The lowest number that is free: the same before and after, where nothing was left open. */

@@ -44,18 +44,32 @@ static char *listing(const struct config *of)
 Test(config, defaults_are_those_of_the_contract)
 {
 	static const char *const lines[] = {
-		"argv [\"/bin/sh\"]\n", "cwd /tmp\n",
-		"timeout none\n",       "network none\n",
-		"publish none\n",       "network-ask none\n",
-		"kill-grace 150ms\n",   "memory 512M\n",
-		"processes 128\n",      "cpu 1\n",
-		"open-files 1024\n",    "file-size none\n",
-		"tmp-size 64M\n",       "terminals 8\n",
-		"retain 64M\n",         "overflow wait\n",
-		"env HOME=/tmp\n",      "env TERM=xterm-256color\n",
-		"env USER=sandbox\n",   "env LOGNAME=sandbox\n",
-		"env SHELL=/bin/sh\n",  "env LANG=C.UTF-8\n",
-		"env TMPDIR=/tmp\n",    "env PWD=/tmp\n",
+		"argv [\"/bin/sh\"]\n",
+		"cwd /tmp\n",
+		"timeout none\n",
+		"network none\n",
+		"publish none\n",
+		"network-ask none\n",
+		"kill-grace 150ms\n",
+		"memory 512M\n",
+		"processes 128\n",
+		"cpu 1\n",
+		"open-files 1024\n",
+		"file-size none\n",
+		"tmp-size 64M\n",
+		"terminals 8\n",
+		"retain 64M\n",
+		"overflow wait\n",
+		"replies auto\n",
+		"home 0\n",
+		"env HOME=/home/sandbox\n",
+		"env TERM=xterm-256color\n",
+		"env USER=sandbox\n",
+		"env LOGNAME=sandbox\n",
+		"env SHELL=/bin/sh\n",
+		"env LANG=C.UTF-8\n",
+		"env TMPDIR=/home/sandbox/tmp\n",
+		"env PWD=/tmp\n",
 	};
 	char *text = listing(&config);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -278,6 +292,7 @@ Test(config, refused_lines_change_nothing_and_say_why)
 		{ "env env=x", -EINVAL, "env 'env'" },
 		{ "env DYLD_X=x", -EINVAL, "env 'DYLD_X'" },
 		{ "overflow maybe", -EINVAL, "overflow 'maybe': neither wait nor drop" },
+		{ "replies maybe", -EINVAL, "replies 'maybe': not auto, always or never" },
 		{ "reset now", -EINVAL, "reset takes no value" },
 	};
 	char *before = listing(&config);
@@ -324,7 +339,8 @@ Test(config, the_last_line_needs_no_newline)
 Test(config, env_replaces_by_name_and_pwd_follows_cwd)
 {
 	apply("env A=1\nenv A=2\ncwd /usr\n");
-	char **vector = environ_vector(&config.environ, config.cwd);
+	const struct environ_places places = { config.cwd, config_has_home(&config) };
+	char **vector = environ_vector(&config.environ, &places);
 	bool two = false, pwd = false;
 	for (size_t i = 0; vector[i]; i++) {
 		cr_expect_str_neq(vector[i], "A=1");
@@ -347,4 +363,38 @@ Test(config, reset_goes_back)
 	cr_expect_eq(config.environ.count, 0);
 	cr_expect_null(config.command);
 	config_finish(&defaults);
+}
+
+/* HOME and TMPDIR follow `home`, as it is and where a path hides it, unless they were set. */
+Test(config, env_follows_home)
+{
+	static const struct {
+		const char *lines, *home, *temporary;
+	} rows[] = {
+		{ "", "HOME=/home/sandbox", "TMPDIR=/home/sandbox/tmp" },
+		{ "home 1G\n", "HOME=/home/sandbox", "TMPDIR=/home/sandbox/tmp" },
+		{ "home none\n", "HOME=/tmp", "TMPDIR=/tmp" },
+		{ "home none\nhome 0\n", "HOME=/home/sandbox", "TMPDIR=/home/sandbox/tmp" },
+		{ "ro /x:/home\n", "HOME=/tmp", "TMPDIR=/tmp" },
+		{ "rw /home/sandbox\n", "HOME=/tmp", "TMPDIR=/tmp" },
+		{ "ro /home/ann\n", "HOME=/home/sandbox", "TMPDIR=/home/sandbox/tmp" },
+		{ "env HOME=/tmp\n", "HOME=/tmp", "TMPDIR=/home/sandbox/tmp" },
+		{ "env HOME=/home/sandbox\nhome none\n", "HOME=/tmp", "TMPDIR=/tmp" },
+		{ "home none\nenv HOME=/home/sandbox\n", "HOME=/home/sandbox", "TMPDIR=/tmp" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		config_finish(&config);
+		cr_assert_eq(config_init(&config), 0);
+		apply(rows[i].lines);
+		cr_assert_eq(error, 0, "%s", reason.text);
+		char *text = listing(&config);
+		char home[64], temporary[64];
+		snprintf(home, sizeof(home), "\nenv %s\n", rows[i].home);
+		snprintf(temporary, sizeof(temporary), "\nenv %s\n", rows[i].temporary);
+		cr_expect(strstr(text, home), "%s: no %s in:\n%s", rows[i].lines, home, text);
+		cr_expect(strstr(text, temporary), "%s: no %s in:\n%s", rows[i].lines, temporary,
+			  text);
+		free(text);
+		check_reads_back();
+	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel itself, by system calls that a sandbox has no use for. */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -16,6 +17,7 @@
 #include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/klog.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -27,6 +29,7 @@
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -211,6 +214,72 @@ ON_CHILD(vm_read, read_memory)
 ON_CHILD(vm_write, write_memory)
 ON_CHILD(pidfd_take, take_descriptor)
 CALL(trace_me, ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+
+static bool is_stopped(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid && WIFSTOPPED(status);
+}
+
+/* At the beginning of a call, another one takes its place. */
+static long change_call(pid_t pid, long call)
+{
+#if defined(__x86_64__)
+	struct user_regs_struct registers;
+	const struct iovec all = { &registers, sizeof(registers) };
+
+	if (ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &all) < 0)
+		return -1;
+	registers.orig_rax = (unsigned long long)call;
+	return ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &all);
+#else
+	const struct iovec number = { &(int){ (int)call }, sizeof(int) };
+
+	return ptrace(PTRACE_SETREGSET, pid, 0x404 /* NT_ARM_SYSTEM_CALL */, &number);
+#endif
+}
+
+/* What a child calls is allowed; what its tracer makes of that is not. */
+static void call_traced(int *error)
+{
+	pid_t own = getpid();
+
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0) {
+		*error = errno;
+		return;
+	}
+	kill(own, SIGSTOP);
+	/* The arguments are those of kcmp(2): this process with itself, its descriptor 0. */
+	*error = syscall(SYS_getpgid, own, own, 0, 0, 0) < 0 ? errno : 0;
+}
+
+static struct outcome call_by_tracer(const char *object)
+{
+	int *error = mmap(NULL, sizeof(*error), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			  -1, 0);
+	struct outcome outcome;
+	pid_t pid = fork();
+
+	(void)object;
+	if (pid == 0) {
+		call_traced(error);
+		_exit(0);
+	}
+	if (pid < 0)
+		return untestable("no child");
+	if (is_stopped(pid)) {
+		(void)ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+		if (!is_stopped(pid) || change_call(pid, SYS_kcmp) < 0)
+			*error = EIO;
+		(void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
+		waitpid(pid, NULL, 0);
+	}
+	outcome = *error ? denied(*error) : escaped("it was done");
+	munmap(error, sizeof(*error));
+	return outcome;
+}
+
 CALL(compare_kernel, syscall(SYS_kcmp, getpid(), getpid(), 0, 0, 0))
 
 static struct outcome bpf_map(const char *object)
@@ -459,6 +528,7 @@ const struct probe call_probes[] = {
 	{ "setns", ROOT, NULL, false, 0, set_namespace, "entering a namespace" },
 	{ "ptrace-traceme", ANYONE, NULL, false, 0, trace_me, "being traced" },
 	{ "ptrace-child", ANYONE, NULL, false, 0, ptrace_child, "tracing a child" },
+	{ "ptrace-call", ANYONE, NULL, false, 0, call_by_tracer, "a call in place of another" },
 	{ "process-vm-read", ANYONE, NULL, false, 0, vm_read, "a child's memory" },
 	{ "process-vm-write", ANYONE, NULL, false, 0, vm_write, "a child's memory" },
 	{ "pidfd-getfd", ANYONE, NULL, false, 0, pidfd_take, "a child's descriptors" },

@@ -5,12 +5,16 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -83,6 +87,79 @@ static struct outcome huge_segment(const char *object)
 	if (id >= 0)
 		shmctl(id, IPC_RMID, NULL);
 	return outcome;
+}
+
+/* Connections that wait for accept(2), which each may have, and what is unread of netlink. */
+static struct outcome many_sockets(int family, int type, const char *what)
+{
+	enum { WANTED = 200 };
+	int sockets[WANTED];
+	long count = 0;
+	int error = 0;
+
+	while (count < WANTED) {
+		int fd = socket(family, type | SOCK_CLOEXEC, 0);
+
+		error = errno;
+		if (fd < 0)
+			break;
+		sockets[count] = fd;
+		if (family == AF_INET && listen(fd, 4096) < 0) {
+			error = errno;
+			close(fd);
+			break;
+		}
+		count++;
+	}
+	for (long i = 0; i < count; i++)
+		close(sockets[i]);
+	return count >= WANTED ? escaped("%ld %s", count, what)
+			       : denied_after(error, "after %ld", count);
+}
+
+static struct outcome listeners(const char *object)
+{
+	(void)object;
+	return many_sockets(AF_INET, SOCK_STREAM, "listeners");
+}
+
+static struct outcome netlinks(const char *object)
+{
+	(void)object;
+	return many_sockets(AF_NETLINK, SOCK_RAW, "netlink sockets");
+}
+
+/* The kernel copies both under the lock of all networks. */
+static struct outcome multicast(const char *object)
+{
+	const struct ip_mreqn group = { .imr_multiaddr.s_addr = htonl(0xe0010101),
+					.imr_ifindex = 1 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)object;
+	if (fd < 0)
+		return denied(errno);
+	return outcome_of(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)));
+}
+
+static struct outcome bridges(const char *object)
+{
+	unsigned long request[3] = { 0 };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)object;
+	return outcome_of(ioctl(fd, SIOCGIFBR, request));
+}
+
+static struct outcome tcp_layers(const char *object)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)object;
+	if (fd < 0)
+		return denied(errno);
+	/* ENOTCONN comes from TLS itself. */
+	return outcome_beyond(setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 4), ENOTCONN);
 }
 
 /* The number of fs.aio-max-nr. */
@@ -227,6 +304,11 @@ const struct probe quota_probes[] = {
 	  "the launcher's turns" },
 	{ "init-processors", OBJECT, "HOSTILE_INIT", false, 0, init_processors,
 	  "the launcher's processors" },
+	{ "listeners", ANYONE, NULL, false, 0, listeners, "connections that nobody accepts" },
+	{ "netlinks", ANYONE, NULL, false, 0, netlinks, "answers that nobody reads" },
+	{ "multicast", MACHINE, NULL, false, 0, multicast, "the lock of all networks" },
+	{ "bridges", MACHINE, NULL, false, 0, bridges, "the same, by any socket" },
+	{ "tcp-layers", MACHINE, NULL, false, 0, tcp_layers, "protocols on top of TCP" },
 	{ "machine-files", ANYONE, NULL, false, 0, machine_files, "what /proc tells of others" },
 	{ "inotify", MACHINE, NULL, false, 0, inotify, "the instances of a user" },
 	{ "pending-signals", MACHINE, NULL, false, 0, pending_signals, "the signals of a user" },

@@ -352,6 +352,40 @@ static struct outcome trace_process(const char *object)
 	return outcome_of(ptrace(PTRACE_SEIZE, pid_of(object), NULL, NULL));
 }
 
+/* Threads have numbers of their own. Its first one may be all that there is. */
+static struct outcome trace_threads(const char *object)
+{
+	struct outcome outcome = denied(ESRCH);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid_of(object));
+	DIR *threads = opendir(path);
+	if (threads == NULL)
+		return denied(errno);
+	for (struct dirent *entry; outcome.verdict != ESCAPED && (entry = readdir(threads));)
+		if (entry->d_name[0] != '.')
+			outcome = trace_process(entry->d_name);
+	closedir(threads);
+	return outcome;
+}
+
+/* No process has that page; EFAULT is past the check. */
+static struct outcome read_memory(const char *object)
+{
+	char byte;
+	const struct iovec here = { &byte, 1 }, there = { (void *)(uintptr_t)4096, 1 };
+
+	return outcome_beyond(process_vm_readv(pid_of(object), &here, 1, &there, 1, 0), EFAULT);
+}
+
+static struct outcome write_memory(const char *object)
+{
+	char byte = 0;
+	const struct iovec here = { &byte, 1 }, there = { (void *)(uintptr_t)4096, 1 };
+
+	return outcome_beyond(process_vm_writev(pid_of(object), &here, 1, &there, 1, 0), EFAULT);
+}
+
 static struct outcome process_file(const char *object, const char *file, int flags)
 {
 	char path[64];
@@ -537,6 +571,9 @@ const struct probe reach_probes[] = {
 	{ "signal-init", OBJECT, "HOSTILE_INIT", false, 0, signal_process, "the launcher" },
 	{ "ptrace", OBJECT, "HOSTILE_PID", false, 0, trace_process, "a process outside" },
 	{ "ptrace-init", OBJECT, "HOSTILE_INIT", false, 0, trace_process, "the launcher" },
+	{ "ptrace-threads", OBJECT, "HOSTILE_INIT", false, 0, trace_threads, "its threads" },
+	{ "vm-read-init", OBJECT, "HOSTILE_INIT", false, 0, read_memory, "its memory" },
+	{ "vm-write-init", OBJECT, "HOSTILE_INIT", false, 0, write_memory, "its memory" },
 	{ "process-root", OBJECT, "HOSTILE_PID", false, 0, process_root, "another's root" },
 	{ "process-mem", OBJECT, "HOSTILE_PID", false, 0, process_memory, "another's memory" },
 	{ "process-seen", OBJECT, "HOSTILE_PID", false, 0, process_seen, "that it is there" },

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets: families that a sandbox has no use for, and what listens outside. */
 #include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +28,6 @@
 		return outcome_of(socket(family, (type) | SOCK_CLOEXEC, protocol)); \
 	}
 
-SOCKET(netlink_route, AF_NETLINK, SOCK_RAW, 0)
 SOCKET(netlink_netfilter, AF_NETLINK, SOCK_RAW, 12)
 SOCKET(vsock, AF_VSOCK, SOCK_STREAM, 0)
 SOCKET(packet, AF_PACKET, SOCK_RAW, 0)
@@ -36,6 +38,47 @@ SOCKET(can, AF_CAN, SOCK_RAW, 1)
 SOCKET(raw_ip, AF_INET, SOCK_RAW, IPPROTO_ICMP)
 SOCKET(sctp, AF_INET, SOCK_STREAM, IPPROTO_SCTP)
 SOCKET(mptcp, AF_INET, SOCK_STREAM, PROTOCOL_MPTCP)
+/* An address that nobody uses, given to the loopback and taken back. */
+static struct outcome change_addresses(int fd, uint16_t type, uint16_t flags)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifaddrmsg body;
+		struct rtattr attribute;
+		uint8_t address[4];
+	} request = {
+		.head = { sizeof(request), type, (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags), 1,
+			  0 },
+		.body = { .ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = 1 },
+		.attribute = { sizeof(struct rtattr) + 4, IFA_LOCAL },
+		.address = { 127, 77, 77, 77 },
+	};
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr body;
+	} reply = { .body.error = -ENODATA };
+
+	if (send(fd, &request, sizeof(request), 0) < 0 || recv(fd, &reply, sizeof(reply), 0) < 0)
+		return denied(errno);
+	errno = -reply.body.error;
+	return outcome_of(reply.body.error);
+}
+
+static struct outcome netlink_route(const char *object)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct outcome outcome;
+
+	(void)object;
+	if (fd < 0)
+		return denied(errno);
+	outcome = change_addresses(fd, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+	if (outcome.verdict == ESCAPED)
+		change_addresses(fd, RTM_DELADDR, 0);
+	close(fd);
+	return outcome;
+}
+
 SOCKET(netlink_high, (int)(AF_NETLINK | 1u << 31), SOCK_RAW, 0)
 
 static struct outcome connect_unix(const char *name, bool abstract)
@@ -209,7 +252,7 @@ static struct outcome connections(const char *object)
 }
 
 const struct probe socket_probes[] = {
-	{ "netlink", ANYONE, NULL, false, 0, netlink_route, "the network's configuration" },
+	{ "netlink", ROOT, NULL, false, 0, netlink_route, "the network's configuration" },
 	{ "netlink-netfilter", MACHINE, NULL, false, 0, netlink_netfilter, "packet filters" },
 	{ "netlink-high", MACHINE, NULL, false, 0, netlink_high, "a family with a high bit" },
 	{ "vsock", MACHINE, NULL, false, 0, vsock, "the hypervisor" },

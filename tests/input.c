@@ -138,6 +138,18 @@ Test(input, raw_mode_has_no_limit_but_the_queue)
 	cr_expect(!input_pending(&typist));
 }
 
+Test(input, room_is_what_the_terminal_has_taken)
+{
+	make_raw();
+	cr_expect_eq(input_room(&input), INPUT_MAX);
+	cr_assert_eq(put(big, 1000), 1000);
+	cr_expect_eq(input_room(&input), INPUT_MAX - 1000);
+	cr_expect_eq(input_passed(&input), 0);
+	cr_assert_eq(pass(), 0);
+	cr_expect_eq(input_passed(&input), 1000);
+	cr_expect_eq(input_room(&input), INPUT_MAX);
+}
+
 Test(input, the_ring_keeps_the_order)
 {
 	make_raw();

@@ -73,7 +73,6 @@ static void prints(const char *text, int abi, const char *expected)
 }
 
 #define TRUNCATE " truncate:read-only-mounts"
-#define TCP " tcp:network-namespace"
 #define IOCTL " ioctl-dev:nodev-mounts"
 #define SOCKETS " abstract-sockets:network-namespace"
 #define SIGNALS " signals:pid-namespace"
@@ -83,10 +82,10 @@ Test(landlock_floor, what_stands_in_for_each_version)
 	prints("", 0, "landlock-abi none\n");
 	prints("", -ENOSYS, "landlock-abi none\n");
 	prints("", 1,
-	       "landlock-abi 1\nlandlock-stands-in" TRUNCATE TCP IOCTL SOCKETS SIGNALS
+	       "landlock-abi 1\nlandlock-stands-in" TRUNCATE IOCTL SOCKETS SIGNALS
 	       "\nlandlock-refuses refer\n");
-	prints("", 2, "landlock-abi 2\nlandlock-stands-in" TRUNCATE TCP IOCTL SOCKETS SIGNALS "\n");
-	prints("", 3, "landlock-abi 3\nlandlock-stands-in" TCP IOCTL SOCKETS SIGNALS "\n");
+	prints("", 2, "landlock-abi 2\nlandlock-stands-in" TRUNCATE IOCTL SOCKETS SIGNALS "\n");
+	prints("", 3, "landlock-abi 3\nlandlock-stands-in" IOCTL SOCKETS SIGNALS "\n");
 	prints("", 4, "landlock-abi 4\nlandlock-stands-in" IOCTL SOCKETS SIGNALS "\n");
 	prints("", 5, "landlock-abi 5\nlandlock-stands-in" SOCKETS SIGNALS "\n");
 	prints("", 6, "landlock-abi 6\n");

@@ -273,6 +273,7 @@ char *lures_environment(const struct lures *lures, const char *before, bool insi
 		const char *name;
 		char *value;
 	} variables[] = {
+		{ "DIR", text("%s", inside ? "/tmp" : outside("scratch")) },
 		{ "READ", text("%s/read", dir) },
 		{ "WRITE", text("%s/write", dir) },
 		{ "EXECUTE", text("%s/text", dir) },

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,39 +27,56 @@
 
 #define ALLOW SECCOMP_RET_ALLOW
 #define ERROR(e) (SECCOMP_RET_ERRNO | (e))
+#define ASK SECCOMP_RET_USER_NOTIF
 #define LAST_NUMBER 600
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* All twelve programs, made once for each test's process. */
-static struct sysfilter filters[SYSFILTER_PROFILES][2][2];
+enum { HOST, TCP_ONLY, OWN, NETWORKS };
+
+/* All programs, made once for each test's process, and of each profile the one that traces. */
+static struct sysfilter filters[SYSFILTER_PROFILES][2][NETWORKS];
+static struct sysfilter tracing[SYSFILTER_PROFILES];
 
 static void build_all(void)
 {
-	for (int i = 0; i < SYSFILTER_PROFILES * 4; i++) {
+	for (int i = 0; i < SYSFILTER_PROFILES * 2 * NETWORKS; i++) {
 		const struct sysfilter_options options = {
-			.profile = (enum sysfilter_profile)(i / 4),
-			.fork = (i & 2) != 0,
-			.tcp_only = (i & 1) != 0,
+			.profile = (enum sysfilter_profile)(i / 2 / NETWORKS),
+			.fork = i / NETWORKS % 2,
+			.tcp_only = i % NETWORKS == TCP_ONLY,
+			.own_network = i % NETWORKS == OWN,
 		};
 		char why[128] = "";
-		int r = sysfilter_build(&options, &filters[i / 4][options.fork][options.tcp_only],
-					why, sizeof(why));
+		int r = sysfilter_build(&options,
+					&filters[options.profile][options.fork][i % NETWORKS], why,
+					sizeof(why));
 
 		cr_assert_eq(r, 0, "%s", why);
+	}
+	for (int i = 0; i < SYSFILTER_PROFILES; i++) {
+		const struct sysfilter_options options = {
+			.profile = (enum sysfilter_profile)i,
+			.fork = true,
+			.ptrace = true,
+		};
+
+		cr_assert_eq(sysfilter_build(&options, &tracing[i], NULL, 0), 0);
 	}
 }
 
 static void finish_all(void)
 {
-	for (int i = 0; i < SYSFILTER_PROFILES * 4; i++)
-		sysfilter_finish(&filters[i / 4][(i >> 1) & 1][i & 1]);
+	for (int i = 0; i < SYSFILTER_PROFILES; i++)
+		sysfilter_finish(&tracing[i]);
+	for (int i = 0; i < SYSFILTER_PROFILES * 2 * NETWORKS; i++)
+		sysfilter_finish(&filters[i / 2 / NETWORKS][i / NETWORKS % 2][i % NETWORKS]);
 }
 
 TestSuite(sysfilter, .init = build_all, .fini = finish_all, .timeout = 60);
 
 static const struct sysfilter *usual(enum sysfilter_profile profile)
 {
-	return &filters[profile][true][false];
+	return &filters[profile][true][HOST];
 }
 
 static uint32_t answer(const struct sysfilter *filter, int number, uint64_t a, uint64_t b,
@@ -143,7 +161,7 @@ Test(sysfilter, newer_numbers_agree_with_libseccomp)
 }
 
 static uint32_t expected_of(const struct sysfilter_group *group, enum sysfilter_profile profile,
-			    bool fork)
+			    bool fork, bool ptrace)
 {
 	switch (group->verdict) {
 	case SYSFILTER_ALLOW:
@@ -152,6 +170,8 @@ static uint32_t expected_of(const struct sysfilter_group *group, enum sysfilter_
 		return fork ? ALLOW : ERROR(EPERM);
 	case SYSFILTER_ALLOW_COMPAT:
 		return profile == SYSFILTER_COMPAT ? ALLOW : ERROR(EPERM);
+	case SYSFILTER_ALLOW_PTRACE:
+		return ptrace ? ALLOW : ERROR(EPERM);
 	case SYSFILTER_REFUSE:
 		return ERROR(EPERM);
 	case SYSFILTER_ABSENT:
@@ -171,7 +191,7 @@ Test(sysfilter, every_call_gets_what_its_group_says)
 			uint32_t is = answer_plain(&filters[profile][fork][false], number);
 
 			if (name != NULL)
-				cr_assert_eq(is, expected_of(group_of(name), profile, fork),
+				cr_assert_eq(is, expected_of(group_of(name), profile, fork, false),
 					     "%s in %s: 0x%x", name,
 					     sysfilter_profile_name(profile), is);
 			free(name);
@@ -181,9 +201,81 @@ Test(sysfilter, every_call_gets_what_its_group_says)
 			if (newer->number >= 0)
 				cr_assert_eq(
 					answer_plain(&filters[profile][fork][false], newer->number),
-					expected_of(group_of(newer->name), profile, fork),
+					expected_of(group_of(newer->name), profile, fork, false),
 					"%s in %s", newer->name, sysfilter_profile_name(profile));
 	}
+}
+
+/* Three calls more than without, and no others. */
+Test(sysfilter, what_traces_has_nothing_else)
+{
+	for (int p = 0; p < SYSFILTER_PROFILES; p++) {
+		enum sysfilter_profile profile = (enum sysfilter_profile)p;
+		unsigned more = 0;
+
+		for (int number = 0; number < LAST_NUMBER; number++) {
+			char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+			uint32_t is = answer_plain(&tracing[p], number);
+
+			if (name != NULL)
+				cr_assert_eq(is, expected_of(group_of(name), profile, true, true),
+					     "%s: 0x%x", name, is);
+			more += is != answer_plain(usual(profile), number);
+			free(name);
+		}
+		cr_assert_eq(more, 3, "%u", more);
+	}
+}
+
+/* A tracer that could, would have what it traces go by no filter. */
+Test(sysfilter, no_tracer_suspends_a_filter)
+{
+	int number = SCMP_SYS(ptrace);
+	const uint64_t suspend = PTRACE_O_SUSPEND_SECCOMP, high = UINT64_C(1) << 32;
+
+	for (int p = 0; p < SYSFILTER_PROFILES; p++) {
+		const struct sysfilter *filter = &tracing[p];
+
+		for (unsigned i = 0; i < 2; i++) {
+			uint64_t request = i ? PTRACE_SEIZE : PTRACE_SETOPTIONS;
+
+			cr_expect_eq(answer(filter, number, request, 2, 0, 1), ALLOW);
+			cr_expect_eq(answer(filter, number, request, 2, 0, suspend), ERROR(EPERM));
+			cr_expect_eq(
+				answer(filter, number, request | high, 2, 0, suspend | high | 1),
+				ERROR(EPERM));
+		}
+		cr_expect_eq(answer(filter, number, PTRACE_SECCOMP_GET_FILTER, 2, 0, 0),
+			     ERROR(EPERM));
+		cr_expect_eq(answer(filter, number, PTRACE_SECCOMP_GET_METADATA, 2, 0, 0),
+			     ERROR(EPERM));
+	}
+}
+
+/* What init answers by is what the kernel would have answered. */
+Test(sysfilter, is_run_here_as_by_the_kernel)
+{
+	static const uint64_t values[] = {
+		0, 1, 2, 16, 0x10000000, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX
+	};
+
+	for (int p = 0; p < SYSFILTER_PROFILES; p++)
+		for (int number = -1; number < LAST_NUMBER; number++)
+			for (size_t a = 0; a < COUNT(values); a++)
+				for (size_t b = 0; b < COUNT(values); b++) {
+					const struct seccomp_data call = {
+						.nr = number,
+						.arch = a + b == 5 ? 0 : sysfilter_architecture(),
+						.args = { values[a], values[b], values[b] },
+					};
+
+					cr_assert_eq(
+						sysfilter_answer(usual((enum sysfilter_profile)p),
+								 &call),
+						bpf_run(usual((enum sysfilter_profile)p), &call)
+							.action);
+				}
+	cr_assert_eq(sysfilter_architecture(), BPF_ARCH);
 }
 
 /* Whatever the lists come to say: these are what the sandbox stands on. */
@@ -235,6 +327,12 @@ Test(sysfilter, some_calls_are_never_allowed)
 		"io_cancel",
 		"io_getevents",
 		"io_pgetevents",
+		"mq_open",
+		"mq_unlink",
+		"mq_timedsend",
+		"mq_timedreceive",
+		"mq_notify",
+		"mq_getsetattr",
 		"quotactl",
 		"quotactl_fd",
 		"swapon",
@@ -308,26 +406,10 @@ Test(sysfilter, some_calls_take_compat)
 		"msgsnd",
 		"msgrcv",
 		"msgctl",
-		"mq_open",
-		"mq_unlink",
-		"mq_timedsend",
-		"mq_timedreceive",
-		"mq_notify",
-		"mq_getsetattr",
 		"mbind",
-		"get_mempolicy",
 		"set_mempolicy",
 		"set_mempolicy_home_node",
-		"sched_setscheduler",
-		"sched_setparam",
 		"sched_setattr",
-		"ioprio_set",
-		"setuid",
-		"setgid",
-		"setfsuid",
-		"setfsgid",
-		"setgroups",
-		"capset",
 		"remap_file_pages",
 		"ustat",
 		"sysfs",
@@ -336,10 +418,7 @@ Test(sysfilter, some_calls_take_compat)
 
 	for (size_t i = 0; i < COUNT(compat); i++)
 		for (int p = 0; p < SYSFILTER_PROFILES; p++) {
-			uint64_t first =
-				strcmp(compat[i], "ioprio_set") == 0 ? IOPRIO_WHO_PROCESS : 0;
-			uint32_t is =
-				answer_to((enum sysfilter_profile)p, compat[i], first, 0, 0, 0);
+			uint32_t is = answer_to((enum sysfilter_profile)p, compat[i], 0, 0, 0, 0);
 			uint32_t want = p == SYSFILTER_COMPAT ? ALLOW : ERROR(EPERM);
 
 			/* an architecture may lack it */
@@ -393,6 +472,8 @@ static uint32_t socket_expected(bool inet, bool tcp_only, uint64_t family, unsig
 {
 	if (family == AF_UNIX)
 		return ALLOW;
+	if (inet && family == AF_NETLINK)
+		return protocol ? ERROR(EPROTONOSUPPORT) : ASK;
 	if (!inet || (family != AF_INET && family != AF_INET6))
 		return ERROR(EAFNOSUPPORT);
 	type &= 0xf;
@@ -450,8 +531,9 @@ static void socket_compare(const struct sysfilter *filter, bool inet, bool tcp_o
 Test(sysfilter, sockets_are_those_of_the_profile)
 {
 	for (int p = 0; p < SYSFILTER_PROFILES; p++) {
-		socket_compare(&filters[p][true][false], p != SYSFILTER_ESSENTIAL, false);
-		socket_compare(&filters[p][true][true], p != SYSFILTER_ESSENTIAL, true);
+		socket_compare(&filters[p][true][HOST], p != SYSFILTER_STRICT, false);
+		socket_compare(&filters[p][true][OWN], p != SYSFILTER_STRICT, false);
+		socket_compare(&filters[p][true][TCP_ONLY], p != SYSFILTER_STRICT, true);
 	}
 }
 
@@ -556,14 +638,14 @@ Test(sysfilter, terminal_requests_are_compared_in_32_bits)
 }
 
 /* `argument`: which one is the mode. Where an architecture lacks the call, ENOSYS is as good. */
-static void mode_compare(const char *name, int argument, uint64_t mode, bool refused)
+static void mode_compare(const char *name, int argument, uint64_t mode, uint32_t want)
 {
 	uint64_t b = argument == 1 ? mode : 0;
 	uint64_t c = argument == 2 ? mode : 0;
 	uint32_t is = answer_to(SYSFILTER_COMPAT, name, 0, b, c, 0);
 
 	if (is != ERROR(ENOSYS))
-		cr_assert_eq(is, refused ? ERROR(EPERM) : ALLOW, "%s %o", name, (unsigned)mode);
+		cr_assert_eq(is, want, "%s %o", name, (unsigned)mode);
 }
 
 Test(sysfilter, modes_with_set_id_bits_are_refused)
@@ -571,23 +653,35 @@ Test(sysfilter, modes_with_set_id_bits_are_refused)
 	static const struct {
 		const char *name;
 		int argument;
+		uint32_t group; /* the answer to S_ISGID */
 	} calls[] = {
-		{ "chmod", 1 },     { "fchmod", 1 }, { "fchmodat", 2 },
-		{ "fchmodat2", 2 }, { "creat", 1 },  { "mkdir", 1 },
-		{ "mkdirat", 2 },   { "mknod", 1 },  { "mknodat", 2 },
+		{ "chmod", 1, ASK },
+		{ "fchmod", 1, ASK },
+		{ "fchmodat", 2, ASK },
+		{ "fchmodat2", 2, ASK },
+		{ "creat", 1, ERROR(EPERM) },
+		{ "mkdir", 1, ALLOW },
+		{ "mkdirat", 2, ALLOW },
+		{ "mknod", 1, ERROR(EPERM) },
+		{ "mknodat", 2, ERROR(EPERM) },
 	};
 	static const unsigned types[] = { S_IFIFO, S_IFSOCK, S_IFREG, S_IFCHR, S_IFBLK };
 
 	for (size_t i = 0; i < COUNT(calls); i++)
 		for (unsigned mode = 0; mode < 010000; mode++)
 			mode_compare(calls[i].name, calls[i].argument, mode,
-				     (mode & (S_ISUID | S_ISGID)) != 0);
+				     mode & S_ISUID      ? ERROR(EPERM)
+				     : !(mode & S_ISGID) ? ALLOW
+							 : calls[i].group);
 	for (size_t i = 0; i < COUNT(types); i++) {
 		bool device = types[i] == S_IFCHR || types[i] == S_IFBLK;
 
-		mode_compare("mknod", 1, types[i] | 0600, device);
-		mode_compare("mknodat", 2, types[i] | 0600, device);
+		mode_compare("mknod", 1, types[i] | 0600, device ? ERROR(EPERM) : ALLOW);
+		mode_compare("mknodat", 2, types[i] | 0600, device ? ERROR(EPERM) : ALLOW);
 	}
+	/* Where init answers nothing. */
+	cr_assert_eq(answer_to(SYSFILTER_STRICT, "chmod", 0, 02755, 0, 0), ERROR(EPERM));
+	cr_assert_eq(answer_to(SYSFILTER_STRICT, "fchmod", 0, 02755, 0, 0), ERROR(EPERM));
 }
 
 Test(sysfilter, open_looks_at_the_mode_only_where_it_creates)
@@ -637,10 +731,14 @@ Test(sysfilter, fast_open_by_flag_is_refused)
 
 Test(sysfilter, nobody_listens_under_tcp_only)
 {
-	cr_assert_eq(answer(&filters[SYSFILTER_NETWORK][1][1], SCMP_SYS(listen), 3, 5, 0, 0),
+	cr_assert_eq(answer(&filters[SYSFILTER_NETWORK][1][TCP_ONLY], SCMP_SYS(listen), 3, 5, 0, 0),
 		     ERROR(EPERM));
-	cr_assert_eq(answer(&filters[SYSFILTER_NETWORK][1][0], SCMP_SYS(listen), 3, 5, 0, 0),
+	cr_assert_eq(answer(&filters[SYSFILTER_NETWORK][1][HOST], SCMP_SYS(listen), 3, 5, 0, 0),
 		     ALLOW);
+	cr_assert_eq(answer(&filters[SYSFILTER_STRICT][1][OWN], SCMP_SYS(listen), 3, 5, 0, 0),
+		     ALLOW);
+	for (int p = SYSFILTER_ESSENTIAL; p < SYSFILTER_PROFILES; p++)
+		cr_assert_eq(answer(&filters[p][1][OWN], SCMP_SYS(listen), 3, 5, 0, 0), ASK);
 }
 
 Test(sysfilter, programs_are_small_and_flat)

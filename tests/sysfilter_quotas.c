@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/in6.h>
 #include <linux/ioprio.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -25,11 +26,12 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct sysfilter filters[SYSFILTER_PROFILES];
+static struct sysfilter own[SYSFILTER_PROFILES]; /* with a network of their own */
 
 static void build_all(void)
 {
 	for (int p = 0; p < SYSFILTER_PROFILES; p++) {
-		const struct sysfilter_options options = {
+		struct sysfilter_options options = {
 			.profile = (enum sysfilter_profile)p,
 			.fork = true,
 		};
@@ -37,6 +39,8 @@ static void build_all(void)
 
 		cr_assert_eq(sysfilter_build(&options, &filters[p], why, sizeof(why)), 0, "%s",
 			     why);
+		options.own_network = true;
+		cr_assert_eq(sysfilter_build(&options, &own[p], why, sizeof(why)), 0, "%s", why);
 	}
 }
 
@@ -44,6 +48,8 @@ static void finish_all(void)
 {
 	for (int p = 0; p < SYSFILTER_PROFILES; p++)
 		sysfilter_finish(&filters[p]);
+	for (int p = 0; p < SYSFILTER_PROFILES; p++)
+		sysfilter_finish(&own[p]);
 }
 
 TestSuite(sysfilter_quotas, .init = build_all, .fini = finish_all, .timeout = 60);
@@ -116,6 +122,136 @@ Test(sysfilter_quotas, sockets_have_no_filters)
 		in_all_profiles("setsockopt", 2, allowed[i], 3, SOL_SOCKET, 0);
 	in_all_profiles("setsockopt", 2, IPV6_FLOWLABEL_MGR, 3, IPPROTO_IPV6, EPERM);
 	in_all_profiles("setsockopt", 2, IPV6_V6ONLY, 3, IPPROTO_IPV6, 0);
+}
+
+/* Level, option, and the errno; 0: it is allowed. */
+struct option {
+	int level, option, error;
+};
+
+static uint32_t answer_in(const struct sysfilter *filter, const char *name, uint64_t level,
+			  uint64_t option)
+{
+	struct seccomp_data call = { .arch = BPF_ARCH, .args = { 3, level, option } };
+
+	cr_assert_eq(sysfilter_number(name, &call.nr), 0);
+	return bpf_run(filter, &call).action;
+}
+
+static void compare_option(const struct sysfilter *filter, const char *name,
+			   const struct option *option)
+{
+	const uint64_t high = UINT64_C(1) << 32;
+	const uint64_t level = (uint64_t)option->level, number = (uint64_t)option->option;
+	uint32_t want = option->error ? ERROR((uint32_t)option->error) : ALLOW;
+
+	cr_assert_eq(answer_in(filter, name, level, number), want, "%d %d", option->level,
+		     option->option);
+	cr_assert_eq(answer_in(filter, name, level | high, number), want);
+	cr_assert_eq(answer_in(filter, name, level, number | high), want);
+}
+
+/* What they hold is charged to nobody, or they reach parts of the kernel that nobody uses. */
+Test(sysfilter_quotas, options_of_sockets)
+{
+	static const struct option options[] = {
+		{ SOL_SOCKET, 60, EOPNOTSUPP },                           /* SO_ZEROCOPY */
+		{ IPPROTO_TCP, 14, ENOPROTOOPT },                         /* TCP_MD5SIG */
+		{ IPPROTO_TCP, 32, ENOPROTOOPT },                         /* TCP_MD5SIG_EXT */
+		{ IPPROTO_TCP, 38, ENOPROTOOPT },                         /* TCP_AO_ADD_KEY */
+		{ IPPROTO_TCP, 31, ENOENT },                              /* TCP_ULP */
+		{ IPPROTO_UDP, 100, ENOPROTOOPT },                        /* UDP_ENCAP */
+		{ IPPROTO_IPV6, 1, ENOPROTOOPT },                         /* IPV6_ADDRFORM */
+		{ IPPROTO_IPV6, 5, ENOPROTOOPT },                         /* IPV6_2292RTHDR */
+		{ IPPROTO_IPV6, 6, ENOPROTOOPT },                         /* IPV6_2292PKTOPTIONS */
+		{ IPPROTO_IPV6, 57, ENOPROTOOPT },                        /* IPV6_RTHDR */
+		{ SOL_SOCKET, SO_KEEPALIVE, 0 },   { IPPROTO_TCP, 1, 0 }, /* TCP_NODELAY */
+		{ IPPROTO_IPV6, IPV6_V6ONLY, 0 },  { IPPROTO_IP, IP_TTL, 0 },
+	};
+
+	for (size_t i = 0; i < COUNT(options); i++)
+		for (int p = 0; p < SYSFILTER_PROFILES; p++) {
+			compare_option(&filters[p], "setsockopt", &options[i]);
+			compare_option(&own[p], "setsockopt", &options[i]);
+		}
+}
+
+/* The kernel holds the lock of all networks while it reads or writes them. */
+Test(sysfilter_quotas, groups_of_multicast)
+{
+	static const int levels[] = { IPPROTO_IP, IPPROTO_IPV6 };
+	struct option option = { IPPROTO_IP, 0, 0 };
+
+	for (int p = 0; p < SYSFILTER_PROFILES; p++) {
+		for (option.option = 1; option.option < 60; option.option++) {
+			option.error = 0;
+			if (option.option != 4) /* which is of another kind */
+				compare_option(&filters[p], "setsockopt", &option);
+			option.error = option.option >= 35 && option.option <= 48 ? ENODEV : 0;
+			compare_option(&own[p], "setsockopt", &option);
+			option.error = option.option == 41 || option.option == 48 ? ENODEV : 0;
+			compare_option(&own[p], "getsockopt", &option);
+		}
+		for (size_t l = 0; l < COUNT(levels); l++)
+			compare_option(&own[p], "setsockopt",
+				       &(struct option){ levels[l], MCAST_JOIN_GROUP, ENODEV });
+		compare_option(&own[p], "setsockopt", &(struct option){ IPPROTO_IPV6, 20, ENODEV });
+		compare_option(&own[p], "setsockopt", &(struct option){ IPPROTO_IPV6, 27, ENODEV });
+		compare_option(&filters[p], "setsockopt", &(struct option){ IPPROTO_IPV6, 20, 0 });
+		compare_option(&own[p], "getsockopt",
+			       &(struct option){ IPPROTO_IPV6, MCAST_MSFILTER, ENODEV });
+	}
+}
+
+/* Of interfaces a program may ask by name; init answers the list of them. */
+Test(sysfilter_quotas, requests_of_sockets)
+{
+	for (int p = 0; p < SYSFILTER_PROFILES; p++)
+		for (uint64_t request = 0x8900; request < 0x8c00; request++) {
+			bool asks = request == SIOCGIFCONF;
+			bool refused = (request >= 0x8940 && request < 0x8a00) || request >= 0x8b00;
+			uint32_t want = !asks && !refused               ? ALLOW
+					: asks && p != SYSFILTER_STRICT ? SECCOMP_RET_USER_NOTIF
+									: ERROR(EPERM);
+
+			if (request >= 0x8980 && request < 0x89c0)
+				want = ERROR(EPERM);
+			cr_assert_eq(answer_in(&filters[p], "ioctl", request, 0), want, "0x%x",
+				     (unsigned)request);
+			cr_assert_eq(answer_in(&own[p], "ioctl", request | UINT64_C(1) << 40, 0),
+				     want);
+		}
+}
+
+/* A lower place than others' may be taken by all profiles, a higher one by none. */
+Test(sysfilter_quotas, places_are_not_above_others)
+{
+	static const struct {
+		uint64_t policy;
+		bool allowed;
+	} policies[] = { { 0, true },  { 1, false }, { 2, false }, { 3, true },
+			 { 4, false }, { 5, true },  { 6, false }, { 7, false } };
+
+	for (int p = 0; p < SYSFILTER_PROFILES; p++) {
+		for (size_t i = 0; i < COUNT(policies); i++) {
+			uint32_t want = policies[i].allowed ? ALLOW : ERROR(EPERM);
+			const uint64_t forms[] = { 0, 0x40000000, UINT64_C(1) << 32 };
+
+			for (size_t f = 0; f < COUNT(forms); f++)
+				cr_assert_eq(answer_to((enum sysfilter_profile)p,
+						       "sched_setscheduler", 0,
+						       policies[i].policy | forms[f], 0, 0),
+					     want);
+		}
+		for (uint64_t value = 0; value < 4 << 13; value++) {
+			bool allowed = value >> 13 == 0 || value >> 13 == 3 ||
+				       (value >> 13 == 2 && value & 4);
+
+			cr_assert_eq(answer_to((enum sysfilter_profile)p, "ioprio_set",
+					       IOPRIO_WHO_PROCESS, 0, value, 0),
+				     allowed ? ALLOW : ERROR(EPERM));
+		}
+	}
 }
 
 static uint32_t own_filter(int profile, uint64_t operation, uint64_t flags)

@@ -13,6 +13,7 @@
 
 #include "client.h"
 #include "fixture.h"
+#include "seat.h"
 
 static void attach_start(void)
 {
@@ -24,84 +25,11 @@ static void attach_start(void)
 
 TestSuite(attach, .init = attach_start, .fini = fixture_stop, .timeout = 90);
 
-/* A terminal with a client on it. */
-struct user {
-	struct stream screen; /* of the master */
-	struct termios modes; /* before */
-	pid_t pid;
-	const char *const *arguments;
-};
-
-static void resize(const struct user *user, unsigned short rows, unsigned short cols)
-{
-	struct winsize size = { .ws_row = rows, .ws_col = cols };
-
-	cr_assert_eq(ioctl(user->screen.fd, TIOCSWINSZ, &size), 0);
-}
-
-/* In the child. */
-static int be_client(const void *data)
-{
-	const struct user *user = data;
-	const char *argv[16] = { getenv("CLIENT") };
-	int slave = open(ptsname(user->screen.fd), O_RDWR);
-
-	for (unsigned i = 0; user->arguments[i] && i < 14; i++)
-		argv[i + 1] = user->arguments[i];
-	setsid();
-	ioctl(slave, TIOCSCTTY, 0);
-	for (int fd = 0; fd < 3; fd++)
-		dup2(slave, fd);
-	close_range(3, ~0u, 0);
-	execv(argv[0], (char **)argv);
-	return 99;
-}
-
-static void user_start(struct user *user, const char *const arguments[])
-{
-	cr_assert(getenv("CLIENT") != NULL);
-	*user = (struct user){ .arguments = arguments };
-	user->screen.fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	cr_assert(user->screen.fd >= 0 && !grantpt(user->screen.fd) && !unlockpt(user->screen.fd));
-	user->screen.room = 1;
-	user->screen.data = keep(calloc(1, 1));
-	resize(user, 24, 80);
-	cr_assert_eq(tcgetattr(user->screen.fd, &user->modes), 0);
-	user->pid = spawn_function(be_client, user);
-}
-
-static void type(const struct user *user, const char *keys)
-{
-	cr_assert_eq(write(user->screen.fd, keys, strlen(keys)), (ssize_t)strlen(keys));
-}
-
-static bool modes_as_before(const void *data)
-{
-	const struct user *user = data;
-	struct termios now;
-
-	return tcgetattr(user->screen.fd, &now) == 0 && now.c_lflag == user->modes.c_lflag &&
-	       now.c_iflag == user->modes.c_iflag && now.c_oflag == user->modes.c_oflag;
-}
-
-/* The client has ended so, and has left the terminal as it was. */
-static void user_ended(struct user *user, int expected)
-{
-	int status = 0;
-
-	cr_assert(ended(user->pid, SECONDS * 1000, &status), "%s", user->screen.data);
-	cr_assert_eq(status, expected, "%d: %s", status, user->screen.data);
-	cr_assert(await(modes_as_before, user, 5000));
-	close(user->screen.fd);
-}
-
 static bool no_session(const void *data)
 {
 	(void)data;
 	return !strcmp(session_names(), "");
 }
-
-#define ARGUMENTS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 /* vim draws anew for a size, and drops what is typed in the meantime. */
 static void drawn(void)
@@ -168,6 +96,38 @@ Test(attach, ends_as_the_session_does)
 	stream_until(&user.screen, "\033[2J");
 	put_all("b/ctl", "signal TERM\n");
 	user_ended(&user, -SIGTERM);
+}
+
+/* The screen is text, whose lines end with their last letters; the cursor may be behind a blank. */
+Test(attach, shows_the_cursor)
+{
+	struct user user;
+
+	session_start("a",
+		      "command printf 'first\\n\\nName: '; read x; printf '\\033[?25l'; read x\n");
+	sh("cat $M/a/wait/match@0:Name");
+	user_start(&user, ARGUMENTS("attach", "a"));
+	stream_until(&user.screen, "Name:\033[?7h\033[3;7H");
+	type(&user, "you\r");
+	stream_until(&user.screen, "\033[?25l");
+	cr_expect(!has(user.screen.data, "\033[3;7H\033[?25l"));
+	type(&user, "\x1c");
+	user_ended(&user, 0);
+	user_start(&user, ARGUMENTS("attach", "a"));
+	stream_until(&user.screen, "Name: you\033[?7h\033[4;1H\033[?25l");
+	type(&user, "\x1c");
+	user_ended(&user, 0);
+	/* more rows than this terminal has: the uppermost go */
+	session_make("b");
+	put_all("b/size", "40 100\n");
+	put_all("b/config", "command seq 30; printf '> '; read x\n");
+	put_all("b/ctl", "start\n");
+	sh("cat \"$M/b/wait/match@0:> \"");
+	user_start(&user, ARGUMENTS("attach", "b"));
+	stream_until(&user.screen, "\033[2J\033[?7l8\r\n9\r\n");
+	stream_until(&user.screen, "30\r\n>\033[?7h\033[24;3H");
+	type(&user, "\x1c");
+	user_ended(&user, 0);
 }
 
 Test(attach, another_key)

@@ -94,7 +94,7 @@ static void kill_session(const char *name)
 static const char all[] =
 	"# of each user\ntimeout 1h\nkill-grace 1s\nmemory 256M\nprocesses 10\n"
 	"cpu 0.5\nopen-files 64\nfile-size 1M\ntmp-size 1M\nterminals 2\nretain 1M\n"
-	"network tcp 80,443\nseccomp network\nfork no\nlandlock 4\n"
+	"network tcp 80,443\nseccomp network\nfork no\nptrace no\nlandlock 4\n"
 	"ro /usr/share\nrw /srv\n";
 
 Test(ceiling, each_key_at_its_bound_and_above)
@@ -131,6 +131,8 @@ Test(ceiling, each_key_at_its_bound_and_above)
 		{ "seccomp essential", "seccomp network", "seccomp compat",
 		  "seccomp: compat is above the ceiling of network" },
 		{ "fork no", "fork no", "fork yes", "fork: yes is above the ceiling of no" },
+		{ "ptrace no", "ptrace no", "ptrace yes",
+		  "ptrace: yes is above the ceiling of no" },
 		{ "landlock 6", "landlock 4", "landlock 3",
 		  "landlock: 3 is below the 4 of the ceiling" },
 		{ "ro /usr/share/doc", "ro /usr/share:/x", "ro /usr",

@@ -179,8 +179,8 @@ Test(client, says_what_is_wrong)
 		{ "$C run --'memory 16M\nnetwork' host true", 2, "one line of config" },
 		{ "$C run --cwd '/tmp\r' true", 2, "one line of config" },
 		{ "$C run --ro x/../y true", 2, "without '.' and '..'" },
-		{ "cd $(mktemp -d /tmp/a:b.XXXXXX) && rmdir $PWD && mkdir $PWD && cd $PWD &&"
-		  "$C run --rw . true; x=$?; rmdir $PWD; exit $x",
+		{ "d=\"$M/../$(printf 'a\nb')\"; mkdir \"$d\" && cd \"$d\" &&"
+		  "$C run --cwd . true; x=$?; rmdir \"$d\"; exit $x",
 		  125, "cannot name the directory" },
 		{ "printf 'x\\033[31m\\342\\200\\256 1\n' > $M/../bad; $C run --config $M/../bad "
 		  "true",
@@ -236,7 +236,7 @@ Test(client, every_key_is_an_option)
 		"rmdir $M/k; wc -l < $M/../keys; $C run \"$@\" --terminal no sh -c 'echo done'");
 
 	cr_assert_eq(done.status, 0, "%s", done.err);
-	cr_assert_str_eq(done.out, "22\ndone\n");
+	cr_assert_str_eq(done.out, "25\ndone\n");
 	done = with_client(
 		"printf 'env A=file\\nenv B=file\\nfile-size 1M\\n' > $M/../conf;"
 		"$C run --config $M/../conf --env B=option sh -c 'echo $A $B; ulimit -f'");
@@ -258,6 +258,40 @@ Test(client, relative_paths)
 	cr_assert_eq(done.status, 0, "%s", done.err);
 	cr_assert_str_eq(done.out, text("text\n%s/d/e\nf\ng\ntext\ntext\n", fixture.dir), "%s",
 			 done.out);
+}
+
+/* Whatever it is called. */
+Test(client, relative_paths_from_an_odd_directory)
+{
+	struct run done =
+		with_client("d=\"$M/../$(printf 'a:b\\\\c\td\n\303\266 .')\"; d=\"${d%.}\"; mkdir "
+			    "-p \"$d/e\" &&"
+			    "chmod -R a+rwx \"$d\" && cd \"$d/e\" && echo text > f &&"
+			    "$C run --rw . -- sh -c 'cat \"$1/f\"; echo more > \"$1/g\"' sh "
+			    "\"$PWD\" && cat g &&"
+			    "$C run --ro .. -- cat \"$PWD/f\" && mkdir x:y && echo z > x:y/z &&"
+			    "$C run --ro 'x\\:y:/z' cat /z/z");
+
+	cr_assert_eq(done.status, 0, "%s", done.err);
+	cr_assert_str_eq(done.out, "text\nmore\ntext\nz\n", "%s", done.err);
+}
+
+/* The id of root's session cannot change a directory of root's. */
+Test(client, tells_of_paths_that_may_not_be_written)
+{
+	static const char line[] = "/d: the session may not write there (sessions of root";
+	struct run done =
+		with_client("mkdir $M/../d; d=$(realpath $M/../d); $C run --rw $d -- touch $d/f");
+
+	cr_expect_neq(done.status, 0);
+	cr_expect(has(done.err, "Permission denied") && has(done.err, "mimobox: rw ") &&
+			  has(done.err, line),
+		  "%s", done.err);
+	/* the control */
+	done = with_client("d=$(realpath $M/../d); chmod 777 $d; $C run --rw $d -- sh -c "
+			   "'touch $0/f; exit 3' $d");
+	cr_expect_eq(done.status, 3);
+	cr_expect_str_eq(done.err, "");
 }
 
 /* Without XDG_RUNTIME_DIR, as from cron; but not in a directory of another's. */

@@ -111,7 +111,6 @@ static const struct {
 } spared[] = {
 	{ "prctl", "init_title", NULL, "a name" },
 	{ "prctl", "privileges_bound", NULL, "libcap asks whether there is an ambient set" },
-	{ "close_range", "prepare_for_two", NULL, "the command's are closed once more" },
 	{ "close_range", "finish", NULL, "at the end" },
 	{ "ioctl", "resize", NULL, "the size that it has from the beginning" },
 	{ "unlinkat", "cgroup_destroy", NULL, "at the end" },

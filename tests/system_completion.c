@@ -39,6 +39,7 @@ static const struct {
 	{ "mimobox run --pub", "--publish", true },
 	{ "mimobox run --keep --seccomp c", "compat", true },
 	{ "mimobox run --ov", "--overflow", true },
+	{ "mimobox run --replies a", "auto always", true },
 	{ "mimobox run --memory none --fo", "--fork", true },
 	{ "mimobox run mkfi", "mkfifo", true },
 	{ "mimobox run --memory none -- mkfi", "mkfifo", true },

@@ -21,7 +21,8 @@
 TestSuite(escape, .init = outside_start, .fini = outside_stop, .timeout = 120);
 
 static const uid_t users[] = { ROOT, ANN };
-static const char *const profiles[] = { "essential", "network", "compat" };
+enum { PROFILES = 4 };
+static const char *const profiles[PROFILES] = { "strict", "essential", "network", "compat" };
 
 /* What hostile says of itself with --list. */
 struct probe {
@@ -198,7 +199,7 @@ Test(escape, no_way_out_of_any_profile)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++)
+		for (unsigned p = 0; p < PROFILES; p++)
 			attack(&lures, "a", text("seccomp %s", profiles[p]), "");
 		process_finish();
 	}
@@ -208,9 +209,10 @@ Test(escape, no_way_out_of_any_profile)
  * Without a path of its own a sandbox has all of its layers before it is known whose it is, and by
  * another way. The program is in its workspace then.
  */
-static void attack_sealed(const struct lures *lures, const char *name, const char *more)
+static void attack_sealed(const struct lures *lures, const char *name, const char *more,
+			  const char *asked)
 {
-	const char *workspace = at("%s/workspace", name), *allowed = granted(more, "");
+	const char *workspace = at("%s/workspace", name), *allowed = granted(more, asked);
 	int status;
 	char *output;
 
@@ -239,9 +241,67 @@ Test(escape, no_way_out_of_a_sealed_one)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++)
-			attack_sealed(&lures, "a", text("seccomp %s", profiles[p]));
-		attack_sealed(&lures, "a", "ends last-process");
+		for (unsigned p = 0; p < PROFILES; p++)
+			attack_sealed(&lures, "a", text("seccomp %s", profiles[p]), "");
+		attack_sealed(&lures, "a", "ends last-process", "");
+		process_finish();
+	}
+}
+
+#define TRACING "ptrace-traceme ptrace-child process-vm-read process-vm-write"
+
+/*
+ * With `ptrace yes` a program traces its own processes. Nothing else is within reach: neither init,
+ * nor a call that the filter refuses.
+ */
+Test(escape, no_way_out_by_tracing)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct lures lures;
+
+		lures_lay(&lures, users[i]);
+		list_probes(&lures);
+		for (unsigned p = 0; p < PROFILES; p++) {
+			const char *config = text("ptrace yes\nseccomp %s", profiles[p]);
+
+			attack(&lures, "a", config, TRACING);
+			attack_sealed(&lures, "b", config, TRACING);
+		}
+		process_finish();
+	}
+}
+
+/* The same from a second session in a sandbox, which has every layer of the first. */
+static void attack_from_second(const struct lures *lures, const char *more, const char *asked)
+{
+	const char *allowed = granted(more, asked);
+	int status;
+	char *output;
+
+	session_start_as(lures->owner, "a",
+			 config_of(lures, text("%s\ncommand echo READY; read x\n", more)));
+	get("a/wait/match@0:READY", NULL);
+	output = session_run_as(lures->owner, "b",
+				text("in a\n%scommand stty -opost; exec /srv/hostile\n",
+				     lures_environment(lures, "env ", true)),
+				&status);
+	cr_expect_eq(status, *allowed != '\0', "%s: status %d", more, status);
+	assert_contained(output, allowed, text("second, user %u, %s", lures->owner, more));
+	lures_unchanged(lures);
+	session_remove("b");
+	session_remove("a");
+}
+
+Test(escape, no_way_out_of_another_sessions_sandbox)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct lures lures;
+
+		lures_lay(&lures, users[i]);
+		list_probes(&lures);
+		for (unsigned p = 0; p < PROFILES; p++)
+			attack_from_second(&lures, text("seccomp %s", profiles[p]), "");
+		attack_from_second(&lures, "ptrace yes", TRACING);
 		process_finish();
 	}
 }
@@ -265,7 +325,7 @@ Test(escape, network_tcp)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++) {
+		for (unsigned p = 0; p < PROFILES; p++) {
 			attack(&lures, "a",
 			       text("%snetwork tcp %u\nseccomp %s", landlock, lures.other_tcp,
 				    profiles[p]),
@@ -288,20 +348,22 @@ Test(escape, network_host)
 
 		lures_lay(&lures, users[i]);
 		list_probes(&lures);
-		for (unsigned p = 0; p < 3; p++)
+		for (unsigned p = 0; p < PROFILES; p++)
 			attack(&lures, "a",
 			       text("%snetwork host\nseccomp %s", landlock, profiles[p]),
-			       text("namespaces%s connections tcp tcp-ipv6 udp%s", interfaces(),
-				    *landlock ? " unix-abstract" : ""));
+			       text("namespaces%s connections tcp tcp-ipv6 udp listeners "
+				    "multicast%s",
+				    interfaces(), *landlock ? " unix-abstract" : ""));
 		process_finish();
 	}
 }
 
 /* Those that need a child, or would take the process with them: they are run apart, or above. */
-#define NOT_IN_ONE_PROCESS                                                                   \
-	"ptrace-traceme ptrace-child process-vm-read process-vm-write pidfd-getfd i386 x32 " \
-	"suid-exec huge-arguments core-dump fork-bomb thread-bomb descriptors terminals "    \
-	"memory-bomb "                                                                       \
+#define NOT_IN_ONE_PROCESS                                                                      \
+	"ptrace-traceme ptrace-child ptrace-call process-vm-read process-vm-write pidfd-getfd " \
+	"i386 x32 "                                                                             \
+	"suid-exec huge-arguments core-dump fork-bomb thread-bomb descriptors terminals "       \
+	"memory-bomb "                                                                          \
 	"survivor flood tcp-listen personality own-filter inotify pending-signals timers"
 
 static char *names_for_one_process(void)
@@ -322,7 +384,7 @@ Test(escape, fork_no)
 
 	lures_lay(&lures, ANN);
 	list_probes(&lures);
-	for (unsigned p = 0; p < 3; p++) {
+	for (unsigned p = 0; p < PROFILES; p++) {
 		output = session_run_as(
 			ANN, "a",
 			config_of(&lures, text("fork no\nseccomp %s\nargv "
@@ -402,6 +464,10 @@ Test(escape, init_takes_no_signal)
 					    "range(65):\\n"
 					    "    try: os.kill(1, n); print(n, 'sent')\\n"
 					    "    except OSError as e: print(n, e.errno)\\n"
+					    "for n in list(range(65))*2:\\n"
+					    "    for t in os.listdir('/proc/1/task'):\\n"
+					    "        try: os.kill(int(t), n)\\n"
+					    "        except OSError: pass\\n"
 					    "sys.exit(7)\"]\n",
 					    kinds[i / 2]),
 				       &status);
@@ -419,7 +485,7 @@ Test(escape, nothing_outlives_the_session)
 	const char *program = text("/srv/h%u", marker());
 
 	lures_lay(&lures, ANN);
-	for (unsigned p = 0; p < 3; p++) {
+	for (unsigned p = 0; p < PROFILES; p++) {
 		session_start_as(ANN, "a",
 				 text("ro %s/hostile:%s\nseccomp %s\ncommand %s survivor; read x\n",
 				      lures.directory, program, profiles[p], program));

@@ -337,6 +337,7 @@ Test(files, config_shows_what_is_in_force)
 		{ "terminals 2", "terminals", "2" },
 		{ "retain 1M", "retain", "1M" },
 		{ "overflow drop", "overflow", "drop" },
+		{ "replies never", "replies", "never" },
 		{ "cwd /usr", "cwd", "/usr" },
 		{ "file-size 3M", "file-size", "3M" },
 		{ "command echo  two", "command", "echo  two" },
@@ -348,6 +349,7 @@ Test(files, config_shows_what_is_in_force)
 		{ "file-size", "none" }, { "tmp-size", "64M" },
 		{ "retain", "64M" },     { "overflow", "wait" },
 		{ "cwd", "/tmp" },       { "terminals", "8" },
+		{ "replies", "auto" },
 	};
 	char *before, *shown;
 
@@ -441,7 +443,7 @@ Test(files, ctl_lists_its_verbs)
 		session_start(text("s%u", count), "command cat\n");
 		put_all(text("s%u/ctl", count++), text("%s\n", verb));
 	}
-	cr_assert_eq(count, 7);
+	cr_assert_eq(count, 8);
 }
 
 static ino_t inode(const char *path)

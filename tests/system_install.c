@@ -48,6 +48,7 @@ Test(install, files_and_their_modes)
 		{ "$P/share/doc/mimobox/examples/judge", 0755 },
 		{ "$P/share/doc/mimobox/examples/queue", 0755 },
 		{ "$P/share/man/man7/mimobox-examples.7", 0644 },
+		{ "$P/share/man/man7/mimobox-trouble.7", 0644 },
 		/* where they are, pkg-config may have its say */
 		{ "$(find $D -path '*/system/mimobox.service')", 0644 },
 		{ "$(find $D -path '*/user/mimobox.service')", 0644 },

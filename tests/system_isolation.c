@@ -144,7 +144,8 @@ Test(isolation, files)
 		{ "echo x > /dev/null && echo allowed", "allowed\n" },
 		{ "cat /etc/passwd > /dev/null && echo allowed", "allowed\n" },
 		{ "cat /etc/shadow 2>/dev/null || echo denied", "denied\n" },
-		{ "ls /root /home /sys /boot 2>/dev/null | wc -l", "0\n" },
+		{ "ls /root /boot 2>/dev/null | wc -l", "0\n" },
+		{ "ls -A /home", "sandbox\n" },
 		{ "ls /tmp | wc -l", "0\n" }, /* not the host's, and not another session's */
 		{ "(echo 1 > /proc/sys/kernel/sysrq) 2>/dev/null || echo denied", "denied\n" },
 		/* Each is the null device, where the kernel has it. */

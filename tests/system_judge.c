@@ -83,6 +83,11 @@ static const struct {
 	  "        try: p == os.getpid() or os.kill(p, signal)\n"
 	  "        except OSError: pass\n" PY_SUM,
 	  "AC" },
+	/* as the known judges have it: what differs in white space alone is no wrong answer */
+	{ "no_newline.py", "print(sum(map(int, open(0).read().split())), end='')\n", "PE" },
+	{ "blanks.c", STDIO "int main(void) { " C_SUM " puts(\" \\n\"); return 0; }\n", "PE" },
+	{ "glued.py", "print(*map(str, [0, sum(map(int, open(0).read().split()))]), sep='')\n",
+	  "WA" },
 	{ "bad.c", "int main(void) { return x; }\n", "CE" },
 	{ "bad.py", "print(\n", "CE" },
 	{ "reads_shadow.c", "#include \"/etc/shadow\"\nint main(void) { return 0; }\n", "CE" },
@@ -150,6 +155,51 @@ Test(judge, verdicts_are_exact)
 	expect_verdicts(text("\n%s", done.out));
 	cr_expect_str_eq(session_names(), "");
 	cr_expect_str_eq(done.err, "");
+}
+
+#define JAVA(body)                                                     \
+	"import java.util.*;\npublic class Main { public static void " \
+	"main(String[] a) throws Exception { " body " } }\n"
+#define JAVA_SUM                                           \
+	"Scanner in = new Scanner(System.in); System.out." \
+	"println(in.nextInt() + in.nextInt());"
+
+Test(judge, java)
+{
+	static const struct {
+		const char *name, *text, *verdict;
+	} programs[] = {
+		{ "Good.java", JAVA(JAVA_SUM), "AC" },
+		{ "Wrong.java", JAVA("System.out.println(3);"), "WA" },
+		{ "Prints.java",
+		  JAVA("Scanner in = new Scanner(System.in); "
+		       "System.out.print(in.nextInt() + in.nextInt());"),
+		  "PE" },
+		{ "Loops.java", JAVA("for (long i = 0; ; i++) if (i < 0) return;"), "TLE" },
+		{ "Sleeps.java", JAVA("Thread.sleep(99000);"), "TLE" },
+		{ "Eats.java",
+		  JAVA("List<byte[]> l = new ArrayList<>(); "
+		       "for (;;) l.add(new byte[1 << 20]);"),
+		  "MLE" },
+		{ "Large.java",
+		  JAVA("byte[] b = new byte[40 << 20]; b[b.length - 1] = 1;" JAVA_SUM), "AC" },
+		{ "Throws.java", JAVA("throw new Exception();"), "RE" },
+		{ "Exits.java", JAVA(JAVA_SUM "System.exit(3);"), "RE" },
+		{ "Bad.java", JAVA("return x;"), "CE" },
+		{ "Named.java", "public class Named { }\n", "CE" },
+	};
+	struct run done;
+
+	if (run_shell("sh", "command -v javac && command -v jar").status)
+		cr_skip_test("no javac here");
+	for (unsigned i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+		outside_file(outside("ann/%s", programs[i].name), programs[i].text, ANN, 0644);
+	done = run_as(ANN, "cd $H && bin/judge --cpu 2 --wall 30 --jobs 2 tests *.java");
+	for (unsigned i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+		cr_expect(has(text("\n%s", done.out),
+			      text("\n%s %s", programs[i].verdict, programs[i].name)),
+			  "not %s %s: %s%s", programs[i].verdict, programs[i].name, done.out,
+			  done.err);
 }
 
 /* Each session of root's has an id of its own, and the judge's files are others'. */

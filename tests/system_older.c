@@ -50,12 +50,12 @@ static int serve(int version, const char *option, const char *value)
 /* What each version lacks */
 
 static const char lines_of_none[][200] = {
-	"landlock-abi 1\nlandlock-stands-in truncate:read-only-mounts tcp:network-namespace "
+	"landlock-abi 1\nlandlock-stands-in truncate:read-only-mounts "
 	"ioctl-dev:nodev-mounts abstract-sockets:network-namespace signals:pid-namespace\n"
 	"landlock-refuses refer\n",
-	"landlock-abi 2\nlandlock-stands-in truncate:read-only-mounts tcp:network-namespace "
+	"landlock-abi 2\nlandlock-stands-in truncate:read-only-mounts "
 	"ioctl-dev:nodev-mounts abstract-sockets:network-namespace signals:pid-namespace\n",
-	"landlock-abi 3\nlandlock-stands-in tcp:network-namespace ioctl-dev:nodev-mounts "
+	"landlock-abi 3\nlandlock-stands-in ioctl-dev:nodev-mounts "
 	"abstract-sockets:network-namespace signals:pid-namespace\n",
 	"landlock-abi 4\nlandlock-stands-in ioctl-dev:nodev-mounts "
 	"abstract-sockets:network-namespace signals:pid-namespace\n",
@@ -95,11 +95,10 @@ static char *expected_of(int version)
 		    "truncate /etc/passwd 30\n"
 		    "truncate /srv/ro/file 30\ntruncate /srv/rw/ro/file 30\n"
 		    "truncate proc %s\ncomm python3\nentropy %s\nadd entropy %s\ndevice 13\n"
-		    "tcp %s\ninit %s\n",
+		    "tcp done\ninit %s\n",
 		    version < 2 ? "18" : "done", version < 2 ? "18" : "done",
 		    version < 3 ? "done" : "13", version < 5 ? "done" : "13",
-		    version < 5 ? "1" : "13", version < 4 ? "done" : "13",
-		    version < 6 ? "done" : "1");
+		    version < 5 ? "1" : "13", version < 6 ? "done" : "1");
 }
 
 static void look_at(int version)

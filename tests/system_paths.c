@@ -152,6 +152,66 @@ Test(paths, root_is_not_root_inside)
 	look_all(ROOT, looks, 3);
 }
 
+/* The log names a path that is given to be changed, and cannot be. */
+Test(paths, one_that_may_not_be_written_is_told_of)
+{
+	static const char part[] = ": the session may not write there";
+	const char *line = text("path: rw %s%s", outside("d"), part);
+
+	lay(ROOT);
+	for (int i = 0; i < 3; i++) {
+		uid_t user = i ? ANN : ROOT;
+
+		cr_assert_eq(chown(outside("d"), i == 2 ? ANN : ROOT, 0), 0);
+		session_start_as(
+			user, "a",
+			text("rw %s:/x\nro %s/f:/y\ncommand true\n", outside("d"), outside("d")));
+		session_exit("a");
+		cr_expect_eq(has(get("a/log", NULL), line), i < 2, "%s", get("a/log", NULL));
+		cr_expect_eq(has(get("a/log", NULL), "an id of their own"), i == 0);
+		session_remove("a");
+	}
+}
+
+/* As the manual says: root gives the files to the id that the session has. */
+static void work_in_a_clone(const char *config, bool given)
+{
+	struct stat status;
+	char *output;
+
+	fixture_pool_filled();
+	session_make("a");
+	sh(text("git clone -q %s $M/a/workspace/repo && ln -s %s $M/a/workspace/repo/link",
+		outside("origin"), outside("d/f")));
+	if (given)
+		sh("chown -R --reference=$M/a/workspace/ $M/a/workspace/repo");
+	put_all("a/config", config);
+	put_all("a/config", "cwd /workspace/repo\ncommand git log --oneline | wc -l; echo n > new; "
+			    "git add new && git -c user.name=a -c user.email=a@b commit -qm 2; "
+			    "git log --oneline | wc -l\n");
+	put_all("a/ctl", "start\n");
+	session_exit("a");
+	output = plain(get("a/output", NULL));
+	if (given)
+		cr_expect_str_eq(output, "1\n2\n", "%s: %s", config, output);
+	else
+		cr_expect(has(output, "dubious ownership"), "%s", output);
+	cr_assert_eq(stat(outside("d/f"), &status), 0);
+	cr_expect_eq(status.st_uid, ROOT);
+	session_remove("a");
+}
+
+Test(paths, a_clone_of_roots_in_a_workspace)
+{
+	lay(ROOT);
+	sh(text("git init -q %s && cd %s && echo 1 > f && git add f && git -c user.name=a -c "
+		"user.email=a@b commit -qm 1",
+		outside("origin"), outside("origin")));
+	work_in_a_clone("", true);
+	work_in_a_clone(fill_in("ro $D:/x\n"), true);
+	work_in_a_clone("", false);
+}
+
 /* A set-user-ID program of root's in a path gives nothing. */
 Test(paths, set_user_id)
 {
@@ -361,6 +421,35 @@ Test(paths, workspace)
 		  "%s", output);
 }
 
+/* If the host follows no links there, those of a program work inside only. */
+Test(paths, workspaces_of_which_the_host_follows_no_links)
+{
+	static const char config[] = "cwd /workspace\ncommand echo inside > f; ln -s f link; "
+				     "ln -s /etc/hostname out; cat link; read x\n";
+
+	outside_directory(outside("ws"), ROOT, 0711);
+	fixture_daemon_ended(SIGTERM);
+	strcpy(fixture.workspaces, outside("ws"));
+	for (int i = 0; i < 2; i++) {
+		if (i == 1)
+			sh(text("mount --bind %s %s && mount -o remount,bind,nosymfollow %s",
+				outside("ws"), outside("ws"), outside("ws")));
+		fixture_daemon(NULL);
+		session_start_as(ANN, "a", config);
+		sh("cat $M/a/wait/match@0:inside");
+		/* i == 0: the control */
+		cr_expect_eq(run_as(ANN, "cat $M/a/workspace/out").status, i);
+		cr_expect_eq(run_as(ANN, "echo x > $M/a/workspace/link").status != 0, i);
+		cr_expect_eq(run_as(ANN, "cat $M/a/workspace/f").status, 0);
+		put_all("a/input", "\n");
+		cr_expect_eq(session_exit("a"), 0);
+		session_remove("a");
+		fixture_daemon_ended(SIGTERM);
+	}
+	sh(text("umount %s", outside("ws")));
+	fixture_daemon(NULL);
+}
+
 /* Who could make names among the workspaces could lead the daemon elsewhere; none are listed. */
 Test(paths, workspaces_are_the_daemons_own)
 {
@@ -514,6 +603,34 @@ static bool can_mount_btrfs(void)
 			      "mount -o loop btrfs btrfs.d",
 			      fixture.dir))
 		       .status == 0;
+}
+
+/* A subvolume that was made from outside stays, and holds nothing up. */
+Test(paths, a_subvolume_from_outside)
+{
+	char path[512] = "";
+	int status;
+
+	if (!can_mount_btrfs())
+		cr_skip_test("no mkfs.btrfs(8), no loop device, or no btrfs in the kernel");
+	fixture_daemon_ended(SIGTERM);
+	strcpy(fixture.workspaces, outside("btrfs.d/w"));
+	fixture_daemon(NULL);
+	session_run_as(ANN, "a", "command mkdir /workspace/d; echo 1 > /workspace/d/f\n", &status);
+	cr_assert_gt(readlink(at("a/workspace"), path, sizeof(path) - 1), 0);
+	sh(text("btrfs -q subvolume create %s/sub && echo 1 > %s/sub/f && "
+		"btrfs -q subvolume snapshot -r %s/sub %s/d/closed",
+		path, path, path, path));
+	session_remove("a");
+	cr_expect(await(file_gone, text("%s/d/f", path), 20000));
+	session_run_as(ANN, "b", "command true\n", &status);
+	session_remove("b");
+	fixture.crashed = true; /* these stay */
+	fixture_daemon_ended(SIGTERM);
+	cr_expect_str_eq(sh(text("cd %s; find . -name f -o -type d | sort", path)),
+			 ".\n./d\n./d/closed\n./d/closed/f\n./sub\n./sub/f\n");
+	sh(text("btrfs -q subvolume delete %s/sub %s/d/closed && umount %s", path, path,
+		outside("btrfs.d")));
 }
 
 /* Nobody makes a subvolume in a workspace, where it would stay for good. */

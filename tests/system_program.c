@@ -197,12 +197,12 @@ Test(program, environment)
 	static const struct {
 		const char *config, *more, *home, *pwd;
 	} examples[] = {
-		{ "", "", "/tmp", "/tmp" },
-		{ "cwd /usr\n", "", "/tmp", "/usr" },
+		{ "", "", "/home/sandbox", "/tmp" },
+		{ "cwd /usr\n", "", "/home/sandbox", "/usr" },
 		{ "env HOME=/\n", "", "/", "/tmp" },
-		{ "env A=1\nenv A=2 3=4\n", "A=2 3=4\n", "/tmp", "/tmp" },
+		{ "env A=1\nenv A=2 3=4\n", "A=2 3=4\n", "/home/sandbox", "/tmp" },
 		{ "env A=\nenv HOME=/x\nenv HOME=/y\n", "A=\n", "/y", "/tmp" },
-		{ "env A=\xff\n", "A=\xff\n", "/tmp", "/tmp" },
+		{ "env A=\xff\n", "A=\xff\n", "/home/sandbox", "/tmp" },
 	};
 	char *path = NULL;
 
@@ -218,7 +218,7 @@ Test(program, environment)
 		cr_expect_str_eq(
 			sorted(text("%s", out)),
 			sorted(text("HOME=%s\nLANG=C.UTF-8\nLOGNAME=sandbox\n%s\nPWD=%s\n%s"
-				    "SHELL=/bin/sh\nTERM=xterm-256color\nTMPDIR=/tmp\n"
+				    "SHELL=/bin/sh\nTERM=xterm-256color\nTMPDIR=/home/sandbox/tmp\n"
 				    "USER=sandbox\n",
 				    examples[i].home, path, examples[i].pwd, examples[i].more)),
 			"%s: %s", examples[i].config, out);

@@ -216,8 +216,8 @@ static const char hold_init[] =
 	"print(tried(os.setpriority, os.PRIO_PGRP, 0, 19))\n"
 	"print(tried(os.setpriority, os.PRIO_USER, 0, 19))\n"
 	"print(tried(os.sched_setaffinity, 1, [0]))\n"
-	"print(tried(os.setpriority, os.PRIO_PROCESS, 0, 5))\n"
-	"print(tried(os.setpriority, os.PRIO_PROCESS, os.getpid(), 6))\n"
+	"print(tried(os.setpriority, os.PRIO_PROCESS, 0, 19))\n"
+	"print(tried(os.setpriority, os.PRIO_PROCESS, os.getpid(), 19))\n"
 	"print(tried(os.sched_setaffinity, 0, [min(os.sched_getaffinity(0))]))\n";
 
 Test(quotas, init_keeps_its_turns)

@@ -248,3 +248,24 @@ Test(own_ceiling, bounds_nobody)
 	as_ok("ann", "mkdir $M/a; echo 'retain 65K' > $M/a/config; echo 'exit 4' > $M/a/input;"
 		     "test $(cat $M/a/exit) = 4");
 }
+
+/* The machine lets users mount for others, or not. */
+Test(own_ceiling, allow_other_as_the_machine_has_it)
+{
+	const char *command = text("%s/mimoboxfs -o allow_other --spool %s --workspaces %s $M",
+				   fixture.dir, fixture.spool, fixture.workspaces);
+	struct run refused;
+
+	cr_assert_eq(chown(fixture.dir, ANN, ANN), 0);
+	cr_assert_eq(chown(fixture.mount, ANN, ANN), 0);
+	sh("echo '#user_allow_other' > $M/../fuse.conf; chmod 644 $M/../fuse.conf; "
+	   "mount --bind $M/../fuse.conf /etc/fuse.conf");
+	refused = as("ann", command);
+	cr_expect_eq(refused.status, 3, "%d: %s", refused.status, refused.err);
+	cr_expect(has(refused.err, "leave out -o allow_other, or as root: "), "%s", refused.err);
+	/* the control */
+	sh("echo user_allow_other > /etc/fuse.conf");
+	as_ok("ann", command);
+	fixture_adopt();
+	cr_expect_eq(access(at("defaults"), F_OK), 0);
+}

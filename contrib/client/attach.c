@@ -44,33 +44,79 @@ static uint64_t output_end(const struct session *session)
 	return end;
 }
 
-/* The screen, the caller's to free, and the offset in `output` where it goes on. */
-static char *read_screen(const struct session *session, uint64_t *offset)
+/* As it was at one moment. */
+struct picture {
+	char *screen; /* the caller's to free; NULL and errno */
+	int row, col; /* of the cursor, from 1 */
+	bool visible;
+	uint64_t offset; /* in `output`, where it goes on */
+};
+
+/* Where nothing is known of the cursor, it is behind the text. */
+static void read_cursor(const struct session *session, struct picture *picture)
 {
-	char *screen = NULL;
-	uint64_t before;
-	int tries = 0;
-	do {
-		free(screen);
-		before = output_end(session);
-		screen = session_read(session, "screen");
-		*offset = output_end(session);
-	} while (screen && before != *offset && ++tries < TRIES);
-	return screen;
+	char *cursor = session_read(session, "cursor"), word[16] = "";
+	if (!cursor || sscanf(cursor, "%d %d %15s", &picture->row, &picture->col, word) != 3)
+		picture->row = 0;
+	picture->visible = strcmp(word, "hidden") != 0;
+	free(cursor);
 }
 
-/* Without the blank lines at its end, so that the cursor is where the text is. */
-static void show_screen(const char *screen)
+static void read_picture(const struct session *session, struct picture *picture)
 {
-	size_t size = strlen(screen);
-	while (size > 0 && screen[size - 1] == '\n')
+	uint64_t before;
+	int tries = 0;
+	picture->screen = NULL;
+	do {
+		free(picture->screen);
+		before = output_end(session);
+		picture->screen = session_read(session, "screen");
+		read_cursor(session, picture);
+		picture->offset = output_end(session);
+	} while (picture->screen && before != picture->offset && ++tries < TRIES);
+}
+
+static unsigned window_rows(void)
+{
+	char size[32];
+	unsigned rows = 0;
+	if (tty_size(size))
+		(void)sscanf(size, "%u", &rows);
+	return rows;
+}
+
+/*
+ * Without the blank lines at its end. On a terminal of fewer rows the uppermost go, as far as the
+ * cursor allows, as they do when the session gets that size; its cursor counts from the first that
+ * is left.
+ */
+static void show_picture(const struct picture *picture)
+{
+	const char *at = picture->screen ? picture->screen : "";
+	size_t size = strlen(at);
+	unsigned rows = window_rows(), lines = 1,
+		 row = picture->row > 0 ? (unsigned)picture->row : 0;
+	while (size > 0 && at[size - 1] == '\n')
 		size--;
-	tty_enter();
-	for (size_t i = 0; i < size; i++) {
-		if (screen[i] == '\n')
-			putchar('\r');
-		putchar(screen[i]);
+	for (size_t i = 0; i < size; i++)
+		lines += at[i] == '\n';
+	lines = lines < row ? row : lines;
+	for (; rows && lines > rows && row != 1 && memchr(at, '\n', size); lines--) {
+		const char *next = (const char *)memchr(at, '\n', size) + 1;
+		size -= (size_t)(next - at);
+		at = next;
+		row -= row > 0;
 	}
+	tty_enter();
+	(void)fputs("\033[?7l", stdout); /* a longer line must not become two */
+	for (size_t i = 0; i < size; i++) {
+		if (at[i] == '\n')
+			putchar('\r');
+		putchar(at[i]);
+	}
+	(void)fputs("\033[?7h", stdout);
+	if (row)
+		printf("\033[%u;%dH%s", row, picture->col, picture->visible ? "" : "\033[?25l");
 	(void)fflush(stdout);
 }
 
@@ -82,9 +128,10 @@ static void have_drawn(const struct relay *relay)
 
 static void redraw(const struct relay *relay)
 {
-	char *screen = session_read(relay->session, "screen");
-	show_screen(screen ? screen : "");
-	free(screen);
+	struct picture picture;
+	read_picture(relay->session, &picture);
+	show_picture(&picture);
+	free(picture.screen);
 	have_drawn(relay);
 }
 
@@ -103,20 +150,21 @@ static void tell_end(const struct relay *relay, enum relay_end end)
 
 static int use_terminal(struct relay *relay, struct tty *tty)
 {
-	uint64_t offset;
-	char *screen = read_screen(relay->session, &offset);
-	int error = screen ? relay_open(relay, false, offset) : -errno;
+	struct picture picture;
+	read_picture(relay->session, &picture);
+	int error = picture.screen ? relay_open(relay, false, picture.offset) : -errno;
 	if (error == 0)
 		error = tty_raw(tty);
 	if (error < 0) {
-		free(screen);
+		free(picture.screen);
 		return report(STATUS_CLIENT, "%s: %s", session_name(relay->session),
 			      strerror(-error));
 	}
-	show_screen(screen);
-	free(screen);
+	show_picture(&picture);
+	free(picture.screen);
 	relay->tty = tty;
 	relay->redraw = redraw;
+	relay_answer(relay);
 	relay_follow_size(relay);
 	have_drawn(relay);
 	enum relay_end end = relay_run(relay);

@@ -17,7 +17,7 @@ void channel_init(struct channel *channel, int from, int to)
 	channel->to = to;
 	channel->from_shared = is_shared(from);
 	channel->to_shared = is_shared(to);
-	channel->ended = channel->deserted = false;
+	channel->ended = channel->skipped = channel->deserted = false;
 	channel->size = channel->done = 0;
 }
 
@@ -36,13 +36,15 @@ void channel_watch(const struct channel *channel, struct pollfd fds[2])
 
 int channel_read(struct channel *channel)
 {
-	ssize_t count = read(channel->from, channel->data, sizeof(channel->data));
+	ssize_t count = read(channel->from, channel->data, CHANNEL_READ);
 	if (count > 0)
 		channel->size = (size_t)count;
 	if (count >= 0)
 		channel->ended = count == 0;
-	/* ESTALE: some was dropped, as was asked for; it goes on with the oldest that is kept. */
-	else if (errno != EAGAIN && errno != EINTR && errno != ESTALE)
+	/* Some was dropped, as was asked for; it goes on with the oldest that is kept. */
+	else if (errno == ESTALE)
+		channel->skipped = true;
+	else if (errno != EAGAIN && errno != EINTR)
 		return -errno;
 	return 0;
 }

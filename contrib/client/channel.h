@@ -6,9 +6,14 @@
 #ifndef CHANNEL_H
 #define CHANNEL_H
 
+#include "query.h"
+
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+/* In one go. What is then put around it, see answering.h, has room as well. */
+enum { CHANNEL_READ = 131072 };
 
 struct channel {
 	int from, to;
@@ -19,9 +24,10 @@ struct channel {
 	 */
 	bool from_shared, to_shared;
 	bool ended;    /* no more comes */
+	bool skipped;  /* some was dropped before it was read: to be reset by who cares */
 	bool deserted; /* nobody takes any more: what comes is thrown away */
 	size_t size, done;
-	char data[131072];
+	char data[CHANNEL_READ + QUERY_HELD_MAX];
 };
 
 void channel_init(struct channel *channel, int from, int to);

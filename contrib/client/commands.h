@@ -7,6 +7,7 @@
 #define COMMANDS_H
 
 int command_run(int argc, char **argv);
+int command_exec(int argc, char **argv);
 int command_attach(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_remove(int argc, char **argv);

@@ -32,6 +32,9 @@ static void print(const char *name, const struct finding *finding)
 /* 0, or 1 where something is missing. */
 static int examine(struct diagnosis *diagnosis)
 {
+	static const struct finding programs = {
+		.level = PROBE_OK, .fact = "if one does not run in a session, see " TROUBLE_PAGE
+	};
 	struct finding mount = { .level = PROBE_OK };
 	probe_mount(&mount, diagnosis);
 	print("mount", &mount);
@@ -48,6 +51,8 @@ static int examine(struct diagnosis *diagnosis)
 		if (finding.level == PROBE_MISSING)
 			status = 1;
 	}
+	if (status == 0)
+		print("programs", &programs);
 	return status;
 }
 

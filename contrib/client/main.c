@@ -18,8 +18,9 @@ static const struct {
 	const char *name;
 	int (*act)(int argc, char **argv);
 } commands[] = {
-	{ "run", command_run },   { "attach", command_attach },   { "ls", command_list },
-	{ "rm", command_remove }, { "forward", command_forward }, { "doctor", command_doctor },
+	{ "run", command_run },       { "exec", command_exec }, { "attach", command_attach },
+	{ "ls", command_list },       { "rm", command_remove }, { "forward", command_forward },
+	{ "doctor", command_doctor },
 };
 
 static int help(void)
@@ -29,6 +30,8 @@ static int help(void)
 	     "\n"
 	     "  run [--name NAME] [--keep] [--terminal yes|no] [--config FILE] [--KEY VALUE]...\n"
 	     "      [--] COMMAND [ARG]...    run a command in a session of its own\n"
+	     "  exec [--KEY VALUE]... NAME [--] COMMAND [ARG]...\n"
+	     "                               run a command in the sandbox of a session\n"
 	     "  attach [-e KEY] NAME         use a session's terminal; KEY (^\\) detaches\n"
 	     "  ls [-q]                      list the sessions; -q: names alone\n"
 	     "  rm NAME...                   end and remove sessions\n"

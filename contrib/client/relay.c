@@ -84,6 +84,8 @@ void relay_destroy(struct relay *relay)
 	close_fd(relay->out.from);
 	close_fd(relay->err.from);
 	close_fd(relay->signals);
+	if (relay->answers)
+		answering_end(&relay->answering);
 	free(relay);
 }
 
@@ -97,6 +99,7 @@ int relay_open(struct relay *relay, bool has_stderr, uint64_t offset)
 	if (out < 0)
 		return out;
 	channel_init(&relay->out, out, STDOUT_FILENO);
+	relay->offset = offset;
 	if (offset > 0 && lseek(out, (off_t)offset, SEEK_SET) < 0)
 		return -errno;
 	int err = has_stderr ? session_open(relay->session, "stderr", O_RDONLY | O_NONBLOCK) : -1;
@@ -111,6 +114,23 @@ int relay_open(struct relay *relay, bool has_stderr, uint64_t offset)
 static void tell(const struct relay *relay, const char *verbs)
 {
 	(void)session_write(relay->session, "ctl", verbs);
+}
+
+void relay_answer(struct relay *relay)
+{
+	if (!isatty(STDOUT_FILENO))
+		return;
+	answering_begin(&relay->answering, relay->session, relay->offset);
+	relay->answers = true;
+}
+
+static void filter_questions(struct relay *relay, struct channel *out)
+{
+	if (out->skipped)
+		answering_skipped(&relay->answering);
+	out->skipped = false;
+	memcpy(relay->unfiltered, out->data, out->size);
+	out->size = answering_filter(&relay->answering, relay->unfiltered, out->size, out->data);
 }
 
 /* Signals */
@@ -132,6 +152,8 @@ static void suspend(struct relay *relay)
 {
 	if (relay->tty)
 		tty_restore(relay->tty);
+	if (relay->answers)
+		answering_end(&relay->answering);
 	if (relay->kind == RELAY_RUN)
 		tell(relay, "stop\n");
 	raise(SIGSTOP);
@@ -144,6 +166,8 @@ static void go_on(struct relay *relay)
 	bool away = relay->tty && !relay->tty->raw;
 	if (away)
 		tty_raw(relay->tty);
+	if (away && relay->answers)
+		answering_begin_again(&relay->answering);
 	if (away && relay->redraw)
 		relay->redraw(relay);
 	pass_size(relay);
@@ -246,6 +270,8 @@ static int pump_out(struct relay *relay, struct channel *out, const struct pollf
 	for (int i = 0; i < TURN && error == 0; i++) {
 		if (out->size == 0) {
 			error = channel_read(out);
+			if (relay->answers && out == &relay->out)
+				filter_questions(relay, out);
 			if (relay->tty)
 				tty_note(relay->tty, out->data, out->size);
 		}

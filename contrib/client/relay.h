@@ -6,6 +6,7 @@
 #ifndef RELAY_H
 #define RELAY_H
 
+#include "answering.h"
 #include "channel.h"
 #include "session.h"
 #include "tty.h"
@@ -32,7 +33,10 @@ struct relay {
 	/* Shows the session again, after a stop; may be NULL. */
 	void (*redraw)(const struct relay *relay);
 
-	int signals; /* a signalfd */
+	int signals;  /* a signalfd */
+	bool answers; /* what is printed goes to a terminal that can answer */
+	struct answering answering;
+	char unfiltered[CHANNEL_READ];
 	bool follow_size;
 	bool detached;
 	bool ending; /* was told to end: nobody waits for a reader that doesn't read */
@@ -40,6 +44,7 @@ struct relay {
 	bool input_over;
 	bool left[3]; /* of the standard descriptors: nobody has the other end any more */
 	uint64_t deserted_at;
+	uint64_t offset; /* in `output`, where it was opened */
 	struct channel in, out, err;
 };
 
@@ -52,6 +57,8 @@ void relay_destroy(struct relay *relay);
 
 /* Opens the session's streams; what was printed before `offset` is left out. 0 or -errno. */
 int relay_open(struct relay *relay, bool has_stderr, uint64_t offset);
+/* The user's terminal may answer the program; before the start, so that no question is missed. */
+void relay_answer(struct relay *relay);
 /* The size of the user's terminal is the session's from now on. */
 void relay_follow_size(struct relay *relay);
 /* Until the end of the session, or of the wish to see it. */

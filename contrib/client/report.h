@@ -11,6 +11,9 @@ enum {
 	STATUS_NOT_FOUND = 127,
 };
 
+/* What programs stumble over, and the keys for it. */
+#define TROUBLE_PAGE "mimobox-trouble(7)"
+
 /* Returns `status`. */
 int report(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

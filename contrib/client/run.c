@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mimobox run: a command in a session of its own, which goes when the command has. Beside a
- * terminal it is used as one; in a pipeline it is a part of it: bytes, errors and status are those
- * that the command alone would give.
+ * mimobox run: a command in a session of its own, which goes when the command has. mimobox exec:
+ * the same, in the sandbox of a session that runs. Beside a terminal it is used as one; in a
+ * pipeline it is a part of it: bytes, errors and status are those that the command alone would
+ * give.
  */
 #include "commands.h"
 #include "ending.h"
@@ -20,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SETTINGS_MAX = 1024 };
+enum { SETTINGS_MAX = 1024, REFUSALS_TOLD = 4 };
 
 struct setting {
 	const char *key, *value;
@@ -28,6 +29,8 @@ struct setting {
 
 struct run {
 	const char *mount, *name, *config;
+	bool joins;       /* another session's sandbox */
+	const char *host; /* that one's name */
 	bool keep, terminal, terminal_set;
 	struct setting settings[SETTINGS_MAX];
 	size_t setting_count;
@@ -92,6 +95,11 @@ static int parse(struct run *run, char **argv)
 		if (status)
 			return status;
 	}
+	if (run->joins) {
+		run->host = *argv && strcmp(*argv, "--") != 0 ? *argv++ : "";
+		if (!session_is_name(run->host))
+			return report(STATUS_USAGE, "'%s' is no name of a session", run->host);
+	}
 	run->argv = *argv && strcmp(*argv, "--") == 0 ? argv + 1 : argv;
 	if (!run->argv[0])
 		return report(STATUS_USAGE, "no command to run; see mimobox --help");
@@ -153,8 +161,8 @@ static char *command_line(char *const *argv, bool one_stream)
 	return NULL;
 }
 
-/* `what` was refused by the session, whose log says why. */
-static int refused(const struct run *run, const char *what, int error)
+/* `what` was refused by the session, whose log says why; `more` is said behind that. */
+static int refused(const struct run *run, const char *what, int error, const char *more)
 {
 	char *reason = session_reason(&run->session);
 	const char *why = reason ? reason : strerror(-error);
@@ -162,7 +170,7 @@ static int refused(const struct run *run, const char *what, int error)
 	if (strncmp(why, "config line 1: ", 15) == 0 && what != run->config)
 		why += 15;
 	int status = error == -EINVAL || error == -ERANGE ? STATUS_USAGE : STATUS_CLIENT;
-	report(status, "%s%s%s", what, *what ? ": " : "", why);
+	report(status, "%s%s%s%s", what, *what ? ": " : "", why, more);
 	free(reason);
 	return status;
 }
@@ -177,7 +185,7 @@ static int configure(const struct run *run, const char *key, const char *value)
 	snprintf(option, sizeof(option), "--%s", key);
 	int error = session_write(&run->session, "config", line);
 	free(line);
-	return error < 0 ? refused(run, option, error) : 0;
+	return error < 0 ? refused(run, option, error, "") : 0;
 }
 
 static int configure_from_file(const struct run *run)
@@ -187,7 +195,7 @@ static int configure_from_file(const struct run *run)
 		return report(STATUS_CLIENT, "%s: %s", run->config, strerror(errno));
 	int error = session_write(&run->session, "config", text);
 	free(text);
-	return error < 0 ? refused(run, run->config, error) : 0;
+	return error < 0 ? refused(run, run->config, error, "") : 0;
 }
 
 static bool is_locale_variable(const char *assignment)
@@ -238,12 +246,14 @@ static int configure_all(const struct run *run)
 		status = configure_terminal(run);
 	for (size_t i = 0; i < run->setting_count && status == 0; i++)
 		status = configure(run, run->settings[i].key, run->settings[i].value);
+	if (status == 0 && run->joins)
+		status = configure(run, "in", run->host);
 	if (status)
 		return status;
 	char *line = command_line(run->argv, !run->terminal && errors_go_with_output());
 	int error = line ? session_write(&run->session, "config", line) : -ENOMEM;
 	free(line);
-	return error < 0 ? refused(run, "the command", error) : 0;
+	return error < 0 ? refused(run, "the command", error, "") : 0;
 }
 
 /* The session */
@@ -268,7 +278,7 @@ static int not_started(const struct run *run, int error)
 	char *status = session_read(&run->session, "status");
 	char *stage = session_value(status, "start-failed");
 	bool command = stage && strncmp(stage, "exec: ", 6) == 0;
-	refused(run, "", error);
+	refused(run, "", error, "; see " TROUBLE_PAGE);
 	free(stage);
 	free(status);
 	if (!command)
@@ -301,6 +311,8 @@ static int start(struct run *run, struct relay *relay)
 		return report(STATUS_CLIENT, "cannot open the session: %s", strerror(-error));
 	if (run->terminal)
 		relay_follow_size(relay);
+	if (run->tty.fd >= 0)
+		relay_answer(relay);
 	error = session_write(&run->session, "ctl", "start\n");
 	if (error < 0)
 		return not_started(run, error);
@@ -321,12 +333,17 @@ static void tell_limit(const struct run *run)
 	char *timeout = session_value(config, "timeout"), *memory = session_value(config, "memory");
 	char *processes = session_value(config, "processes");
 	if (reason && timeout && strcmp(reason, "timeout") == 0)
-		report(0, "ended by its timeout of %s (--timeout)", timeout);
+		report(0, "ended by its timeout of %s (--timeout); see " TROUBLE_PAGE, timeout);
 	else if (reason && memory &&
 		 (strcmp(reason, "oom") == 0 || (kills && strcmp(kills, "0") != 0)))
-		report(0, "a process was killed at the limit of memory, %s (--memory)", memory);
+		report(0,
+		       "a process was killed at the limit of memory, %s (--memory); "
+		       "see " TROUBLE_PAGE,
+		       memory);
 	else if (forks && processes && strcmp(forks, "0") != 0)
-		report(0, "forks were refused at the limit of processes, %s (--processes)",
+		report(0,
+		       "forks were refused at the limit of processes, %s (--processes); "
+		       "see " TROUBLE_PAGE,
 		       processes);
 	free(status);
 	free(config);
@@ -338,6 +355,34 @@ static void tell_limit(const struct run *run)
 	free(processes);
 }
 
+/* And of the system calls that were refused, which programs often tell nothing of. */
+static void tell_refusals(const struct run *run)
+{
+	char *log = session_read(&run->session, "log"), *rest = log, *line;
+	unsigned count = 0;
+	while (count < REFUSALS_TOLD && (line = strsep(&rest, "\n"))) {
+		line += strcspn(line, " ");
+		if (strncmp(line, " refused: ", strlen(" refused: ")) == 0) {
+			report(0, "%s", line + 1);
+			count++;
+		}
+	}
+	free(log);
+}
+
+/* The command says "Permission denied" of a path that it was given to change. */
+static void tell_paths(const struct run *run)
+{
+	static const char mark[] = " path: rw ";
+	char *log = session_read(&run->session, "log"), *rest = log, *line;
+	while (rest && (line = strsep(&rest, "\n"))) {
+		char *path = strstr(line, mark);
+		if (path)
+			report(0, "%s", path + strlen(" path: "));
+	}
+	free(log);
+}
+
 /* Until its end: the exit status, or minus the signal. */
 static int relay_session(struct run *run, struct relay *relay)
 {
@@ -345,8 +390,11 @@ static int relay_session(struct run *run, struct relay *relay)
 	tty_restore(&run->tty);
 	if (end != RELAY_ENDED)
 		return report(STATUS_CLIENT, "%s", relay->trouble);
-	if (relay->status != 0)
+	if (relay->status != 0) {
 		tell_limit(run);
+		tell_refusals(run);
+		tell_paths(run);
+	}
 	return relay->status;
 }
 
@@ -370,10 +418,9 @@ static int run_session(struct run *run, struct relay *relay)
 	return status;
 }
 
-int command_run(int argc, char **argv)
+static int run_command(bool joins, char **argv)
 {
-	(void)argc;
-	struct run run = { .tty.fd = -1 };
+	struct run run = { .tty.fd = -1, .joins = joins };
 	int status = parse(&run, argv);
 	if (status == 0)
 		status = place_open(&run.place, run.mount);
@@ -387,4 +434,16 @@ int command_run(int argc, char **argv)
 	status = run_session(&run, relay);
 	relay_destroy(relay);
 	return ending_as(status);
+}
+
+int command_run(int argc, char **argv)
+{
+	(void)argc;
+	return run_command(false, argv);
+}
+
+int command_exec(int argc, char **argv)
+{
+	(void)argc;
+	return run_command(true, argv);
 }

@@ -16,25 +16,31 @@ _mimobox_value() {
 	--config) compgen -f -- "$2" ;;
 	--ro | --rw) compgen -f -- "$2" ;;
 	--network) compgen -W 'none names host tcp' -- "$2" ;;
-	--seccomp) compgen -W 'essential network compat' -- "$2" ;;
+	--seccomp) compgen -W 'strict essential network compat' -- "$2" ;;
+	--replies) compgen -W 'auto always never' -- "$2" ;;
 	--overflow) compgen -W 'wait drop' -- "$2" ;;
 	--ends) compgen -W 'command last-process' -- "$2" ;;
+	--in) compgen -W "$(_mimobox_sessions)" -- "$2" ;;
 	--landlock) compgen -W 'auto 1 2 3 4 5 6 none' -- "$2" ;;
-	--terminal | --fork) compgen -W 'yes no' -- "$2" ;;
-	--timeout | --network-ask | --memory | --processes | --cpu | --file-size) compgen -W none -- "$2" ;;
+	--terminal | --fork | --ptrace) compgen -W 'yes no' -- "$2" ;;
+	--timeout | --network-ask | --memory | --processes | --cpu | --file-size | --home) compgen -W none -- "$2" ;;
 	esac
 }
 
 _mimobox_run() {
-	local i word options='--mount --name --keep --config --env --cwd --timeout --kill-grace
-		--memory --processes --cpu --open-files --file-size --tmp-size --terminals --retain --overflow
-		--ro --rw --network --allow --deny --network-ask --publish --seccomp --fork --landlock --terminal --ends'
+	local i word joins=0 options='--mount --name --keep --config --env --cwd --timeout --kill-grace
+		--memory --processes --cpu --open-files --file-size --tmp-size --home --terminals --retain --overflow
+		--ro --rw --network --allow --deny --network-ask --publish --seccomp --fork --ptrace --landlock --terminal --ends --replies --in'
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
 		--keep | --*=*) ;;
 		--?*) ((++i)) ;;
-		*) # the command and its arguments
+		*) # the session, then the command and its arguments
+			if [[ ${COMP_WORDS[1]} == exec && $joins == 0 ]]; then
+				joins=1
+				continue
+			fi
 			[[ $word != -- ]] || ((++i))
 			[[ $i -lt $COMP_CWORD ]] && compgen -f -- "$1" || compgen -c -- "$1"
 			return
@@ -45,6 +51,8 @@ _mimobox_run() {
 		_mimobox_value "${COMP_WORDS[COMP_CWORD - 1]}" "$1"
 	elif [[ $1 == -* ]]; then
 		compgen -W "$options --" -- "$1"
+	elif [[ ${COMP_WORDS[1]} == exec && $joins == 0 ]]; then
+		compgen -W "$(_mimobox_sessions)" -- "$1"
 	else
 		compgen -c -- "$1"
 	fi
@@ -54,8 +62,8 @@ _mimobox() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local IFS=$' \t\n' found
 	if ((COMP_CWORD == 1)); then
-		found=$(compgen -W 'run attach ls rm forward doctor --help --version' -- "$word")
-	elif [[ ${COMP_WORDS[1]} == run ]]; then
+		found=$(compgen -W 'run exec attach ls rm forward doctor --help --version' -- "$word")
+	elif [[ ${COMP_WORDS[1]} == run || ${COMP_WORDS[1]} == exec ]]; then
 		found=$(_mimobox_run "$word")
 	elif [[ $before == --mount ]]; then
 		found=$(compgen -d -- "$word")

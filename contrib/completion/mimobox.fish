@@ -40,17 +40,23 @@ complete -c mimobox -f
 complete -c mimobox -n 'test (count (commandline -opc)) -eq 1' -l help -d 'Show help'
 complete -c mimobox -n 'test (count (commandline -opc)) -eq 1' -l version -d 'Show the version'
 complete -c mimobox -n __fish_use_subcommand -a run -d 'Run a command in a session of its own'
+complete -c mimobox -n __fish_use_subcommand -a exec -d 'Run a command in the sandbox of a session'
 complete -c mimobox -n __fish_use_subcommand -a attach -d 'Use a session\'s terminal'
 complete -c mimobox -n __fish_use_subcommand -a ls -d 'List the sessions'
 complete -c mimobox -n __fish_use_subcommand -a rm -d 'End and remove sessions'
 complete -c mimobox -n __fish_use_subcommand -a forward -d 'A port of a session as one of this machine'
 complete -c mimobox -n __fish_use_subcommand -a doctor -d 'What this machine has and lacks'
 
-complete -c mimobox -n '__mimobox_verb run attach ls rm forward doctor' -l mount -r \
+complete -c mimobox -n '__mimobox_verb run exec attach ls rm forward doctor' -l mount -r \
     -a '(__fish_complete_directories)' -d 'Where the sessions are'
-complete -c mimobox -n '__mimobox_verb attach rm forward' -a '(__mimobox_sessions)' -d Session
+complete -c mimobox -n '__mimobox_verb exec attach rm forward' -a '(__mimobox_sessions)' -d Session
 complete -c mimobox -n '__mimobox_verb attach' -s e -x -d 'The key that detaches'
 complete -c mimobox -n '__mimobox_verb ls' -s q -d 'Names alone'
+
+complete -c mimobox -n '__mimobox_verb exec' -l env -x -d 'A variable, NAME=VALUE'
+complete -c mimobox -n '__mimobox_verb exec' -l cwd -x -d 'Where it starts'
+complete -c mimobox -n '__mimobox_verb exec' -l timeout -x -a none -d 'When it is ended'
+complete -c mimobox -n '__mimobox_verb exec' -l terminal -x -a 'yes no' -d 'Or pipes'
 
 complete -c mimobox -n $run -l name -x -d 'Of the session'
 complete -c mimobox -n $run -l keep -d 'Leave the session there'
@@ -65,9 +71,11 @@ complete -c mimobox -n $run -l cpu -x -a none -d 'Limit, in cores'
 complete -c mimobox -n $run -l open-files -x -d Limit
 complete -c mimobox -n $run -l file-size -x -a none -d Limit
 complete -c mimobox -n $run -l tmp-size -x -d 'Of /tmp'
+complete -c mimobox -n $run -l home -x -a none -d 'Room for a home on disk'
 complete -c mimobox -n $run -l terminals -x -d Limit
 complete -c mimobox -n $run -l retain -x -d 'How much output is kept'
 complete -c mimobox -n $run -l overflow -x -a 'wait drop' -d 'Past that'
+complete -c mimobox -n $run -l replies -x -a 'auto always never' -d 'Whether the session answers its program'
 complete -c mimobox -n $run -l ro -r -F -d 'Path to see'
 complete -c mimobox -n $run -l rw -r -F -d 'Path to change'
 complete -c mimobox -n $run -l network -x -a 'none names host tcp' -d 'What may be reached'
@@ -75,9 +83,11 @@ complete -c mimobox -n $run -l allow -x -d 'A host by name, HOST[:PORT,...]'
 complete -c mimobox -n $run -l deny -x -d 'A host by name'
 complete -c mimobox -n $run -l network-ask -x -a none -d 'How long a name waits for an answer'
 complete -c mimobox -n $run -l publish -x -d 'Ports to reach, PORT,...'
-complete -c mimobox -n $run -l seccomp -x -a 'essential network compat' -d 'System calls'
+complete -c mimobox -n $run -l seccomp -x -a 'strict essential network compat' -d 'System calls'
 complete -c mimobox -n $run -l fork -x -a 'yes no' -d 'Other processes'
+complete -c mimobox -n $run -l ptrace -x -a 'yes no' -d 'Debuggers'
 complete -c mimobox -n $run -l landlock -x -a 'auto 1 2 3 4 5 6 none' -d 'The lowest version'
 complete -c mimobox -n $run -l terminal -x -a 'yes no' -d 'Or pipes'
 complete -c mimobox -n $run -l ends -x -a 'command last-process' -d 'With whom'
+complete -c mimobox -n $run -l in -x -a '(__mimobox_sessions)' -d 'Whose sandbox'
 complete -c mimobox -n $run -a '(__mimobox_command)'

@@ -129,7 +129,35 @@ cpu_holds() {
 	rmdir "$1/cpu"
 }
 
+# A program sees its own group, and changes nothing there.
+limits_are_seen() {
+	start "$1/seen" <<-'S'
+		memory 64M
+		cpu 0.5
+		processes 50
+		command cd /sys/fs/cgroup; cat memory.max cpu.max pids.max; ls -d */; echo 99M > memory.max; cat memory.max; cat /proc/self/cgroup
+	S
+	cat "$1/seen/exit" "$1/seen/output"
+	tr -d '\r' <"$1/seen/transcript" >"$scratch/seen"
+	[ "$(head -3 "$scratch/seen" | tr '\n' ,)" = '67108864,50000 100000,51,' ] # init is one of them
+	grep -q 'Read-only file system' "$scratch/seen"
+	[ "$(tail -2 "$scratch/seen" | tr '\n' ,)" = '67108864,0::/,' ]
+	rmdir "$1/seen"
+}
+
+# Servers and clients on the session's own loopback, and what runtimes ask of it.
+loopback_works() {
+	start "$1/loop" <<-'S'
+		argv ["/usr/bin/python3", "-c", "import os, socket\nos.mkdir('/tmp/d')\nos.chmod('/tmp/d', 0o2770)\ns = socket.socket()\ns.bind(('127.0.0.1', 80 + 8000))\ns.listen()\nc = socket.create_connection(('127.0.0.1', 8080))\nc.send(b'heard')\nprint(s.accept()[0].recv(9).decode(), socket.if_nameindex())"]
+	S
+	cat "$1/loop/exit" "$1/loop/output"
+	grep -q "heard \[(1, 'lo')\]" "$1/loop/transcript"
+	rmdir "$1/loop"
+}
+
 limits_hold() {
+	limits_are_seen "$1"
+	loopback_works "$1"
 	memory_kills "$1"
 	processes_hold "$1"
 	cpu_holds "$1"

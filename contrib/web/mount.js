@@ -7,6 +7,9 @@ import { visible } from './text.js';
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 const COMMAND_MAX = 4096;
+// Of `config`, that a page can set.
+const SETTINGS = ['memory', 'cpu', 'network', 'timeout'];
+const SETTING_MAX = 256;
 
 export class Refused extends Error {
 	constructor(status, message) {
@@ -88,18 +91,27 @@ export class Mount {
 		return new Refused(status[error.code] ?? 400, told ? line : error.code);
 	}
 
-	// A command is one line of `config`: it must not become two.
-	async create(name, command) {
-		if (typeof command !== 'string' || command.length > COMMAND_MAX ||
-		    /[\0-\x1f\x7f]/.test(command))
+	// Each is one line of `config`: none must become two.
+	async create(name, command, settings = {}) {
+		const isLine = (text, most) =>
+			typeof text === 'string' && text.length <= most && !/[\0-\x1f\x7f]/.test(text);
+		if (!isLine(command, COMMAND_MAX))
 			throw new Refused(400, 'a command is one line of text');
+		const lines = SETTINGS.filter(key => settings[key] !== undefined && settings[key] !== '')
+			.map(key => {
+				if (!isLine(settings[key], SETTING_MAX))
+					throw new Refused(400, `${key} is one line of text`);
+				return `${key} ${settings[key]}\n`;
+			});
+		if (command)
+			lines.push(`command ${command}\n`);
 		const directory = this.file(name);
 		await mkdir(directory).catch(error => {
 			throw new Refused(error.code === 'EEXIST' ? 409 : 403, error.code);
 		});
 		try {
-			if (command)
-				await this.write(name, 'config', `command ${command}\n`);
+			if (lines.length)
+				await this.write(name, 'config', lines.join(''));
 		} catch (error) {
 			await rmdir(directory).catch(() => {});
 			throw error;

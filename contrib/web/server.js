@@ -3,7 +3,8 @@
 //
 //   GET    /?pass=PASS                   the way in: sets the cookie
 //   GET    /, /page.js ...               the page's files, by the cookie
-//   POST   /sessions                     { name, command }, both optional: makes a session
+//   POST   /sessions                     { name, command, memory, cpu, network, timeout }, all
+//                                       optional: makes a session
 //   POST   /sessions/NAME/ctl            { verb }: start, kill
 //   DELETE /sessions/NAME                ends and removes it
 //   GET    /sessions/NAME/cast           its recording
@@ -211,9 +212,9 @@ export class Server {
 			throw new Refused(404, 'no such thing');
 	}
 
-	async create({ name, command = '' }, response) {
+	async create({ name, command = '', ...settings }, response) {
 		name ||= `web-${randomBytes(4).toString('hex')}`;
-		await this.mount.create(name, command);
+		await this.mount.create(name, command, settings);
 		this.reply(response, 201, { name });
 	}
 

@@ -18,10 +18,15 @@
 //
 // Messages to the page: bytes, to be drawn; and JSON: { size: [rows, cols] } from here on,
 // { live: true } all that there was has been sent, { lead } whether to answer what programs ask the
-// terminal, { skipped: bytes }, { taken: bytes } of what was typed, in all, { over: reason } and
+// terminal from here on, { skipped: bytes }, { taken: bytes } of what was typed, in all, { over: reason } and
 // { trouble: text }.
 // From the page: bytes, as typed, of which no more than 256 KiB are not yet taken; and JSON:
-// { ack: bytes } in all, { size: [rows, cols] }.
+// { ack: bytes } in all, { size: [rows, cols] }, { asked: true } when it met a question that it was
+// not to answer.
+//
+// Who answers is decided by the session, see `answer` in mimobox(5): a viewer asks for it when it is
+// live, when another one goes, and when its page meets a question; and lets go of it when the tab
+// sleeps.
 import { constants } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { coalesced } from './coalesced.js';
@@ -60,6 +65,11 @@ export class Viewer {
 		this.typedBytes = 0;
 		this.taken = 0;
 		this.passing = false;
+		this.answers = null; // `ctl`, open while the page answers
+		this.answersFrom = Infinity;
+		this.leads = false;
+		this.lead = coalesced(() => this.askToAnswer());
+		this.leading = null; // that is under way
 		this.claim = coalesced(() => this.applySize());
 		this.resized = coalesced(() => this.tellSize());
 		socket.on('message', (data, binary) => this.hear(data, binary));
@@ -69,6 +79,7 @@ export class Viewer {
 
 	close() {
 		this.closed = true;
+		this.letAnswer();
 		this.stream?.destroy();
 		this.wake();
 	}
@@ -116,9 +127,51 @@ export class Viewer {
 			   message.size.every(n => Number.isSafeInteger(n) && n > 0)) {
 			this.wanted = bounded(message.size);
 			this.claim();
+		} else if (message.asked === true) {
+			this.mayLead();
 		} else {
 			throw new Error('no such message');
 		}
+	}
+
+	// Who answers
+
+	mayLead() {
+		this.leading = this.lead().catch(error => this.trouble(error));
+	}
+
+	async askToAnswer() {
+		if (this.closed || !this.live || this.answers)
+			return;
+		const { answers } = await this.mount.status(this.name);
+		if (answers !== 'session' && answers !== 'nothing')
+			return;
+		const file = await this.mount.openNow(this.name, 'ctl', constants.O_WRONLY);
+		try {
+			await file.write('answer\n');
+			const status = await this.mount.status(this.name);
+			this.answersFrom = Number(/^attached (\d+)$/.exec(status.answers)[1]);
+			this.answers = file;
+		} catch {
+			await file.close(); // another was faster, or the session has gone
+		}
+		if (this.closed)
+			this.letAnswer();
+		this.tellLead();
+	}
+
+	tellLead() {
+		const leads = this.position >= this.answersFrom;
+		if (leads !== this.leads && !this.closed)
+			this.tell({ lead: leads });
+		this.leads = leads;
+	}
+
+	letAnswer() {
+		this.answers?.close().catch(() => {});
+		this.answers = null;
+		this.answersFrom = Infinity;
+		this.tellLead();
 	}
 
 	// The last one that was asked for.
@@ -200,6 +253,7 @@ export class Viewer {
 			const before = this.position;
 			const over = await this.look();
 			if (over) {
+				this.letAnswer();
 				this.tell({ over });
 				return;
 			}
@@ -228,8 +282,11 @@ export class Viewer {
 		}
 		this.stream?.destroy();
 		const status = await this.stream?.over;
-		if (early)
+		if (early) {
+			this.letAnswer();
 			await this.drawn(0);
+			this.mayLead();
+		}
 		return status === 0 && !early && !this.closed ? 'ended' : null;
 	}
 
@@ -326,6 +383,7 @@ export class Viewer {
 	}
 
 	async deliver(chunk) {
+		await this.leading; // from where, is known before what comes there is sent
 		const sizes = await this.mount.sizes(this.name);
 		// The oldest byte may have moved on before the first was read. Then the place of what was
 		// read is not known. It is taken for as low as it can be, so that nothing is missed later.
@@ -334,13 +392,17 @@ export class Viewer {
 		this.fresh = false;
 		while (chunk.length && !this.closed) {
 			this.showSize(sizes);
+			this.tellLead();
 			const next = sizes.find(([offset]) => offset > this.position);
-			const part = next ? chunk.subarray(0, next[0] - this.position) : chunk;
+			const until = Math.min(next?.[0] ?? Infinity,
+				this.leads ? Infinity : this.answersFrom, this.position + chunk.length);
+			const part = chunk.subarray(0, until - this.position);
 			this.give(part);
 			this.position += part.length;
 			chunk = chunk.subarray(part.length);
 			this.becomeLive();
 		}
+		this.tellLead();
 		this.showSize(sizes);
 	}
 
@@ -354,6 +416,7 @@ export class Viewer {
 			return;
 		this.live = true;
 		this.tell({ live: true });
+		this.mayLead();
 	}
 
 	// The size in force at the position.

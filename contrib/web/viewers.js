@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// All viewers, by session. Of those of one session, the one that came first answers what programs
-// ask their terminal: two answers would be one too many.
+// All viewers, by session.
 import { Viewer } from './viewer.js';
 
 const VIEWERS_MAX = 100; // each has a process
@@ -22,8 +21,6 @@ export class Viewers {
 		this.bySession.set(name, others.add(viewer));
 		this.count++;
 		viewer.onResize = () => Promise.all([...others].map(each => each.resized()));
-		if (others.size === 1)
-			viewer.tell({ lead: true });
 		socket.once('close', () => this.remove(name, viewer));
 		viewer.run().catch(error => {
 			viewer.trouble(error);
@@ -33,14 +30,12 @@ export class Viewers {
 
 	remove(name, viewer) {
 		const others = this.bySession.get(name);
-		const [leader] = others;
 		others.delete(viewer);
 		this.count--;
-		const [next] = others;
-		if (!next)
+		if (!others.size)
 			this.bySession.delete(name);
-		else if (leader === viewer)
-			next.tell({ lead: true });
+		const [next] = others;
+		next?.mayLead();
 	}
 
 	stop() {

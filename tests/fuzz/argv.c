@@ -118,7 +118,7 @@ static size_t count_name(char **vector, const char *assignment, const char **val
 static void check_environment(const struct environ *environ, char **given, size_t count)
 {
 	const char *value;
-	char **vector = environ_vector(environ, "/some/where");
+	char **vector = environ_vector(environ, &(struct environ_places){ "/some/where", false });
 	CHECK(vector);
 	for (size_t i = count; i > 0; i--) {
 		size_t length = strcspn(given[i - 1], "=") + 1;

@@ -75,11 +75,21 @@ bool is_directory(const struct model_node *node)
 	return node->file == FILE_DIRECTORY || node->file == FILE_WAIT;
 }
 
+uint32_t first_mode_of(const struct model_node *node)
+{
+	if (node->file == FILE_DIRECTORY)
+		return S_IFDIR | 0700;
+	return node->file == FILE_QUESTION ? S_IFREG | 0400 : model_rows[node->file].mode;
+}
+
 uint32_t mode_of(const struct model_node *node)
 {
 	if (node->file == FILE_DIRECTORY)
 		return S_IFDIR | (node->session ? node->session->mode : server.mode);
-	return node->file == FILE_QUESTION ? S_IFREG | 0400 : model_rows[node->file].mode;
+	enum model_file file = node->file == FILE_QUESTION ? FILE_WAIT : node->file;
+	uint32_t changed = node->session ? node->session->modes[file] : 0;
+	uint32_t mode = changed ? changed : model_rows[file].mode;
+	return node->file == FILE_QUESTION ? S_IFREG | (mode & 0444) : mode;
 }
 
 const struct model_node root = { .node = FUSE_ROOT_ID, .lookups = 1, .file = FILE_DIRECTORY };

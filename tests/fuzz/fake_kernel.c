@@ -131,7 +131,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 int __wrap_sysfilters_get(struct sysfilters *filters, const struct sysfilter_options *options,
 			  const struct sysfilter **out, char *why, size_t why_size)
 {
-	struct sysfilter *filter = &filters->by[options->profile][options->fork][options->tcp_only];
+	struct sysfilter *filter = &filters->by[options->profile][options->fork][options->tcp_only]
+					       [options->own_network][options->ptrace];
 	(void)why, (void)why_size;
 	if (!filter->code)
 		filter->code = calloc(1, sizeof(*filter->code));

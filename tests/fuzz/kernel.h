@@ -21,6 +21,8 @@ struct model_handle *take_handle(void);
 bool is_in_use(const struct model_handle *handle);
 bool is_directory(const struct model_node *node);
 uint32_t mode_of(const struct model_node *node);
+/* Of a file before anybody changes it: what it can do. */
+uint32_t first_mode_of(const struct model_node *node);
 
 /* kernel_names.c */
 void kernel_begin(void);

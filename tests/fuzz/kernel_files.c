@@ -52,8 +52,8 @@ static int expect_open(const struct model_node *node, uint32_t flags)
 		return -ENOENT;
 	if (node->file == FILE_WORKSPACE)
 		return -EACCES;
-	if ((access != O_WRONLY && !(mode_of(node) & 0400)) ||
-	    (access != O_RDONLY && !(mode_of(node) & 0200)))
+	if ((access != O_WRONLY && !(first_mode_of(node) & 0400)) ||
+	    (access != O_RDONLY && !(first_mode_of(node) & 0200)))
 		return -EACCES;
 	return node->file == FILE_QUESTION ? expect_question(node->text) : 0;
 }
@@ -72,9 +72,9 @@ static void open_node(const struct model_node *node)
 	struct fuse_open_in in = { .flags = byte & 3 };
 	struct model_handle *handle = free_handle();
 	if ((byte & 3) == 3) /* as the file is meant to be opened */
-		in.flags = !(mode_of(node) & 0400)   ? O_WRONLY
-			   : !(mode_of(node) & 0200) ? O_RDONLY
-						     : O_RDWR;
+		in.flags = !(first_mode_of(node) & 0400)   ? O_WRONLY
+			   : !(first_mode_of(node) & 0200) ? O_RDONLY
+							   : O_RDWR;
 	in.flags |= byte & 4 ? O_NONBLOCK : 0;
 	if (!handle)
 		return;

@@ -72,11 +72,22 @@ void kernel_look_up(const struct model_node *parent, const char *name)
 		call->expect = expect;
 }
 
+static uint32_t group_of(const struct model_node *node)
+{
+	const struct model_session *session = node->session;
+	enum model_file file = node->file == FILE_QUESTION ? FILE_WAIT : node->file;
+	if (!session)
+		return 0;
+	if (file == FILE_DIRECTORY)
+		return session->gid;
+	return session->modes[file] ? session->gids[file] : session->uid;
+}
+
 static void check_attributes(const struct model_node *node, const struct fuse_attr *attributes)
 {
 	CHECK(attributes->mode == mode_of(node));
 	CHECK(attributes->uid == (node->session ? node->session->uid : 0));
-	CHECK(attributes->gid == attributes->uid);
+	CHECK(attributes->gid == group_of(node));
 	if (node->session)
 		CHECK((attributes->nlink == 0) == node->session->removed);
 	if (node->file == FILE_TRANSCRIPT)
@@ -199,6 +210,7 @@ void kernel_made_directory(const struct call *call)
 	*session = (struct model_session){
 		.made = true,
 		.uid = call->uid,
+		.gid = call->uid,
 		.node = entry->nodeid,
 		.mode = call->offset & 0777,
 		.rows = 24,
@@ -253,13 +265,35 @@ static int expect_setattr(const struct model_node *node, const struct fuse_setat
 	uint32_t owner = node->session ? node->session->uid : 0;
 	if (!model_alive(node->session))
 		return -ENOENT;
+	uint32_t group = group_of(node), mode = mode_of(node), first = first_mode_of(node);
+	uint32_t most = (first & 0700) | (first & 0700) >> 3 | (first & 0700) >> 6;
 	if ((in->valid & FATTR_UID && in->uid != owner) ||
-	    (in->valid & FATTR_GID && in->gid != owner))
+	    (in->valid & FATTR_GID && in->gid != group && !node->session))
 		return -EPERM;
 	if (in->valid & FATTR_SIZE &&
-	    (!(mode_of(node) & 0200) || is_directory(node) || node->file == FILE_WORKSPACE))
+	    (!(first_mode_of(node) & 0200) || is_directory(node) || node->file == FILE_WORKSPACE))
 		return -EACCES;
-	return in->valid & FATTR_MODE && node->file != FILE_DIRECTORY ? -EPERM : 0;
+	bool changes = (in->valid & FATTR_GID && in->gid != group) ||
+		       (in->valid & FATTR_MODE && ((in->mode ^ mode) & 07777));
+	if (node->file == FILE_DIRECTORY || !changes)
+		return 0;
+	if (!node->session || node->file == FILE_QUESTION || node->file == FILE_WORKSPACE)
+		return -EPERM;
+	return (in->valid & FATTR_MODE ? in->mode : mode) & 07777 & ~most ? -EPERM : 0;
+}
+
+static void change(const struct model_node *node, const struct fuse_setattr_in *in)
+{
+	struct model_session *session = node->session;
+	uint32_t mode = in->valid & FATTR_MODE ? in->mode & 07777 : mode_of(node) & 07777;
+	uint32_t group = in->valid & FATTR_GID ? in->gid : group_of(node);
+	if (node->file == FILE_DIRECTORY) {
+		session->mode = mode & 0777;
+		session->gid = group;
+	} else if (node->file != FILE_QUESTION && node->file != FILE_WORKSPACE) {
+		session->modes[node->file] = (model_rows[node->file].mode & S_IFMT) | mode;
+		session->gids[node->file] = group;
+	}
 }
 
 void kernel_set_attributes(void)
@@ -274,8 +308,8 @@ void kernel_set_attributes(void)
 	if (!call)
 		return;
 	call->expect = expect_setattr(node, &in);
-	if (call->expect == 0 && in.valid & FATTR_MODE)
-		node->session->mode = in.mode & 0777;
+	if (call->expect == 0 && node->session)
+		change(node, &in);
 }
 
 void kernel_got_attributes(const struct call *call)

@@ -40,9 +40,9 @@ static int configure(struct model_session *session, const char *text, size_t siz
 		return -ENOENT;
 	if (session && session->state != CREATED)
 		return -EBUSY;
-	size_t taken =
-		config_apply(session ? &session->config : &model_defaults,
-			     session ? &model_defaults : NULL, text, size, &error, &line, &reason);
+	size_t taken = config_apply(session ? &session->config : &model_defaults,
+				    session ? &model_defaults : &model_builtin, text, size, &error,
+				    &line, &reason);
 	return taken == 0 && error < 0 ? error : (int)taken;
 }
 
@@ -54,7 +54,7 @@ static const char *const texts[] = {
 	"hangup\n",
 	"signal INT\nstop\ncont\n",
 	"terminal no\n",
-	"retain 64K\noverflow drop\n",
+	"retain 64K\noverflow drop\nreplies never\n",
 	"kill-grace 20ms\ntimeout 1s\n",
 	"24 80\n",
 	"10 300\n65536 1\n",

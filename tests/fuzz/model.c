@@ -36,7 +36,7 @@ const struct model_row model_rows[FILES] = {
 struct model_session sessions[SESSIONS];
 struct model_handle handles[HANDLES];
 struct model_node nodes[NODES];
-struct config model_defaults;
+struct config model_builtin, model_defaults;
 bool model_stopping;
 unsigned model_max_sessions;
 struct mimobox *model_box;
@@ -73,7 +73,10 @@ void model_begin(void)
 {
 	fake_told = told;
 	model_stopping = false;
-	CHECK(config_init(&model_defaults) == 0);
+	/* There is no place for workspaces here, and so none for homes. */
+	CHECK(config_init(&model_builtin) == 0);
+	model_builtin.home = UNITS_NONE;
+	CHECK(config_copy(&model_defaults, &model_builtin) == 0);
 }
 
 void model_finish(void)
@@ -95,6 +98,7 @@ void model_finish(void)
 	memset(handles, 0, sizeof(handles));
 	memset(nodes, 0, sizeof(nodes));
 	config_finish(&model_defaults);
+	config_finish(&model_builtin);
 }
 
 /* Names */
@@ -231,9 +235,20 @@ void model_remove(struct model_session *session)
 
 /* Writes that start, or are to what may have to be started. */
 
+/* In the sandbox of another: those here take nobody in. */
+static int join(const struct model_session *session)
+{
+	const struct model_session *host = model_find(session->config.in);
+	if (!host || host == session)
+		return -ENOENT;
+	return host->uid != session->uid ? -EPERM : -ESRCH;
+}
+
 static int begin(struct model_session *session)
 {
 	session->manner = fake_manner;
+	if (session->config.in)
+		return join(session);
 	if (fake_manner.ask_error)
 		return fake_manner.ask_error;
 	session->state = STARTING;

@@ -67,7 +67,8 @@ struct model_session {
 	bool began; /* has run at some time */
 	struct config config;
 	uint16_t rows, cols;
-	uint32_t mode;
+	uint32_t mode, gid;
+	uint32_t modes[32], gids[32]; /* of its files; 0: as at first */
 	unsigned handles;
 
 	struct fake_manner manner; /* of the start that goes on */
@@ -113,7 +114,7 @@ struct model_handle {
 extern struct model_session sessions[SESSIONS];
 extern struct model_handle handles[HANDLES];
 extern struct model_node nodes[NODES];
-extern struct config model_defaults;
+extern struct config model_builtin, model_defaults;
 extern bool model_stopping;
 extern unsigned model_max_sessions;
 struct mimobox;

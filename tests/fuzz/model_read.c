@@ -211,7 +211,8 @@ static void check_events(const struct call *call)
 
 static char *expected_text(const struct model_handle *handle)
 {
-	static const char verbs[] = "start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\n";
+	static const char verbs[] =
+		"start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n";
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);

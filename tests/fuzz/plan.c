@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config_apply(&config, NULL, (const char *)data + 1, size - 1, &error, &line, &reason);
 	CHECK(plan_init(&plan, &config, &layout, &own, flags & 1) == 0);
 	plan.rows = flags;
-	plan.filter = (struct sysfilter){ code, flags & 2 ? 2 : 1 };
+	plan.filter = (struct sysfilter){ .code = code, .length = flags & 2 ? 2 : 1 };
 	plan.bounds = flags & 4 ? bounds : NULL;
 	plan.bound_count = flags & 4 ? 3 : 0;
 	int fd = plan_pack(&plan);

@@ -229,7 +229,7 @@ class Checks:
             self.expect(text, {b'%d %d\n' % (session.rows, session.cols)},
                         f'size of {session.name}')
         elif file == 'ctl':
-            self.expect(text, {b'start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\n'}, 'ctl')
+            self.expect(text, {b'start\nkill\nsignal NAME\neof\nhangup\nstop\ncont\nown\nanswer\n'}, 'ctl')
         elif file == 'config':
             self.check_config(f'config of {session.name}', session.config, text.decode())
         elif file == 'status':

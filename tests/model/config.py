@@ -9,8 +9,8 @@ SIZES = {'': 1, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40}
 TIMES = {'ns': 1, 'us': 10**3, 'ms': 10**6, 's': 10**9, 'm': 60 * 10**9, 'h': 3600 * 10**9,
          'd': 86400 * 10**9}
 ENVIRONMENT = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-               'HOME': '/tmp', 'TERM': 'xterm-256color', 'USER': 'sandbox', 'LOGNAME': 'sandbox',
-               'SHELL': '/bin/sh', 'LANG': 'C.UTF-8', 'TMPDIR': '/tmp', 'PWD': '/tmp'}
+               'HOME': '/home/sandbox', 'TERM': 'xterm-256color', 'USER': 'sandbox', 'LOGNAME': 'sandbox',
+               'SHELL': '/bin/sh', 'LANG': 'C.UTF-8', 'TMPDIR': '/home/sandbox/tmp', 'PWD': '/tmp'}
 KEPT = ('LD_', 'DYLD_')
 
 
@@ -120,12 +120,13 @@ NUMBERS = {
     'timeout': bounded(duration, 1, None, True), 'kill-grace': bounded(duration, 0, TIMES['h']),
     'memory': bounded(size, 1 << 20, None, True), 'processes': bounded(count, 1, None, True),
     'cpu': bounded(cores, 10, None, True), 'open-files': bounded(count, 8, 1048576),
-    'file-size': bounded(size, 0, None, True), 'tmp-size': bounded(size, 65536),
+    'file-size': bounded(size, 0, None, True), 'tmp-size': bounded(size, 65536), 'home': bounded(size, 0, None, True),
     'terminals': bounded(count, 1, 4096),
     'retain': bounded(size, 65536), 'overflow': word('wait', 'drop'), 'network': network,
     'publish': published, 'network-ask': bounded(duration, TIMES['ms'], 24 * TIMES['h'], True),
-    'seccomp': word('essential', 'network', 'compat'), 'fork': word('yes', 'no'),
+    'seccomp': word('strict', 'essential', 'network', 'compat'), 'fork': word('yes', 'no'), 'ptrace': word('yes', 'no'),
     'landlock': version, 'terminal': word('yes', 'no'), 'ends': word('command', 'last-process'),
+    'replies': word('auto', 'always', 'never'),
     'cwd': path,
 }
 
@@ -133,11 +134,11 @@ NUMBERS = {
 def defaults():
     config = {key: NUMBERS[key](value) for key, value in (
         ('timeout', 'none'), ('kill-grace', '150ms'), ('memory', '512M'), ('processes', '128'),
-        ('cpu', '1'), ('open-files', '1024'), ('file-size', 'none'), ('tmp-size', '64M'),
-        ('terminals', '8'), ('retain', '64M'), ('overflow', 'wait'), ('network', 'none'),
-        ('publish', 'none'), ('network-ask', 'none'), ('seccomp', 'essential'),
-        ('fork', 'yes'), ('landlock', 'auto'), ('terminal', 'yes'), ('ends', 'command'),
-        ('cwd', '/tmp'))}
+        ('cpu', '1'), ('open-files', '1024'), ('file-size', 'none'), ('tmp-size', '64M'), ('home', '0'),
+        ('terminals', '8'), ('retain', '64M'), ('overflow', 'wait'), ('network', 'none'), ('publish', 'none'),
+        ('network-ask', 'none'), ('seccomp', 'essential'),
+        ('fork', 'yes'), ('ptrace', 'no'), ('landlock', 'auto'), ('terminal', 'yes'), ('ends', 'command'),
+        ('cwd', '/tmp'), ('replies', 'auto'))}
     config.update(command=None, argv=['/bin/sh'], env=dict(ENVIRONMENT), ro=[], rw=[], allow={}, deny={})
     return config
 
@@ -216,7 +217,7 @@ def shown(config):
     if config['command']:
         config['argv'] = None
     config['env']['PWD'] = config['cwd']
-    if (config['network'] != 'none' or config['publish']) and config['seccomp'] == 'essential':
+    if config['network'] != 'none' and config['seccomp'] in ('strict', 'essential'):
         config['seccomp'] = 'network'
     return config
 
@@ -224,8 +225,9 @@ def shown(config):
 GOOD = ['timeout none', 'timeout 2h', 'kill-grace 30ms', 'kill-grace 0.05s', 'memory 300M',
         'memory 0.5G', 'memory none', 'memory 262144K', 'processes 64', 'processes none',
         'cpu 0.5', 'cpu 2', 'cpu none', 'open-files 256', 'open-files 64', 'file-size 10M',
-        'file-size none', 'tmp-size 8M', 'tmp-size 1.5M', 'terminals 1', 'terminals 16', 'retain 1M', 'retain 65536',
-        'overflow drop', 'overflow wait', 'seccomp compat', 'seccomp essential', 'landlock 5',
+        'file-size none', 'tmp-size 8M', 'tmp-size 1.5M', 'home 0', 'home 1M', 'terminals 1', 'terminals 16', 'retain 1M', 'retain 65536',
+        'overflow drop', 'overflow wait', 'replies never', 'replies always', 'replies auto',
+         'seccomp compat', 'seccomp essential', 'seccomp strict', 'landlock 5',
         'landlock none', 'landlock 6', 'landlock auto', 'env A=1', 'env A=2 3', 'env B=',
         'env TERM=dumb', 'cwd /', 'cwd /tmp', 'ends last-process', 'ends command', 'ro /usr/share', '# a comment',
         '', '   ', '  cpu 1  ', 'memory 300M\r', 'env D= x \r', 'network none', 'network tcp 80,443', 'env C=a=b',
@@ -233,7 +235,7 @@ GOOD = ['timeout none', 'timeout 2h', 'kill-grace 30ms', 'kill-grace 0.05s', 'me
         'publish 8080,80,8080', 'publish none', 'network-ask 5s', 'network-ask none']
 WRONG = ['memroy 512M', 'memory', 'memory 1X', 'memory -1', 'memory 512K', 'processes 0',
          'processes x', 'cpu 0.001', 'cpu two', 'open-files 7', 'open-files 1048577',
-         'open-files none', 'tmp-size 1K', 'terminals 0', 'terminals 4097', 'terminals none', 'retain 65535', 'retain none', 'overflow maybe',
+         'open-files none', 'tmp-size 1K', 'home x', 'terminals 0', 'terminals 4097', 'terminals none', 'retain 65535', 'retain none', 'overflow maybe', 'replies yes',
          'seccomp none', 'landlock 7', 'landlock 0', 'landlock AUTO', 'env LD_PRELOAD=/x', 'env A',
          'env =x',
          'env BASH_ENV=/x', 'cwd tmp', 'ends never', 'terminal maybe', 'fork 1',

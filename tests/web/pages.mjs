@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What somebody sees and does in a browser.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { make, MOUNT, put, read, start } from './server.mjs';
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { make, MOUNT, put, read, start, until } from './server.mjs';
 
 // In the page: the lines on the screen.
 async function screen() {
@@ -73,6 +73,7 @@ export const pages = {
 		const page = await browser.open(web.url);
 		await page.until(() => !document.querySelector('#none').hidden);
 		assert.equal(await page.evaluate(() => location.href), `${web.origin}/`);
+		await page.evaluate(() => { document.querySelector('#memory').value = '96M'; });
 		await page.evaluate(() => document.querySelector('#command').focus());
 		await page.type(BASH.slice('command '.length, -1) + '\r');
 		await shows(page, 'ready>');
@@ -85,6 +86,7 @@ export const pages = {
 		await shows(page, `\n${size}`);
 		const name = await page.evaluate(() => document.querySelector('li .title').textContent);
 		assert.equal(read(`${name}/size`), `${size}\n`);
+		assert.match(read(`${name}/config`), /\nmemory 96M\n/);
 		const click = id => page.evaluate(id => document.getElementById(id).click(), id);
 		await click('kill');
 		await page.until(() => document.querySelector('#state').textContent === 'ended: kill');
@@ -181,6 +183,7 @@ export const pages = {
 		const one = await look(browser, web, 'a');
 		const two = await look(browser, web, 'a');
 		await shows(two, 'ready');
+		await one.until(async () => (await import('/page.js')).shown.lead);
 		await two.type('x');
 		await shows(two, 'x: [?1;2 <>');
 		await one.close();
@@ -189,9 +192,26 @@ export const pages = {
 		await shows(two, 'y: [?1;2 <>');
 		await two.reload();
 		await isLive(two);
+		await two.until(async () => (await import('/page.js')).shown.lead);
 		await two.type('z');
 		await shows(two, 'x: [?1;2 <>\ny: [?1;2 <>\nz: [?1;2 <>\n');
 		assert.deepEqual(two.complaints, []);
+		// nobody looks: the session itself does
+		await two.close();
+		await until(() => read('a/status').includes('\nanswers session\n'));
+		put('a/input', 'n');
+		read('a/wait/match@0:n:.*<>');
+		assert.ok(read('a/transcript').includes('n: [?62;22 <>'));
+		// and for a while somebody else, whatever a page that comes does
+		const ctl = openSync(`${MOUNT}/a/ctl`, 'w');
+		writeSync(ctl, 'answer\n');
+		const three = await look(browser, web, 'a');
+		await three.type('m');
+		await until(() => read('a/transcript').endsWith('\x1b[c'));
+		put('a/input', '\x1b[?9c');
+		await shows(three, 'm: [?9 <>');
+		closeSync(ctl);
+		assert.deepEqual(three.complaints, []);
 	},
 
 	// Nor is a mode that has the terminal tell of its focus at once.

@@ -124,6 +124,15 @@ export const requests = {
 		assert.equal((await post({ name: 'b', command: 'x'.repeat(5000) })).status, 400);
 		assert.equal((await post({ name: 'b', command: 'true\nrw /etc' })).status, 400);
 		assert.equal((await post({ name: 'b', command: ['x'] })).status, 400);
+		for (const memory of ['1M\nrw /etc', '1X', 5, ['1M'], 'x'.repeat(300)])
+			assert.equal((await post({ name: 'b', memory })).status, 400);
+		assert.ok(!existsSync(`${MOUNT}/b`));
+		assert.equal((await post({ name: 'b', memory: '64M', cpu: '0.5', timeout: '90s',
+			network: 'none', rw: '/etc' })).status, 201);
+		for (const line of ['memory 64M', 'cpu 0.5', 'timeout 90s', 'network none'])
+			assert.ok(read('b/config').includes(`\n${line}\n`), line);
+		assert.ok(!read('b/config').includes('/etc'));
+		rmdirSync(`${MOUNT}/b`);
 		assert.equal((await post({ name: '../b' })).status, 400);
 		assert.equal((await post({ name: 'a' })).status, 409);
 		assert.equal((await web.ask('POST', '/sessions', { body: '{' })).status, 400);
@@ -143,8 +152,9 @@ export const requests = {
 			['{"size":[1,"1\\n2"]}', 1008], ['{"size":[1,2,3]}', 1008]];
 		for (const [message, code] of messages) {
 			const socket = await web.socket('/view/a');
+			const closed = once(socket, 'close');
 			socket.send(message);
-			assert.equal((await once(socket, 'close'))[0], code, String(message).slice(0, 30));
+			assert.equal((await closed)[0], code, String(message).slice(0, 30));
 		}
 	},
 
@@ -153,6 +163,7 @@ export const requests = {
 		start('a', 'command echo ready; cat\n');
 		const first = await Watcher.open(web, 'a');
 		await until(() => first.text.includes('ready'));
+		await until(() => first.told.lead, 'one that answers'); // by a descriptor of its own
 		const before = [web.children().length, web.descriptors()];
 		for (let round = 0; round < 10; round++) {
 			const ten = await Promise.all(Array.from({ length: 10 }, () => Watcher.open(web, 'a')));
@@ -233,9 +244,8 @@ export const requests = {
 	// What another has written as a command turns nothing round in the list.
 	async commands_as_text(web) {
 		make('a', 'command echo \u202etxt.exe\u2066 \x1b[1m\n');
-		const socket = await web.socket('/list');
 		const told = [];
-		socket.on('message', (data) => told.push(JSON.parse(data)));
+		await web.socket('/list', { hear: data => told.push(JSON.parse(data)) });
 		const found = () => told.flatMap((message) => message.sessions ?? message.session).find((one) => one?.name === 'a');
 		await until(found, 'the session in the list');
 		assert.equal(found().command, 'echo ?txt.exe? ?[1m');

@@ -96,8 +96,9 @@ export class Web {
 		}));
 	}
 
-	// An open socket, or the status that it was refused with.
-	async socket(path, { protocols = ['mimobox', `key.${this.key}`], host, origin } = {}) {
+	// An open socket, or the status that it was refused with. `hear` gets each message: the first
+	// may come with the server's answer, before the caller goes on.
+	async socket(path, { protocols = ['mimobox', `key.${this.key}`], host, origin, hear } = {}) {
 		const socket = new WebSocket(`ws://${this.host}${path}`, protocols,
 			{ origin: origin ?? this.origin, headers: host ? { Host: host } : {} });
 		const refused = once(socket, 'unexpected-response').then(([, response]) => {
@@ -105,6 +106,8 @@ export class Web {
 			return response.statusCode;
 		});
 		socket.on('error', () => {});
+		if (hear)
+			socket.on('message', hear);
 		return within(SECONDS * 1000, path, Promise.race([once(socket, 'open').then(() => socket),
 			refused.catch(() => {})]));
 	}
@@ -115,8 +118,9 @@ export class Watcher {
 	static async open(web, name, sleeps = false) {
 		const watcher = new Watcher();
 		Object.assign(watcher, { all: '', text: '', bytes: 0, told: {}, sizes: 0, sleeps });
-		watcher.socket = await web.socket(`/view/${name}`);
-		watcher.socket.on('message', (data, binary) => watcher.hear(data, binary));
+		const hear = (data, binary) => watcher.hear(data, binary);
+		watcher.socket = await web.socket(`/view/${name}`, { hear });
+		watcher.acknowledge();
 		return watcher;
 	}
 
@@ -130,12 +134,12 @@ export class Watcher {
 		this.all = (this.all + data).slice(0, 1000);
 		this.text = (this.text + data).slice(-100000);
 		this.bytes += data.length;
-		if (!this.sleeps)
-			this.acknowledge();
+		this.acknowledge();
 	}
 
 	acknowledge() {
-		this.socket.send(JSON.stringify({ ack: this.bytes }));
+		if (!this.sleeps)
+			this.socket?.send(JSON.stringify({ ack: this.bytes }));
 	}
 
 	async close() {

@@ -40,14 +40,15 @@ export const configArguments = (policy: Policy) => ({
 		.describe(
 			'More keys, each with a value, or an array of them for keys that add up. ' +
 				'timeout (30s, 2h; default none), memory (512M), processes (128), cpu ' +
-				'(cores, 1), tmp-size (64M), terminals (8), ' +
+				'(cores, 1), tmp-size (64M), home (0; none: HOME is /tmp), terminals (8), ' +
 				'file-size, open-files, ro and rw (host paths to see or to change, HOST or ' +
 				'HOST:INSIDE), ' +
 				"network ('none' default, 'names' for hosts that allow lists, as " +
 				"'github.com:22,443' or '*.example.org'; 'host', or 'tcp 53,443'), seccomp ('essential' " +
-				"default, 'network', 'compat'), " +
+				"default, 'strict', 'network', 'compat'), " +
 				"retain (output kept, 64M), overflow ('wait' default, 'drop'), ends " +
-				"('command', 'last-process'). " +
+				"('command', 'last-process'), replies (to programs that ask their terminal: " +
+				"'auto' default, 'always', 'never'). " +
 				policy.describe(),
 		),
 });

@@ -8,7 +8,18 @@
 import { Failure } from './failure.js';
 
 /** May have any value: they give nothing of the host. */
-const FREE = ['command', 'argv', 'cwd', 'env', 'terminal', 'overflow', 'ends', 'deny'];
+const FREE = [
+	'command',
+	'argv',
+	'cwd',
+	'env',
+	'terminal',
+	'overflow',
+	'replies',
+	'ends',
+	'home',
+	'deny',
+];
 /** Up to what is allowed. `none` is more than any number. */
 const NUMBERS = [
 	'memory',
@@ -23,8 +34,9 @@ const NUMBERS = [
 ];
 /** Up to what is allowed, in this order. */
 const ORDERS: Record<string, string[]> = {
-	seccomp: ['essential', 'network', 'compat'],
+	seccomp: ['strict', 'essential', 'network', 'compat'],
 	fork: ['no', 'yes'],
+	ptrace: ['no', 'yes'],
 };
 const UNITS: Record<string, number> = {
 	'': 1,

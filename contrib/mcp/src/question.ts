@@ -19,8 +19,9 @@ export interface Answer {
 	offset: number;
 }
 
-export function questionMatch(offset: number, pattern: string): string {
-	return `match@${offset}:${withoutSlash(pattern)}`;
+/** Of the text, without control sequences: readline prints some before the output of a command. */
+export function questionText(offset: number, pattern: string): string {
+	return `text@${offset}:${withoutSlash(pattern)}`;
 }
 
 /** The same pattern as part of a file's name: a slash is what is neither before nor behind it. */

@@ -3,7 +3,7 @@
 // wait are read in question.ts, and `output` is read without waiting in output.ts.
 
 import { constants } from 'node:fs';
-import { mkdir, open, readFile, rmdir, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rmdir, stat } from 'node:fs/promises';
 import { errno, Failure } from './failure.js';
 import type { Mount } from './mount.js';
 
@@ -16,6 +16,12 @@ export interface Size {
 	rows: number;
 	columns: number;
 }
+
+/**
+ * Each session's `ctl`, open for as long as this process lives: the session ends with it, also where
+ * the keeper is killed in the same moment.
+ */
+const owned = new Map<string, FileHandle>();
 
 export class Session {
 	readonly path: string;
@@ -48,6 +54,7 @@ export class Session {
 			throw session.failure(error);
 		}
 		try {
+			await session.own();
 			for (const line of config) await session.write('config', line + '\n');
 			if (size) await session.resize(size);
 			await session.write('ctl', 'start\n');
@@ -62,6 +69,16 @@ export class Session {
 		await rmdir(this.path).catch((error) => {
 			throw this.failure(error);
 		});
+		const handle = owned.get(this.path);
+		owned.delete(this.path);
+		await handle?.close().catch(() => {});
+	}
+
+	private async own(): Promise<void> {
+		const handle = await open(`${this.path}/ctl`, 'w');
+		await owned.get(this.path)?.close().catch(() => {}); // of one that others removed
+		owned.set(this.path, handle);
+		await handle.writeFile('own\n');
 	}
 
 	async resize(size: Size): Promise<void> {

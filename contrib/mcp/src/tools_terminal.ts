@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { Failure } from './failure.js';
 import { keyBytes, KEY_NAMES } from './keys.js';
 import { readOutput } from './output.js';
-import { ask, questionMatch } from './question.js';
+import { ask, questionText } from './question.js';
 import { Session } from './session.js';
 import { decodeLossy, fitText } from './text.js';
 import {
@@ -195,8 +195,8 @@ export function addTerminalTools(context: Context): void {
 				.optional()
 				.describe(
 					'POSIX extended regular expression (no \\d, \\w: write [0-9], ' +
-						'[[:alnum:]_]), matched against the bytes of output line by line; ' +
-						'lines may end in \\r',
+						'[[:alnum:]_]), matched against the text of output line by line, ' +
+						'without control sequences and line ends: ^ is where a line begins',
 				),
 			offset: z
 				.number()
@@ -238,7 +238,7 @@ export function addTerminalTools(context: Context): void {
 			const questions = [];
 			if (pattern !== undefined)
 				questions.push(
-					questionMatch(
+					questionText(
 						offset ?? context.typed.get(session.name) ?? 0,
 						pattern,
 					),
@@ -271,6 +271,11 @@ export function addTerminalTools(context: Context): void {
 			screen: z.string(),
 			rows: z.number(),
 			columns: z.number(),
+			cursor: z.object({
+				row: z.number().describe('From 1, as column'),
+				column: z.number(),
+				visible: z.boolean(),
+			}),
 			truncated: z.boolean().describe(`It was cut at ${SCREEN_MAX} bytes`),
 		},
 		annotations: READS,
@@ -278,12 +283,18 @@ export function addTerminalTools(context: Context): void {
 			const session = await Session.find(mount, name);
 			const [rows = 0, columns = 0] = (await session.read('size')).split(' ').map(Number);
 			const screen = (await session.read('screen')).trimEnd();
+			const [row, column, visible] = (await session.read('cursor')).trim().split(' ');
 			const shown = fitText(screen, SCREEN_MAX);
 			return {
 				session: session.name,
 				screen: shown,
 				rows,
 				columns,
+				cursor: {
+					row: Number(row),
+					column: Number(column),
+					visible: visible === 'visible',
+				},
 				truncated: shown.length < screen.length,
 			};
 		},

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { Agent, main, mount, processesWith, sessions, until } from './agent.mjs';
 
@@ -106,6 +106,27 @@ export const with_its_keeper_killed = async () => {
 	const another = () => keepers().some((pid) => pid !== keeper);
 	await until(another, 'another keeper');
 	process.kill(a.pid, 'SIGKILL');
+	await nothingLeft();
+	await a.close();
+};
+
+/** All its processes in one moment, as a whole cgroup is: nobody is left to remove the sessions. */
+export const with_all_its_processes = async () => {
+	const a = await Agent.create();
+	await busy(a);
+	const mine = sessions().filter((name) => name !== MINE);
+	const [keeper] = processesWith('\0keeper\0').filter((pid) =>
+		processesWith(`${mount}/mcp-`).includes(pid),
+	);
+	for (const pid of [keeper, a.pid]) process.kill(pid, 'SIGSTOP');
+	for (const pid of [keeper, a.pid]) process.kill(pid, 'SIGKILL');
+	for (const name of mine) {
+		await until(
+			() => /^state exited$/m.test(readFileSync(`${mount}/${name}/status`, 'utf8')),
+			`${name} has ended`,
+		);
+		rmdirSync(`${mount}/${name}`);
+	}
 	await nothingLeft();
 	await a.close();
 };

@@ -52,6 +52,7 @@ export const nothing_of_the_host_by_default = () =>
 			{ memory: '16M', processes: 5, cpu: 0.5, timeout: '10s', fork: 'no' },
 			{ network: 'none', seccomp: 'essential', retain: '64K', 'kill-grace': '100ms' },
 			{ deny: 'github.com' },
+			{ seccomp: 'strict' },
 		])
 			await granted(a, config);
 	});

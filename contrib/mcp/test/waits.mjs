@@ -49,6 +49,29 @@ export const the_first_of_two = () =>
 		await until(() => waiting(session) === 0, 'no wait is left');
 	});
 
+/** What readline prints before the output of a command is not in the way. */
+export const the_beginning_of_a_line = () =>
+	agent(async (a) => {
+		const { session } = await a.call('start_session', { argv: ['bash', '--norc'] });
+		await a.call('send_input', { session, text: 'echo one-$((1+1))', keys: ['enter'] });
+		const told = await a.call('wait', { session, pattern: '^one-2$', timeout_s: 60 });
+		assert.equal(told.waited_for, 'match');
+	});
+
+/** Nobody is attached who would answer. */
+export const a_program_that_asks_its_terminal = () =>
+	agent(async (a) => {
+		const { session } = await a.call('start_session', {
+			command:
+				"stty raw -echo; printf 'ab\\033[6n'; dd bs=1 count=6 2>/dev/null | tr '\\033' E; " +
+				'sleep 1000',
+		});
+		const told = await a.call('wait', { session, pattern: 'E\\[1;3R', timeout_s: 60 });
+		assert.equal(told.waited_for, 'match');
+		const { cursor } = await a.call('read_screen', { session });
+		assert.deepEqual(cursor, { row: 1, column: 9, visible: true });
+	});
+
 export const a_slash_in_a_pattern = () =>
 	agent(async (a) => {
 		const { session } = await a.call('start_session', {

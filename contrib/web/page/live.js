@@ -10,6 +10,7 @@ const ACK = 64 * 1024;
 const TYPED = 32 * 1024; // in one message
 const UNTAKEN = 256 * 1024; // of what was typed, on the way at a time
 const ANSWERS = 16 * 1024; // while more is not taken, programs get no answer
+const ASKED_MS = 200;      // between two wishes to answer
 const encoder = new TextEncoder();
 
 export class Live {
@@ -24,7 +25,7 @@ export class Live {
 		this.typed = []; // not yet sent
 		this.typedBytes = this.sent = this.taken = 0;
 		// One that asks without end, and reads no answer, is not answered.
-		restrainAnswers(this.terminal, () => this.live && this.lead &&
+		restrainAnswers(this.terminal, () => this.live && (this.lead || this.wouldLead()) &&
 			this.typedBytes + this.sent - this.taken < ANSWERS);
 		this.terminal.attachCustomKeyEventHandler(onKey);
 		this.terminal.onData(text => this.says(text) && this.type(encoder.encode(text)));
@@ -59,6 +60,15 @@ export class Live {
 	// Mode 1004, drawn anew from what was printed once, has the terminal tell of its focus at once.
 	says(text) {
 		return this.live || (text !== '\x1b[I' && text !== '\x1b[O');
+	}
+
+	// Another answers this question. If that one has gone, this page can answer the next.
+	wouldLead() {
+		if (!this.asking) {
+			this.send(JSON.stringify({ asked: true }));
+			this.asking = setTimeout(() => { this.asking = null; }, ASKED_MS);
+		}
+		return false;
 	}
 
 	type(bytes) {
@@ -136,7 +146,7 @@ export class Live {
 			resizeTerminal(this.terminal, ...size);
 			this.showFit();
 		}
-		this.lead ||= lead === true;
+		this.lead = lead ?? this.lead;
 		this.live ||= live === true;
 		if (skipped) {
 			this.skipped += skipped;

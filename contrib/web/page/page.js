@@ -95,7 +95,9 @@ const attempt = action => async event => {
 
 // It starts when its terminal is there, with its size and ready to answer.
 async function create() {
-	const made = await ask('POST', '/sessions', { command: $('command').value });
+	const settings = ['memory', 'cpu', 'timeout', 'network'].map(key => [key, $(key).value.trim()]);
+	const made = await ask('POST', '/sessions',
+		{ command: $('command').value, ...Object.fromEntries(settings) });
 	const { name } = await made.json();
 	$('command').value = '';
 	location.hash = `#/${name}`;

@@ -26,6 +26,7 @@ export function makeTerminal(stage, options) {
 	host.className = 'host';
 	stage.append(host);
 	const terminal = new Terminal({
+		windowOptions: { getWinSizeChars: true, getWinSizePixels: true, getCellSizePixels: true },
 		theme, cursorBlink: true, scrollback: 5000, fontSize: 14, lineHeight: 1.15, // or _ is cut off
 		fontFamily: '"DejaVu Sans Mono", "Liberation Mono", Menlo, Consolas, monospace',
 		...options,

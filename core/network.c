@@ -20,7 +20,7 @@ static struct names *policy_of(struct mimobox_session *session)
 
 bool mimobox_session_has_names(const struct mimobox_session *session)
 {
-	return session->config.access.network == NETWORK_NAMES;
+	return session->config.access.network == NETWORK_NAMES && !session->config.in;
 }
 
 /* What the relay tells */

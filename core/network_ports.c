@@ -147,7 +147,7 @@ void mimobox_set_mount(struct mimobox *box, const char *path)
 bool mimobox_session_has_ports(const struct mimobox_session *session)
 {
 	const struct access *access = &session->config.access;
-	return access_own_network(access) && access->published_count > 0;
+	return access_own_network(access) && access->published_count > 0 && !session->config.in;
 }
 
 bool mimobox_session_port_is_bound(const struct mimobox_session *session, uint16_t number)

@@ -168,6 +168,37 @@ def listen(host, port):
     return "served"
 
 
+def listeners(count, *hosts):
+    """Beside those of the hosts: one after another, then as many as there may be."""
+    kept = []
+    for host in hosts:
+        socket.gethostbyname(host)
+    for _ in range(int(count)):
+        with socket.socket() as s:
+            s.listen()
+    try:
+        while len(kept) < 300:
+            kept.append(socket.socket())
+            kept[-1].listen()
+    except OSError as error:
+        return "%d, then %s" % (len(kept) - 1, errno.errorcode[error.errno])
+    return "no bound"
+
+
+def fast_open():
+    socket.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 1)
+    return "set"
+
+
+def route(address):
+    """To lead an address out, as ip(8) asks for it."""
+    attribute = struct.pack("HH4sHHi", 8, 1, socket.inet_aton(address), 8, 4, 1)
+    body = struct.pack("BBBBBBBBI", 2, 32, 0, 0, 255, 3, 254, 2, 0) + attribute
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
+        s.send(struct.pack("IHHII", 16 + len(body), 24, 0x405, 1, 0) + body)
+        return errno.errorcode.get(-struct.unpack("i", s.recv(9999)[16:20])[0], "made")
+
+
 def devices():
     return " ".join(sorted(l.split(":")[0].strip() for l in list(open("/proc/net/dev"))[2:]))
 

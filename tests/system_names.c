@@ -69,6 +69,21 @@ Test(names, what_is_allowed_is_reached)
 	cr_expect_str_eq(names_noted("touched"), "");
 }
 
+/* The relay listens at 33 ports and more then, which are none of the program's 32. */
+Test(names, programs_listen_beside_the_relay)
+{
+	char *output = names_probe(
+		ANN,
+		"allow good.test:1,2,3,4,5,6,8,10,12,13,14,15,16,17,18,19\n"
+		"allow evil.test:1,2,3,4,5,6,8,10,12,13,14,15,16,17,18,19\n"
+		"allow also-good.test:7,9,11",
+		"listeners,40,good.test,evil.test,also-good.test echo,also-good.test fast_open");
+	names_expect(output, "listeners,40,good.test,evil.test,also-good.test: 32, then ENOBUFS\n"
+			     "echo,also-good.test: same\n"
+			     "fast_open: ENOTSUP\n");
+	session_remove("a");
+}
+
 /* By root's sessions, and those that were not built ahead, as well. */
 Test(names, root_reaches_it_too)
 {
@@ -189,8 +204,8 @@ Test(names, no_way_round)
 		ANN, ALLOWED,
 		text("udp,93.184.0.1,53 udp,8.8.8.8,53 udp,198.18.0.2,53 udp,127.0.0.1,54 "
 		     "raw,AF_INET,SOCK_RAW,1 raw,AF_INET,SOCK_DGRAM,1 raw,AF_INET6,SOCK_RAW,58 "
-		     "raw,AF_PACKET,SOCK_RAW,0 raw,AF_NETLINK,SOCK_RAW,0 "
-		     "raw,AF_VSOCK,SOCK_STREAM,0 "
+		     "raw,AF_PACKET,SOCK_RAW,0 raw,AF_NETLINK,SOCK_RAW,16 "
+		     "raw,AF_VSOCK,SOCK_STREAM,0 route,93.184.0.10 "
 		     "question,secret.evil.test,16 question,good.test,16 question,good.test,65 "
 		     "question,good.test,28 question,good.test,1 question,good.test,1,t "
 		     "question,good.test,15 question,evil.test,1 question,evil.test,1,t "
@@ -210,8 +225,9 @@ Test(names, no_way_round)
 		     "raw,AF_INET,SOCK_RAW,1: EPROTONOSUPPORT\n"
 		     "raw,AF_INET,SOCK_DGRAM,1: EPROTONOSUPPORT\n"
 		     "raw,AF_PACKET,SOCK_RAW,0: EAFNOSUPPORT\n"
-		     "raw,AF_NETLINK,SOCK_RAW,0: EAFNOSUPPORT\n"
+		     "raw,AF_NETLINK,SOCK_RAW,16: EPROTONOSUPPORT\n"
 		     "raw,AF_VSOCK,SOCK_STREAM,0: EAFNOSUPPORT\n"
+		     "route,93.184.0.10: EPERM\n"
 		     "question,secret.evil.test,16: code 3 answers 0\n"
 		     "question,good.test,16: code 0 answers 0\n"
 		     "question,good.test,65: code 0 answers 0\n"
@@ -282,6 +298,29 @@ static bool is_there(const void *path)
 static bool has_log(const void *part)
 {
 	return has(get("a/log", NULL), part);
+}
+
+/* Its hosts are those of the session that it is in, and so are its files of them. */
+Test(names, a_session_in_anothers_sandbox)
+{
+	int status;
+	session_start_as(ANN, "a", names_config(ALLOWED, "http,good.test wait_for,/workspace/go"));
+	char *output = session_run_as(ANN, "b",
+				      "in a\nterminal no\nnetwork names\nallow evil.test\n"
+				      "publish 80\ncommand /usr/bin/python3 /srv/world/probe.py "
+				      "http,good.test http,evil.test listeners,40,good.test 2>&1\n",
+				      &status);
+	names_expect(output, "http,good.test: hello at good.test\n"
+			     "http,evil.test: no name\n"
+			     "listeners,40,good.test: 32, then ENOBUFS\n");
+	cr_expect(!is_there(at("b/network")) && !is_there(at("b/asks")) &&
+		  !is_there(at("b/ports")));
+	cr_expect(await(has_network, "allow good.test:80,443,7,9,11,19 # connections 2 ", 20000),
+		  "%s", get("a/network", NULL));
+	session_remove("b");
+	go_on();
+	cr_expect_eq(session_exit("a"), 0);
+	session_remove("a");
 }
 
 /* While it runs: what is denied is cut at once, and what is allowed is there. */

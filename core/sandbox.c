@@ -160,6 +160,14 @@ static void take_page(struct sandbox *sandbox, const int *descriptors)
 	sandbox->bell = descriptors[1];
 }
 
+/* Of one that has joined another. */
+static void take_joined(struct sandbox *sandbox, int pidfd, pid_t init)
+{
+	close_one(&sandbox->pidfd);
+	sandbox->pidfd = pidfd;
+	sandbox->init = init;
+}
+
 static void take_inside(struct sandbox *sandbox, const int *descriptors)
 {
 	for (int i = 0; i < INSIDE_ENDS; i++) {
@@ -188,11 +196,8 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 		take_inside(sandbox, descriptors);
 	else if (descriptors[0] >= 0)
 		take_page(sandbox, descriptors);
-	if (descriptors[2] >= 0) { /* of one that has joined another */
-		close_one(&sandbox->pidfd);
-		sandbox->pidfd = descriptors[2];
-		sandbox->init = sender;
-	}
+	if (report->stage != STAGE_NETWORK && descriptors[2] >= 0)
+		take_joined(sandbox, descriptors[2], sender);
 	if (report->stage == STAGE_EXEC && report->error == 0)
 		sandbox->pid = sender;
 	return 1;

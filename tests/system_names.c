@@ -516,6 +516,13 @@ Test(names, it_outlives_an_upgrade)
 	check_next_server(replace_server);
 }
 
+/* Before that it has been told of no session. */
+static bool is_ready(const void *pid)
+{
+	return has(outside_read(text("/proc/%d/status", (int)*(const pid_t *)pid)),
+		   "\nSeccomp:\t2\n");
+}
+
 /* It has no right that it has no need of, and is of the session's owner. */
 Test(names, the_relay_is_confined)
 {
@@ -523,7 +530,7 @@ Test(names, the_relay_is_confined)
 	session_start("a", names_config(ALLOWED, "sleep,30"));
 	act_as(ROOT);
 	pid_t pid = relay();
-	cr_assert(pid > 0);
+	cr_assert(pid > 0 && await(is_ready, &pid, 20000));
 	char *status = outside_read(text("/proc/%d/status", (int)pid));
 	cr_expect(has(status, text("\nUid:\t%d\t%d\t%d\t%d\n", ANN, ANN, ANN, ANN)), "%s", status);
 	cr_expect(has(status, "\nGroups:\t \n"), "%s", status);

@@ -25,14 +25,16 @@ enum {
 
 /* Routes */
 
-struct route_request {
+struct request {
 	struct nlmsghdr header;
-	struct rtmsg route;
+	union {
+		struct rtmsg route;
+		struct ifaddrmsg address;
+	};
 	char attributes[64];
 };
 
-static void add_attribute(struct route_request *request, uint16_t type, const void *data,
-			  size_t size)
+static void add_attribute(struct request *request, uint16_t type, const void *data, size_t size)
 {
 	struct rtattr *at =
 		(struct rtattr *)(void *)((char *)request + NLMSG_ALIGN(request->header.nlmsg_len));
@@ -43,7 +45,7 @@ static void add_attribute(struct route_request *request, uint16_t type, const vo
 		NLMSG_ALIGN(request->header.nlmsg_len) + (uint32_t)RTA_ALIGN(at->rta_len);
 }
 
-static int ask_kernel(const struct route_request *request)
+static int ask_kernel(const struct request *request)
 {
 	struct {
 		struct nlmsghdr header;
@@ -66,8 +68,8 @@ static int ask_kernel(const struct route_request *request)
 static int add_local(int family, const void *address, unsigned size, unsigned bits)
 {
 	const uint32_t device = LOOPBACK;
-	struct route_request request = {
-		.header = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
+	struct request request = {
+		.header = { .nlmsg_len = NLMSG_LENGTH(sizeof(request.route)),
 			    .nlmsg_type = RTM_NEWROUTE,
 			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE },
 		.route = { .rtm_family = (unsigned char)family,
@@ -82,10 +84,29 @@ static int add_local(int family, const void *address, unsigned size, unsigned bi
 	return ask_kernel(&request);
 }
 
+/* Without an address but 127.0.0.1 there is no IPv4 for getaddrinfo(3) with AI_ADDRCONFIG. */
+static int add_address(const struct in_addr *address)
+{
+	struct request request = {
+		.header = { .nlmsg_len = NLMSG_LENGTH(sizeof(request.address)),
+			    .nlmsg_type = RTM_NEWADDR,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE },
+		.address = { .ifa_family = AF_INET,
+			     .ifa_prefixlen = 32,
+			     .ifa_scope = RT_SCOPE_HOST,
+			     .ifa_index = LOOPBACK },
+	};
+	add_attribute(&request, IFA_LOCAL, address, sizeof(*address));
+	add_attribute(&request, IFA_ADDRESS, address, sizeof(*address));
+	return ask_kernel(&request);
+}
+
 int inside_make_routes(void)
 {
 	struct in_addr range = { .s_addr = htonl(INSIDE_RANGE) };
-	return add_local(AF_INET, &range, sizeof(range), INSIDE_RANGE_BITS);
+	struct in_addr own = { .s_addr = htonl(INSIDE_RANGE + INSIDE_OWN) };
+	int error = add_local(AF_INET, &range, sizeof(range), INSIDE_RANGE_BITS);
+	return error < 0 ? error : add_address(&own);
 }
 
 int inside_add_route(const struct in6_addr *address)

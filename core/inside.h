@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 #define INSIDE_RANGE UINT32_C(0xc6120000) /* 198.18.0.0 */
-enum { INSIDE_RANGE_BITS = 15, INSIDE_ADDRESSES = 1 << (32 - INSIDE_RANGE_BITS) };
+/* That one of them is the session's own, and no name's. */
+enum { INSIDE_RANGE_BITS = 15, INSIDE_ADDRESSES = 1 << (32 - INSIDE_RANGE_BITS), INSIDE_OWN = 1 };
 
 /* What is held of it outside: the way to init, and the sockets for questions of DNS. */
 enum { INSIDE_INIT, INSIDE_DNS, INSIDE_DNS_TCP, INSIDE_ENDS };

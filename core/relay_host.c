@@ -295,14 +295,14 @@ static bool is_taken(struct relay_session *session, const struct in_addr *inside
 	return relay_host_at(session, inside) != NULL;
 }
 
-/* The last is the range's own broadcast, the first its name. */
+/* The last is the range's own broadcast, the first its name, and one the session's own. */
 static void give_address(struct relay_session *session, struct relay_host *host)
 {
 	struct in_addr inside;
 	do {
 		uint32_t number = session->next_address++ % INSIDE_ADDRESSES;
-		if (number < 2 || number == INSIDE_ADDRESSES - 1)
-			number = 2;
+		if (number <= INSIDE_OWN || number == INSIDE_ADDRESSES - 1)
+			number = INSIDE_OWN + 1;
 		inside.s_addr = htonl(INSIDE_RANGE + number);
 	} while (is_taken(session, &inside));
 	host->inside = (struct in6_addr){ .s6_addr = { [10] = 0xff, 0xff } };

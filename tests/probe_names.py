@@ -43,6 +43,13 @@ def name(host):
     return " ".join(sorted({a[4][0].rsplit(".", 2)[0] for a in socket.getaddrinfo(host, 80)}))
 
 
+def configured(host):
+    """As getent(1), wget(1) and browsers ask: only for families of which there is an address."""
+    flags = socket.AI_ADDRCONFIG | socket.AI_V4MAPPED
+    found = {a[4][0] for f in (socket.AF_UNSPEC, socket.AF_INET) for a in socket.getaddrinfo(host, 80, f, flags=flags)}
+    return " ".join(sorted({a.rsplit(".", 2)[0] for a in found}))
+
+
 def udp(host, port, text="x"):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(1)

@@ -34,7 +34,8 @@ Test(names, what_is_allowed_is_reached)
 			"allow both.test\nallow two.test\nallow big.test\nallow also-good.test",
 		"http,good.test http,GOOD.test. https,good.test http,x.wild.test "
 		"https,x.wild.test http,y.x.wild.test http,cname.test http,hosts.test http,v6.test "
-		"http,both.test http,two.test http,big.test name,good.test reverse,good.test "
+		"http,both.test http,two.test http,big.test name,good.test configured,good.test "
+		"reverse,good.test "
 		"echo,good.test echo,good.test,3000000 fetch,http://good.test/hello environment "
 		"devices name,localhost listen,127.0.0.1,8080 listen,0.0.0.0,8080 "
 		"listen,127.0.0.1,443 listen,::1,80");
@@ -51,6 +52,7 @@ Test(names, what_is_allowed_is_reached)
 			     "http,two.test: hello at two.test\n"
 			     "http,big.test: hello at big.test\n"
 			     "name,good.test: 198.18\n"
+			     "configured,good.test: 198.18\n"
 			     "reverse,good.test: good.test\n"
 			     "echo,good.test: same\n"
 			     "echo,good.test,3000000: same\n"

@@ -290,6 +290,8 @@ int access_set_network(struct access *access, const char *value)
 		return set_ports(access, value + 4);
 	if (strcmp(value, "none") == 0)
 		access->network = NETWORK_NONE;
+	else if (strcmp(value, "names") == 0)
+		access->network = NETWORK_NAMES;
 	else if (strcmp(value, "host") == 0)
 		access->network = NETWORK_HOST;
 	else
@@ -297,13 +299,70 @@ int access_set_network(struct access *access, const char *value)
 	return 0;
 }
 
+const char *access_network_name(enum network network)
+{
+	static const char *const names[] = { "none", "names", "tcp", "host" };
+	return names[network];
+}
+
+bool access_has_addresses(const struct access *access)
+{
+	for (size_t i = 0; i < access->names.count; i++)
+		if (access->names.rules[i].kind == NAMES_ADDRESS && !access->names.rules[i].deny)
+			return true;
+	return false;
+}
+
+void access_print_names(const struct access *access, bool deny, FILE *to)
+{
+	for (size_t i = 0; i < access->names.count; i++) {
+		const struct names_rule *rule = &access->names.rules[i];
+		if (rule->deny != deny)
+			continue;
+		fputs(deny ? "deny " : "allow ", to);
+		names_print_rule(rule, to);
+		fputc('\n', to);
+	}
+}
+
 void access_print_network(const struct access *access, FILE *to)
 {
-	static const char *const names[] = { "none", "tcp", "host" };
-	fprintf(to, "network %s", names[access->network]);
+	fprintf(to, "network %s", access_network_name(access->network));
 	for (size_t i = 0; access->network == NETWORK_TCP && i < access->port_count; i++)
 		fprintf(to, "%c%u", i ? ',' : ' ', access->ports[i]);
 	fputc('\n', to);
+}
+
+int access_set_published(struct access *access, const char *value)
+{
+	uint16_t ports[PORTS_MAX];
+	size_t count = 0;
+	char *copy = strcmp(value, "none") == 0 ? NULL : strdup(value);
+	if (!copy && strcmp(value, "none") != 0)
+		return -ENOMEM;
+	int error = copy ? parse_ports(copy, ports, &count) : 0;
+	free(copy);
+	if (error == 0 && count > ACCESS_PUBLISHED_MAX)
+		error = -ERANGE;
+	if (error < 0)
+		return error;
+	access->published_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		unsigned at = 0;
+		while (at < access->published_count && access->published[at] != ports[i])
+			at++;
+		access->published[at] = ports[i];
+		access->published_count += at == access->published_count;
+	}
+	return 0;
+}
+
+void access_print_published(const struct access *access, FILE *to)
+{
+	fputs("publish", to);
+	for (unsigned i = 0; i < access->published_count; i++)
+		fprintf(to, "%c%u", i ? ',' : ' ', access->published[i]);
+	fputs(access->published_count ? "\n" : " none\n", to);
 }
 
 /* Landlock */
@@ -337,7 +396,7 @@ int access_copy(struct access *to, const struct access *from)
 	to->paths = NULL;
 	to->path_count = 0;
 	to->ports = NULL;
-	int error = 0;
+	int error = names_copy(&to->names, &from->names);
 	for (size_t i = 0; error == 0 && i < from->path_count; i++) {
 		const struct access_path *path = &from->paths[i];
 		error = put_path(to, strdup(path->outside), strdup(path->inside), path->kind);
@@ -361,6 +420,7 @@ void access_finish(struct access *access)
 	}
 	free(access->paths);
 	free(access->ports);
+	names_finish(&access->names);
 	*access = (struct access){ 0 };
 }
 
@@ -372,7 +432,7 @@ struct sysfilter_options access_filter(const struct access *access)
 		.fork = access->fork,
 		.tcp_only = access->network == NETWORK_TCP,
 		.ptrace = access->ptrace,
-		.own_network = access->network == NETWORK_NONE,
+		.own_network = access_own_network(access),
 	};
 	if (access->network != NETWORK_NONE && options.profile < SYSFILTER_NETWORK)
 		options.profile = SYSFILTER_NETWORK;

@@ -4,6 +4,7 @@
  * those that were removed and that somebody still holds. The list is in the order of ids, which
  * only ever grow, so that a listing can go on behind any id.
  */
+#include "binder.h"
 #include "forker.h"
 #include "landlock_floor.h"
 #include "machine.h"
@@ -151,8 +152,16 @@ static bool can_be_sealed(const struct mimobox *box, const struct access *access
 {
 	size_t length = box->workspaces ? strlen(box->workspaces) : 0;
 	return access->path_count == 0 && access->network != NETWORK_TCP &&
-	       (access->network == NETWORK_NONE || !box->resolver) &&
+	       (access->network != NETWORK_NAMES || !access_has_addresses(access)) &&
+	       (access_own_network(access) || !box->resolver) &&
 	       length + SESSION_NAME_MAX + sizeof("/-XXXXXX") <= SANDBOX_WORKSPACE_MAX;
+}
+
+/* As long as the C library can wait, at most. */
+static uint32_t dns_seconds(uint64_t ask_ns)
+{
+	uint64_t seconds = ask_ns / 1000000000 + 2;
+	return seconds > 30 ? 30 : (uint32_t)seconds;
 }
 
 void box_shape(const struct mimobox *box, const struct config *config, uid_t uid, gid_t gid,
@@ -161,7 +170,8 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 	*out = (struct sandbox_shape){
 		.uid = uid,
 		.gid = gid,
-		.own_network = config->access.network == NETWORK_NONE,
+		.own_network = access_own_network(&config->access),
+		.names = access_has_relay(&config->access),
 		.terminal = config->terminal,
 		.ends_with_command = config->ends_with_command,
 		.home = box->workspaces && config_has_home(config),
@@ -170,6 +180,8 @@ void box_shape(const struct mimobox *box, const struct config *config, uid_t uid
 		.mapped = uid == 0 && (access_count(&config->access, PATH_OVERLAY) ||
 				       access_count(&config->access, PATH_DEVICE)),
 	};
+	if (out->names && config->ask_ns != UNITS_NONE)
+		out->dns_seconds = dns_seconds(config->ask_ns);
 	if (out->sealed) {
 		out->filter = access_filter(&config->access);
 		out->landlock = landlock_floor(&config->access);
@@ -454,17 +466,20 @@ static int create_helpers(struct mimobox *box)
 	remover_kind(&box->remover_kind, box->workspaces);
 	ticker_kind(&box->ticker_kind);
 	changer_kind(&box->changer_kind);
+	binder_kind(&box->binder_kind);
+	network_kind(&box->relay_kind);
 	struct helper **const helpers[] = { &box->spawner, &box->sweeper, &box->remover,
 					    &box->ticker, &box->changer };
 	enum { HELPERS = sizeof(helpers) / sizeof(helpers[0]) };
 	int error = forker_create(
 		(const struct helper_kind *const[]){ &box->spawner_kind, &box->sweeper_kind,
 						     &box->remover_kind, &box->ticker_kind,
-						     &box->changer_kind },
-		HELPERS, box->keep, &box->forker);
+						     &box->changer_kind, &box->binder_kind,
+						     &box->relay_kind },
+		BOX_HELPERS, box->keep, &box->forker);
 	box->spawner_kind.patience_ns = box->sweeper_kind.patience_ns = box->patience_ns;
 	box->remover_kind.patience_ns = box->ticker_kind.patience_ns = box->patience_ns;
-	box->changer_kind.patience_ns = box->patience_ns;
+	box->changer_kind.patience_ns = box->binder_kind.patience_ns = box->patience_ns;
 	for (unsigned i = 0; error == 0 && i < HELPERS; i++)
 		error = helper_create(box->loop, box->forker, i, helpers[i]);
 	box->attention.ticker = box->ticker;
@@ -576,11 +591,14 @@ static void free_box(struct mimobox *box)
 	if (box->loop)
 		loop_timer_disarm(&box->clear_timer);
 	pool_destroy(box->pool);
+	network_finish(box);
 	helper_destroy(box->spawner);
 	helper_destroy(box->sweeper);
 	helper_destroy(box->remover);
 	helper_destroy(box->ticker);
 	helper_destroy(box->changer);
+	helper_destroy(box->binder);
+	network_ports_finish(box);
 	forker_destroy(box->forker);
 	cgroups_destroy(box->cgroups);
 	identities_finish(&box->identities);
@@ -594,6 +612,7 @@ static void free_box(struct mimobox *box)
 	free(box->spool_dir);
 	free(box->workspaces);
 	free(box->resolver);
+	free(box->mount);
 	free(box->names);
 	free(box->ids);
 	free(box);

@@ -22,6 +22,9 @@ enum ceiling_limit { LIMIT_HANDLES, LIMIT_BUFFERS, LIMITS };
 uint64_t mimobox_user_limit(const struct mimobox *box, uid_t uid, enum ceiling_limit limit,
 			    uint64_t otherwise);
 
+/* Where the filesystem is mounted, so that sockets can be bound there. */
+void mimobox_set_mount(struct mimobox *box, const char *path);
+
 /* The bytes of memory that it takes. */
 size_t mimobox_wait_size(const struct mimobox_wait *wait);
 /* Called when the answer may have come with time alone. NULL: MIMOBOX_OUTPUT tells of it. */

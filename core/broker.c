@@ -8,6 +8,7 @@
 
 #include "broker_modes.h"
 #include "caller.h"
+#include "inside.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -43,9 +44,13 @@ static bool is_tcp(int fd)
 
 /* Listeners */
 
-/* They come first: the others would be many. */
+/*
+ * They come first: the others would be many. The relay's (inside.c) do not count, since it accepts
+ * at once, and has a bound of its own.
+ */
 static unsigned count_listeners(const char *path)
 {
+	enum { STATE = 3, FAST_OPEN = 16 };
 	static const char listens[] = "0A";
 	struct lines lines;
 	char line[256];
@@ -54,8 +59,8 @@ static unsigned count_listeners(const char *path)
 		return BROKER_LISTENERS;
 	if (lines_next(&lines, line, sizeof(line)))
 		while (count < BROKER_LISTENERS && lines_next(&lines, line, sizeof(line)) &&
-		       strncmp(text_field(line, 3), listens, 2) == 0)
-			count++;
+		       strncmp(text_field(line, STATE), listens, 2) == 0)
+			count += text_number(text_field(line, FAST_OPEN)) != INSIDE_MARK;
 	close(lines.fd);
 	return count;
 }

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 21 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 23 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
@@ -160,20 +160,66 @@ static bool has_port(const struct access *access, uint16_t port)
 	return false;
 }
 
+/* Where the ceiling is of ports, hosts are reached at no others. */
+static int judge_ports_of_names(const struct ceiling *ceiling, const struct names *names,
+				struct reason *reason)
+{
+	const struct access *most = &ceiling->most.access;
+	for (size_t i = 0; i < names->count; i++)
+		for (unsigned p = 0; p < names->rules[i].port_count; p++)
+			if (!has_port(most, names->rules[i].ports[p]))
+				return refuse(reason, -EPERM,
+					      "allow: port %u is not one of the ceiling's network",
+					      names->rules[i].ports[p]);
+	return 0;
+}
+
 static int judge_network(const struct bound *bound, const struct ceiling *ceiling,
 			 const struct config *asked, struct reason *reason)
 {
-	static const char *const names[] = { "none", "tcp", "host" };
 	const struct access *access = &asked->access, *most = &ceiling->most.access;
 	if (access->network > most->network)
 		return refuse(reason, -EPERM, "%s: %s is above the ceiling of %s", bound->name,
-			      names[access->network], names[most->network]);
+			      access_network_name(access->network),
+			      access_network_name(most->network));
+	if (access->network == NETWORK_NAMES && most->network == NETWORK_TCP)
+		return judge_ports_of_names(ceiling, &access->names, reason);
 	if (access->network != NETWORK_TCP || most->network != NETWORK_TCP)
 		return 0;
 	for (size_t i = 0; i < access->port_count; i++)
 		if (!has_port(most, access->ports[i]))
 			return refuse(reason, -EPERM, "%s: port %u is not one of the ceiling's",
 				      bound->name, access->ports[i]);
+	return 0;
+}
+
+static int judge_names(const struct ceiling *ceiling, const struct names *names,
+		       struct reason *reason)
+{
+	const struct access *most = &ceiling->most.access;
+	for (size_t i = 0; i < names->count; i++) {
+		const struct names_rule *rule = &names->rules[i];
+		if (rule->deny || names_covers(&most->names, rule))
+			continue;
+		return refuse(reason, -EPERM,
+			      "allow: %s%.150s is not within an 'allow' of the ceiling",
+			      rule->kind == NAMES_BELOW ? "*." : "", rule->host);
+	}
+	return 0;
+}
+
+static int judge_allow(const struct bound *bound, const struct ceiling *ceiling,
+		       const struct config *asked, struct reason *reason)
+{
+	(void)bound;
+	return judge_names(ceiling, &asked->access.names, reason);
+}
+
+/* What it denies is denied, whatever a session's config says. */
+static int judge_deny(const struct bound *bound, const struct ceiling *ceiling,
+		      const struct config *asked, struct reason *reason)
+{
+	(void)bound, (void)ceiling, (void)asked, (void)reason;
 	return 0;
 }
 
@@ -255,6 +301,8 @@ static const struct bound bounds[] = {
 	{ "root", judge_paths, 0, NULL },
 	{ "device", judge_paths, 0, NULL },
 	{ "network", judge_network, 0, NULL },
+	{ "allow", judge_allow, 0, NULL },
+	{ "deny", judge_deny, 0, NULL },
 	{ "seccomp", judge_seccomp, 0, NULL },
 	{ "fork", judge_fork, 0, NULL },
 	{ "ptrace", judge_ptrace, 0, NULL },
@@ -414,6 +462,31 @@ uint64_t ceiling_limit(const struct ceiling *ceiling, uid_t uid, enum ceiling_li
 		       uint64_t otherwise)
 {
 	return ceiling && uid != 0 && ceiling->limited[limit] ? ceiling->limits[limit] : otherwise;
+}
+
+const struct names *ceiling_names(const struct ceiling_share *share)
+{
+	return share->ceiling ? &share->ceiling->most.access.names : NULL;
+}
+
+static bool names_key(const struct ceiling *ceiling, const char *key)
+{
+	for (size_t i = 0; i < BOUNDS; i++)
+		if (strcmp(bounds[i].name, key) == 0)
+			return ceiling->named[i];
+	return false;
+}
+
+int ceiling_judge_names(const struct ceiling_share *share, const struct names *names,
+			struct reason *reason)
+{
+	const struct ceiling *ceiling = share->ceiling;
+	int error = 0;
+	if (ceiling && names_key(ceiling, "network") && ceiling->most.access.network == NETWORK_TCP)
+		error = judge_ports_of_names(ceiling, names, reason);
+	if (error == 0 && ceiling && names_key(ceiling, "allow"))
+		error = judge_names(ceiling, names, reason);
+	return error;
 }
 
 const struct path_bound *ceiling_paths(const struct ceiling_share *share, unsigned *count)
@@ -634,7 +707,7 @@ static bool is_bounded(const char *key)
 	for (size_t i = 0; i < BOUNDS; i++)
 		if (strcmp(bounds[i].name, key) == 0)
 			return true;
-	return false;
+	return strcmp(key, "publish") == 0;
 }
 
 struct asking {

@@ -82,6 +82,12 @@ void ceiling_release(struct ceiling_share *share, enum ceiling_total total);
 uint64_t ceiling_limit(const struct ceiling *ceiling, uid_t uid, enum ceiling_limit limit,
 		       uint64_t otherwise);
 
+/* Hosts that no session of the user's reaches are its `deny`s. NULL: no ceiling is there. */
+const struct names *ceiling_names(const struct ceiling_share *share);
+/* Whether all that they allow is allowed by the ceiling's: 0, or -EPERM and the reason. */
+int ceiling_judge_names(const struct ceiling_share *share, const struct names *names,
+			struct reason *reason);
+
 /*
  * The directories that paths must be in, up to one that is NULL, and *count with that one; NULL
  * where any will do. Names are judged here; where they lead is judged by paths_open().

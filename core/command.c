@@ -109,7 +109,8 @@ void command_open_page(void)
 void command_begin_to_monitor(const struct sandbox_shape *shape)
 {
 	const int ends[] = { IN, OUT, ERROR };
-	int error = serve_begin(shape, PAGE, BELL, ends, SIGNALS, CONTROL);
+	int error =
+		serve_begin(shape, PAGE, BELL, ends, SIGNALS, CONTROL, shape->names ? INSIDE : -1);
 	if (error < 0)
 		command_fail(STAGE_TERMINAL, error, "shared memory");
 	close(PAGE);

@@ -27,6 +27,7 @@ enum {
 	HANDING, /* the other end of HANDED */
 	ROOT,
 	MAPPER, /* see mapper.h */
+	INSIDE, /* where the relay asks for sockets (inside.h) */
 	FREE
 };
 

@@ -351,14 +351,54 @@ static int parse_network(struct config *config, const struct key *key, const cha
 	if (error < 0)
 		refuse(reason, "%s '%.100s': %s", key->name, value,
 		       error == -ERANGE ? "ports are 1 to 65535, 64 at most"
-					: "not none, host or tcp PORT,...");
+					: "not none, names, host or tcp PORT,...");
 	return error;
+}
+
+/* allow, deny */
+
+static int parse_host(struct config *config, const struct key *key, const char *value,
+		      struct reason *reason)
+{
+	const char *why = NULL;
+	int error = names_add(&config->access.names, key->name[0] == 'd', value, &why);
+	if (error == -ENOMEM)
+		return out_of_memory(reason);
+	if (error < 0)
+		refuse(reason, "%s '%.100s': %s", key->name, value, why);
+	return error;
+}
+
+static void print_hosts(const struct config *config, const struct key *key, FILE *to)
+{
+	access_print_names(&config->access, key->name[0] == 'd', to);
 }
 
 static void print_network(const struct config *config, const struct key *key, FILE *to)
 {
 	(void)key;
 	access_print_network(&config->access, to);
+}
+
+/* publish */
+
+static int parse_published(struct config *config, const struct key *key, const char *value,
+			   struct reason *reason)
+{
+	int error = access_set_published(&config->access, value);
+	if (error == -ENOMEM)
+		return out_of_memory(reason);
+	if (error < 0)
+		refuse(reason, "%s '%.100s': %s", key->name, value,
+		       error == -ERANGE ? "ports are 1 to 65535, 32 at most"
+					: "neither none nor PORT,...");
+	return error;
+}
+
+static void print_published(const struct config *config, const struct key *key, FILE *to)
+{
+	(void)key;
+	access_print_published(&config->access, to);
 }
 
 static int parse_seccomp(struct config *config, const struct key *key, const char *value,
@@ -458,6 +498,11 @@ static const struct key keys[] = {
 	{ "root", parse_path, print_paths, 0, 0, 0, false },
 	{ "device", parse_path, print_paths, 0, 0, 0, false },
 	{ "network", parse_network, print_network, 0, 0, 0, false },
+	{ "allow", parse_host, print_hosts, 0, 0, 0, false },
+	{ "deny", parse_host, print_hosts, 0, 0, 0, false },
+	{ "publish", parse_published, print_published, 0, 0, 0, false },
+	{ "network-ask", parse_duration, print_duration, offsetof(struct config, ask_ns), 1000000,
+	  UINT64_C(86400000000000), true },
 	{ "seccomp", parse_seccomp, print_seccomp, 0, 0, 0, false },
 	{ "fork", parse_fork, print_fork, 0, 0, 0, false },
 	{ "ptrace", parse_ptrace, print_ptrace, 0, 0, 0, false },
@@ -493,6 +538,7 @@ int config_init(struct config *config)
 		.replies = REPLIES_AUTO,
 		.terminal = true,
 		.ends_with_command = true,
+		.ask_ns = UNITS_NONE,
 		.access = { .network = NETWORK_NONE,
 			    .seccomp = SYSFILTER_ESSENTIAL,
 			    .fork = true,

@@ -43,6 +43,7 @@ struct config {
 	char *in; /* the session in whose sandbox it is; NULL: its own. Much of the rest is that
 		     one's */
 	struct access access;
+	uint64_t ask_ns; /* that a name waits for an answer: the network's */
 };
 
 /* One line that says why a line was refused. */

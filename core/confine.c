@@ -29,6 +29,8 @@ static const struct {
 	{ CAP_NET_ADMIN, BIT(CONFINE_SPAWNER), "and their loopback devices are switched on" },
 	{ CAP_SETUID, BIT(CONFINE_SPAWNER), "a sandbox is given an id that is not the daemon's" },
 	{ CAP_SETGID, BIT(CONFINE_SPAWNER), "and a group" },
+	{ CAP_SETUID, BIT(CONFINE_BINDER), "sockets of published ports are bound as their owner" },
+	{ CAP_SETGID, BIT(CONFINE_BINDER), "and with that group" },
 	{ CAP_SYS_RESOURCE, BIT(CONFINE_SPAWNER),
 	  "a sandbox is spared by the OOM killer no less, and no more, than any process" },
 	{ CAP_MKNOD, BIT(CONFINE_SPAWNER), "a device of root's is given to a session of root's" },

@@ -15,6 +15,8 @@ enum confine_process {
 	CONFINE_UNMOUNTER,
 	CONFINE_TICKER,
 	CONFINE_CHANGER,
+	CONFINE_RELAY,
+	CONFINE_BINDER,
 };
 
 /*
@@ -26,9 +28,9 @@ enum confine_process {
 int confine_rights(enum confine_process process);
 
 /*
- * A filter of system calls (seccomp(2)), for the server, the sweeper, the ticker, and root's
- * unmounter: what is not in the list gets EPERM, and is told to the kernel's audit log. It is that
- * of all threads. After confine_rights(). 0 or -errno, as seccomp_load(3).
+ * A filter of system calls (seccomp(2)), for the server, the sweeper, the ticker, the relay, the
+ * binder, and * root's unmounter: what is not in the list gets EPERM, and is told to the kernel's
+ * audit log. It is that of all threads. After confine_rights(). 0 or -errno, as seccomp_load(3).
  */
 int confine_calls(enum confine_process process);
 

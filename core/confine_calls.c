@@ -24,8 +24,9 @@
 #define BIT(process) (1u << (process))
 #define SERVER BIT(CONFINE_SERVER)
 #define TICKER BIT(CONFINE_TICKER)
+#define RELAY BIT(CONFINE_RELAY)
 #define FILES (SERVER | BIT(CONFINE_SWEEPER) | BIT(CONFINE_UNMOUNTER))
-#define ALL (FILES | TICKER)
+#define ALL (FILES | TICKER | RELAY | BIT(CONFINE_BINDER))
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
@@ -42,6 +43,9 @@ static const struct {
 	unsigned who;
 	const char *calls; /* names, each followed by one space or the end */
 } groups[] = {
+	{ "sockets of published ports", BIT(CONFINE_BINDER),
+	  "bind listen open openat chdir fchdir setresuid setresgid getuid geteuid getgid "
+	  "getegid" },
 	{ "messages, and the descriptors that come with them", ALL, "sendmsg recvmsg close" },
 	{ "memory: what is executable is said by arguments, below", ALL,
 	  "munmap mremap brk madvise futex" },
@@ -59,7 +63,13 @@ static const struct {
 	  "poll ppoll epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "
 	  "timerfd_create timerfd_settime timerfd_gettime signalfd4 eventfd2" },
 	{ "how much the machine has to do", TICKER, "pread64" },
-	{ "waiting for a moment", SERVER | TICKER, "nanosleep clock_nanosleep restart_syscall" },
+	{ "connections; sockets of which families is said by arguments", RELAY,
+	  "connect accept4 sendto recvfrom shutdown setsockopt getsockopt splice pipe2 fcntl" },
+	{ "waiting for them", RELAY, "epoll_ctl epoll_wait epoll_pwait read timerfd_settime clock_gettime" },
+	{ "two files that it is given, and numbers that nobody can guess", RELAY,
+	  "pread64 fstat newfstatat getrandom" },
+	{ "waiting for a moment", SERVER | TICKER | RELAY,
+	  "nanosleep clock_nanosleep restart_syscall" },
 	{ "files by name: spools, workspaces, cgroups, what /proc says of a sandbox", SERVER,
 	  "stat lstat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat "
 	  "getcwd chdir mkdir mkdirat unlink rename renameat renameat2 umask" },
@@ -128,6 +138,16 @@ static int allow_inert(scmp_filter_ctx context, int call)
 				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
+static int allow_inet(scmp_filter_ctx context)
+{
+	int error = seccomp_rule_add_exact(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+					   SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_INET));
+	if (error == 0)
+		error = seccomp_rule_add_exact(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+					       SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_INET6));
+	return error;
+}
+
 /* A question: what a plan says of Landlock it says for the version that the kernel has. */
 static int allow_version_of_landlock(scmp_filter_ctx context)
 {
@@ -144,6 +164,11 @@ static int add_arguments(scmp_filter_ctx context, enum confine_process process)
 	int error = allow_inert(context, SCMP_SYS(mmap));
 	if (error == 0)
 		error = allow_inert(context, SCMP_SYS(mprotect));
+	if (error == 0 && process == CONFINE_RELAY)
+		return allow_inet(context);
+	if (error == 0 && process == CONFINE_BINDER)
+		return seccomp_rule_add_exact(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+					      SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_UNIX));
 	if (error < 0 || process != CONFINE_SERVER)
 		return error;
 	for (unsigned i = 0; error == 0 && i < sizeof(requests) / sizeof(requests[0]); i++)

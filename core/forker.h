@@ -9,7 +9,7 @@
 
 #include "helper.h"
 
-enum { FORKER_KINDS_MAX = 5 };
+enum { FORKER_KINDS_MAX = 8 };
 
 struct forker;
 struct keep;

@@ -119,6 +119,8 @@ _Noreturn void helper_serve(const struct helper_kind *kind, int socket)
 	if (socket < 0 || chdir("/") < 0)
 		_exit(1);
 	close_others(kind, socket);
+	if (kind->run)
+		kind->run(kind->context, socket);
 	if (kind->begin(kind->context) < 0)
 		_exit(1);
 	for (;;)

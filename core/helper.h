@@ -39,6 +39,8 @@ struct helper_kind {
 	helper_work work;
 	int (*begin)(void *context); /* before the first work, in the process; -errno ends it */
 	void (*rest)(void *context); /* after each, when the answer is on its way; NULL: nothing */
+	/* In place of all that: it serves `socket` in its own way, and does not return. */
+	void (*run)(void *context, int socket);
 	void *context;
 	size_t message_size;
 	uint64_t patience_ns; /* with one piece of work */

@@ -24,6 +24,7 @@
 #include "command.h"
 #include "domain.h"
 #include "home.h"
+#include "inside.h"
 #include "join.h"
 #include "message.h"
 #include "mounts.h"
@@ -211,6 +212,8 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 		.terminals = shape->terminals,
 		.own_network = shape->own_network,
 		.own_system = shape->own_root,
+		.names = shape->names,
+		.dns_seconds = shape->dns_seconds,
 		.home = shape->home,
 		.new_network = new_network,
 		.view = &setup->view,
@@ -226,6 +229,31 @@ _Noreturn static void build(const struct init_setup *setup, const struct spawn_r
 	if (send(HANDED, "", 1, MSG_NOSIGNAL) != 1)
 		command_fail(STAGE_FORK, -errno, "hand over");
 	_exit(0);
+}
+
+/* Where names lead out of the network. */
+static void open_inside(void)
+{
+	int ends[INSIDE_ENDS] = { -1, -1, -1 }, own;
+	int error = inside_make_routes();
+	if (error < 0)
+		command_fail(STAGE_NETWORK, error, "route");
+	error = inside_open(ends, &own);
+	if (error < 0)
+		command_fail(STAGE_NETWORK, error, "sockets");
+	command_report(STAGE_NETWORK, 0, NULL, ends, INSIDE_ENDS);
+	for (int i = 0; i < INSIDE_ENDS; i++)
+		close(ends[i]);
+	command_take_slot(own, INSIDE, STAGE_NETWORK);
+}
+
+static void add_routes(const struct plan *plan)
+{
+	int error = 0;
+	for (unsigned i = 0; error == 0 && i < plan->route_count; i++)
+		error = inside_add_route(&plan->routes[i]);
+	if (error < 0)
+		command_fail(STAGE_NETWORK, error, "route of an address");
 }
 
 static pid_t start_builder(const struct init_setup *setup, const struct spawn_request *request,
@@ -341,13 +369,15 @@ static pid_t seal(const struct init_setup *setup, const struct spawn_request *re
 		  pid_t builder)
 {
 	const struct sandbox_shape *shape = &request->shape;
-	struct landlock_rule rules[ROOT_RULES_MAX + 2];
+	struct landlock_rule rules[ROOT_RULES_MAX + 3];
 	struct landlock_policy policy = { .abi = setup->landlock_abi,
 					  .floor = shape->landlock,
 					  .rules = rules,
 					  .rule_count = root_rules(setup->layout, rules) };
 	struct sandbox_path own[2];
 	char home[PATH_MAX];
+	if (shape->names && root_resolver_rule(setup->layout, &rules[policy.rule_count]))
+		policy.rule_count++;
 	unsigned count = open_own(request, own, home);
 	for (unsigned i = 0; i < count; i++)
 		rules[policy.rule_count++] = (struct landlock_rule){ own[i].inside, LANDLOCK_FULL };
@@ -372,6 +402,7 @@ static pid_t follow_plan(const struct init_setup *setup, const struct sandbox_sh
 	struct plan *plan = receive_plan();
 	open_paths(plan, shape, false);
 	int changes = open_changes(plan);
+	add_routes(plan);
 	wait_for_builder(builder);
 	command_begin_to_monitor(shape);
 	take_identity_as_init();
@@ -402,6 +433,8 @@ _Noreturn void init_run(const struct init_setup *setup, const struct spawn_reque
 	sigaddset(&signals, JOIN_SIGNAL);
 	command_prepare(&signals);
 	serve_bound(setup->quotas.backlog);
+	if (request->shape.names)
+		open_inside();
 	pid_t builder = start_builder(setup, request, ends->new_network);
 	pid_t command = request->shape.sealed ? seal(setup, request, builder)
 					      : follow_plan(setup, &request->shape, builder);

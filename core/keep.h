@@ -44,6 +44,7 @@ enum keep_kind {
 	KEEP_REMOVAL,
 	KEEP_REQUEST,
 	KEEP_CGROUPS,
+	KEEP_NETWORK = 40,
 	KEEP_SERVER = 64, /* the filesystem's */
 	KEEP_MOUNT,
 	KEEP_INIT,

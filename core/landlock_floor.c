@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define IN(network) (1u << (network))
-#define EVERYWHERE (IN(NETWORK_NONE) | IN(NETWORK_TCP) | IN(NETWORK_HOST))
+#define OWN (IN(NETWORK_NONE) | IN(NETWORK_NAMES))
+#define EVERYWHERE (OWN | IN(NETWORK_TCP) | IN(NETWORK_HOST))
 
 /*
  * In the order of versions. Version 1 has all that is not here. It has no right to link and rename
@@ -31,8 +32,7 @@ static const struct right {
 	{ "truncate", "read-only-mounts", 3, EVERYWHERE, 0 },
 	{ "tcp", "", 4, 0, IN(NETWORK_TCP) },
 	{ "ioctl-dev", "nodev-mounts", 5, EVERYWHERE, 0 },
-	{ "abstract-sockets", "network-namespace", 6, IN(NETWORK_NONE),
-	  IN(NETWORK_TCP) | IN(NETWORK_HOST) },
+	{ "abstract-sockets", "network-namespace", 6, OWN, IN(NETWORK_TCP) | IN(NETWORK_HOST) },
 	{ "signals", "pid-namespace", 6, EVERYWHERE, 0 },
 };
 

@@ -14,7 +14,7 @@
 #include "refusals.h"
 #include "ring.h"
 
-enum { MONITOR_STREAMS = 2, MONITOR_OTHERS_MAX = 3 };
+enum { MONITOR_STREAMS = 2, MONITOR_OTHERS_MAX = 4 };
 /* The rings begin there, each with a page of its own, however large the machine's are. */
 enum { MONITOR_OUT_PLACE = 65536 };
 

@@ -121,6 +121,9 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 		return -ENOMEM;
 	bool own_root = access_count(access, PATH_ROOT) > 0;
 	unsigned count = root_rules(own_root ? NULL : layout, plan->rules);
+	if (!own_root && access_has_relay(access) &&
+	    root_resolver_rule(layout, &plan->rules[count]))
+		count++;
 	for (unsigned i = 0; i < plan->path_count; i++)
 		if (plan->paths[i].kind != PATH_ROOT)
 			plan->rules[count++] =
@@ -137,6 +140,18 @@ static int plan_landlock(struct plan *plan, const struct access *access,
 	return 0;
 }
 
+/* Names have addresses of a range that is there already. */
+static int plan_routes(struct plan *plan, const struct names *names)
+{
+	plan->routes = calloc(names->count + 1, sizeof(*plan->routes));
+	if (!plan->routes)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->count; i++)
+		if (names->rules[i].kind == NAMES_ADDRESS && !names->rules[i].deny)
+			plan->routes[plan->route_count++] = names->rules[i].address;
+	return 0;
+}
+
 int plan_init(struct plan *plan, const struct config *config, const struct root_layout *layout,
 	      const struct sandbox_path *extra, unsigned extra_count)
 {
@@ -150,6 +165,8 @@ int plan_init(struct plan *plan, const struct config *config, const struct root_
 		.file_size = config->file_size,
 	};
 	int error = plan_paths(plan, &config->access, extra, extra_count);
+	if (error == 0 && config->access.network == NETWORK_NAMES)
+		error = plan_routes(plan, &config->access.names);
 	if (error == 0 && layout)
 		error = plan_landlock(plan, &config->access, layout);
 	if (plan->argv && plan->envp)
@@ -169,6 +186,7 @@ void plan_finish(struct plan *plan)
 	free(plan->cwd);
 	free(plan->paths);
 	free(plan->rules);
+	free(plan->routes);
 	*plan = (struct plan){ 0 };
 }
 
@@ -283,6 +301,7 @@ static void fill(struct image *image, const struct plan *plan)
 	moved.landlock.connect_ports =
 		put(image, plan->landlock.connect_ports,
 		    plan->landlock.port_count * sizeof(*plan->landlock.connect_ports));
+	moved.routes = put(image, plan->routes, plan->route_count * sizeof(*plan->routes));
 	moved.filter.code =
 		put(image, plan->filter.code, plan->filter.length * sizeof(*plan->filter.code));
 	if (!image->failed)
@@ -352,6 +371,7 @@ struct plan *plan_map(int fd)
 		MOVE(plan->rules[i].path, base);
 	plan->landlock.rules = plan->rules;
 	MOVE(plan->landlock.connect_ports, base);
+	MOVE(plan->routes, base);
 	MOVE(plan->filter.code, base);
 	plan->image_size = (size_t)status.st_size;
 	return plan;

@@ -27,6 +27,8 @@ struct plan {
 	unsigned own_paths; /* the first of them: the daemon's own, opened with its rights */
 	const struct path_bound *bounds; /* of the others; borrowed */
 	unsigned bound_count;            /* with the one that ends them; 0: none */
+	struct in6_addr *routes;         /* owned: of hosts that are allowed by their addresses */
+	unsigned route_count;
 	struct landlock_policy landlock; /* the caller puts its version in */
 	struct landlock_rule *rules;     /* owned: what `landlock` borrows */
 	struct sysfilter filter;         /* borrowed */

@@ -290,6 +290,7 @@ static bool is_of(const struct waiting *waiting, const struct sandbox_shape *sha
 {
 	const struct sandbox_shape *is = &waiting->sandbox.shape;
 	return is_for(waiting, shape->uid, shape->gid) && is->own_network == shape->own_network &&
+	       is->names == shape->names && is->dns_seconds == shape->dns_seconds &&
 	       is->terminal == shape->terminal &&
 	       is->ends_with_command == shape->ends_with_command && is->sealed == shape->sealed &&
 	       is->own_root == shape->own_root && is->home == shape->home &&

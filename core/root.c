@@ -78,6 +78,21 @@ enum { HOSTS_MAX = 16384 };
 
 static const char *const system_names[] = { "/usr", "/etc",   "/bin",   "/sbin",
 					    "/lib", "/lib32", "/lib64", "/libx32" };
+/* A link of one step; a resolver that takes more goes without a file, and asks 127.0.0.1. */
+static void find_resolver(struct root_layout *layout)
+{
+	char link[sizeof(layout->resolver) - sizeof("/etc/")];
+	ssize_t size = readlink("/etc/resolv.conf", link, sizeof(link) - 1);
+	if (size <= 0)
+		return;
+	link[size] = '\0';
+	const char *to = link;
+	const char *from = *to == '/' ? "" : strncmp(to, "../", 3) == 0 ? "/" : "/etc/";
+	to += strncmp(to, "../", 3) == 0 ? 3 : 0;
+	if (!strstr(to, ".."))
+		snprintf(layout->resolver, sizeof(layout->resolver), "%s%s", from, to);
+}
+
 /* What nproc, lscpu and C libraries count by. The rest of /sys is the machine's. */
 static const char *const processors[] = { "possible", "present", "online" };
 #define PROCESSORS "sys/devices/system/cpu/"
@@ -101,6 +116,7 @@ static void read_processors(struct root_layout *layout)
 int root_layout_init(struct root_layout *layout)
 {
 	*layout = (struct root_layout){ 0 };
+	find_resolver(layout);
 	read_processors(layout);
 	for (size_t i = 0; i < COUNT(system_names); i++) {
 		struct root_directory *directory = &layout->directories[layout->count];
@@ -148,6 +164,12 @@ unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules
 			rules[count++] = (struct landlock_rule){ layout->directories[i].path,
 								 LANDLOCK_READ_EXEC };
 	return count;
+}
+
+bool root_resolver_rule(const struct root_layout *layout, struct landlock_rule *rule)
+{
+	*rule = (struct landlock_rule){ "/run", LANDLOCK_READ };
+	return strncmp(layout->resolver, "/run/", 5) == 0;
 }
 
 static int bind(int root, int directory, const char *source, const char *target,
@@ -295,6 +317,80 @@ static int add_hosts(int root, bool own_network, const char **what)
 			   : copy_hosts(root, path);
 }
 
+static int make_parents(int root, const char *path)
+{
+	char directory[sizeof(((struct root_layout *)0)->resolver)];
+	int error = 0;
+	for (const char *at = strchr(path, '/'); at && error == 0; at = strchr(at + 1, '/')) {
+		memcpy(directory, path, (size_t)(at - path));
+		directory[at - path] = '\0';
+		error = mount_make_directory(root, directory, 0755);
+		if (error == -EEXIST)
+			error = 0;
+	}
+	return error;
+}
+
+/* Over the host's, or where the host has a link to. Without either, programs ask 127.0.0.1. */
+static int cover_resolver(int root, const char *link, const char *text)
+{
+	static const char path[] = "etc/resolv.conf", hidden[] = "proc/resolv.conf";
+	int target = mount_open_below(root, path, O_PATH);
+	if (target >= 0) {
+		close(target);
+		return cover_file(root, hidden, path, text);
+	}
+	if (!link[0] || (target != -ELOOP && target != -ENOENT))
+		return target == -ENOENT || target == -ELOOP ? 0 : target;
+	target = mount_open_below(root, link + 1, O_PATH);
+	if (target >= 0) {
+		close(target);
+		return cover_file(root, hidden, link + 1, text);
+	}
+	int error = make_parents(root, link + 1);
+	error = error == 0 ? mount_make_file(root, link + 1, text) : error;
+	return error == -EROFS
+		       ? 0
+		       : error; /* a link that leads to nothing, in a directory of the host's */
+}
+
+/*
+ * All that asks for names asks the relay. Its answers come at once, but where somebody is asked
+ * first; then programs wait for as long.
+ */
+static const char sources[] = "passwd: files\ngroup: files\nhosts: files dns\n"
+			      "services: files\nprotocols: files\n";
+
+enum { RESOLVER_TEXT = 96 };
+
+static void print_resolver(unsigned seconds, char text[RESOLVER_TEXT])
+{
+	strcpy(text, "nameserver 127.0.0.1\n");
+	if (seconds > 0) {
+		char number[] = { (char)('0' + seconds / 10 % 10), (char)('0' + seconds % 10), 0 };
+		strcat(text, "options timeout:");
+		strcat(text, number);
+		strcat(text, " attempts:5\n");
+	}
+}
+
+static int add_resolver(int root, const struct root_layout *layout, unsigned seconds,
+			const char **what)
+{
+	char text[RESOLVER_TEXT];
+	print_resolver(seconds, text);
+	*what = "etc/resolv.conf";
+	int error = cover_resolver(root, layout->resolver, text);
+	int target =
+		error < 0 ? error : mount_open_below(root, *what = "etc/nsswitch.conf", O_PATH);
+	if (error < 0 || target == -ENOENT || target == -ELOOP)
+		return error;
+	if (target < 0)
+		return target;
+	close(target);
+	return cover_file(root, "proc/nsswitch.conf", "etc/nsswitch.conf", sources);
+}
+
 static int add_devices(int root, const char **what)
 {
 	char path[24], source[24];
@@ -394,6 +490,12 @@ static int set_counts(int root, const struct quotas *quotas, const char **what)
 	return error;
 }
 
+/* So that the session's own network has all ports for what listens there, and for the relay. */
+static int free_ports(int root, const char **what)
+{
+	return write_proc(root, *what = "proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+}
+
 /* By the /proc of the sandbox, which is of its network. */
 static int bound_network(int root, const struct quotas *quotas, const char **what)
 {
@@ -405,7 +507,8 @@ static int bound_network(int root, const struct quotas *quotas, const char **wha
 	return error;
 }
 
-static int add_proc(int root, const struct quotas *quotas, bool new_network, const char **what)
+static int add_proc(int root, const struct quotas *quotas, const struct root_options *options,
+		    const char **what)
 {
 	*what = "proc";
 	/* The mount of proc(5) covers it from now on. */
@@ -416,8 +519,10 @@ static int add_proc(int root, const struct quotas *quotas, bool new_network, con
 	int error = mount < 0 ? mount : mount_attach(root, mount, "proc");
 	if (error == 0)
 		error = set_counts(root, quotas, what);
-	if (error == 0 && new_network)
+	if (error == 0 && options->new_network)
 		error = bound_network(root, quotas, what);
+	if (error == 0 && options->names)
+		error = free_ports(root, what);
 	if (error == 0)
 		error = bind(root, root, *what = "proc/sys", "proc/sys",
 			     MOUNT_LOCKED_DOWN | MOUNT_ATTR_RDONLY);
@@ -448,14 +553,23 @@ static const struct {
 	{ "proc/group", "run/group", "etc/group" },
 	{ "proc/hostname", "run/hostname", "etc/hostname" },
 	{ "proc/hosts", "run/hosts", "etc/hosts" },
+	/* Where names lead out of it. */
+	{ "proc/resolv.conf", "run/resolv.conf", "etc/resolv.conf" },
+	{ "proc/nsswitch.conf", "run/nsswitch.conf", "etc/nsswitch.conf" },
 };
+enum { KEPT_ALWAYS = COUNT(kept_files) - 2 };
 
-static int keep_own_files(int root, bool home, const char **what)
+static int keep_own_files(int root, const struct root_options *options, const char **what)
 {
-	static_assert(COUNT(kept_files) == COUNT(own_files) + 1, "and the hosts");
+	static_assert(KEPT_ALWAYS == COUNT(own_files) + 1, "and the hosts");
+	char resolver[RESOLVER_TEXT];
+	print_resolver(options->dns_seconds, resolver);
+	const char *const others[] = { own_hosts, resolver, sources };
+	size_t count = options->names ? COUNT(kept_files) : KEPT_ALWAYS;
 	int error = 0;
-	for (size_t i = 0; error == 0 && i < COUNT(kept_files); i++) {
-		const char *text = i < COUNT(own_files) ? text_of(i, home) : own_hosts;
+	for (size_t i = 0; error == 0 && i < count; i++) {
+		const char *text = i < COUNT(own_files) ? text_of(i, options->home)
+							: others[i - COUNT(own_files)];
 		*what = kept_files[i].path;
 		error = mount_make_file(root, kept_files[i].kept, "");
 		if (error == 0)
@@ -470,7 +584,11 @@ static int add_machines_system(int root, const struct root_layout *layout,
 	int error = add_system(root, layout, what);
 	if (error == 0)
 		error = add_own_files(root, options->home, what);
-	return error < 0 ? error : add_hosts(root, options->own_network, what);
+	if (error == 0)
+		error = add_hosts(root, options->own_network, what);
+	if (error == 0 && options->names)
+		error = add_resolver(root, layout, options->dns_seconds, what);
+	return error;
 }
 
 int root_make(const struct root_layout *layout, const struct quotas *quotas,
@@ -483,7 +601,7 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 		return root;
 	int error = add_skeleton(root, what);
 	if (error == 0)
-		error = options->own_system ? keep_own_files(root, options->home, what)
+		error = options->own_system ? keep_own_files(root, options, what)
 					    : add_machines_system(root, layout, options, what);
 	if (error == 0)
 		error = add_devices(root, what);
@@ -494,7 +612,7 @@ int root_make(const struct root_layout *layout, const struct quotas *quotas,
 	if (error == 0)
 		error = add_writable(root, what);
 	if (error == 0)
-		error = add_proc(root, quotas, options->new_network, what);
+		error = add_proc(root, quotas, options, what);
 	umask(022);
 	if (error == 0)
 		return root;
@@ -550,8 +668,11 @@ int root_furnish(int root, int directory, const char **what)
 	int error = 0;
 	for (size_t i = 0; error == 0 && i < COUNT(system_names); i++)
 		error = furnish_one(root, directory, (*what = system_names[i]) + 1);
-	for (size_t i = 0; error == 0 && i < COUNT(kept_files); i++)
+	for (size_t i = 0; error == 0 && i < COUNT(kept_files); i++) {
 		error = take_kept_file(root, kept_files[i].kept, *what = kept_files[i].path);
+		if (error == -ENOENT && i >= KEPT_ALWAYS)
+			error = 0;
+	}
 	return error;
 }
 

@@ -25,6 +25,7 @@ struct root_layout {
 		char target[112]; /* where it is a symbolic link to; "" where it is a directory */
 	} directories[10];
 	unsigned count;
+	char resolver[112]; /* where /etc/resolv.conf is a link to; "" where it is none */
 	/* Of /sys/devices/system/cpu: which processors there are. "": it cannot be read. */
 	char processors[3][128];
 };
@@ -40,12 +41,17 @@ enum { ROOT_RULES_MAX = 24 };
  */
 unsigned root_rules(const struct root_layout *layout, struct landlock_rule rules[ROOT_RULES_MAX]);
 
+/* With names: one more, where the resolver's file is at another place than /etc. */
+bool root_resolver_rule(const struct root_layout *layout, struct landlock_rule *rule);
+
 /* The first three as mount options take them. */
 struct root_options {
 	const char *tmp_size, *tmp_inodes;
 	const char *terminals; /* how many its devpts may have */
 	bool own_network;      /* the host's is not there */
 	bool own_system;       /* root_furnish() adds the system's directories later */
+	bool names;            /* and names lead out of it: inside.h */
+	unsigned dns_seconds;  /* then: that programs wait for an answer */
 	bool home;             /* there is one on disk */
 	bool new_network;      /* and what is there has no bounds yet */
 	const struct cgroup_view *view;

@@ -23,19 +23,13 @@
 const char *stage_name(int stage)
 {
 	static const char *const names[] = {
-		[STAGE_CGROUP] = "cgroup",
-		[STAGE_CLONE] = "clone",
-		[STAGE_IDENTITY] = "identity",
-		[STAGE_NAMESPACES] = "namespaces",
-		[STAGE_PATHS] = "path",
-		[STAGE_ROOT] = "root",
-		[STAGE_TERMINAL] = "terminal",
-		[STAGE_LIMITS] = "limits",
-		[STAGE_PRIVILEGES] = "privileges",
-		[STAGE_FORK] = "fork",
-		[STAGE_CWD] = "cwd",
-		[STAGE_LANDLOCK] = "landlock",
-		[STAGE_SECCOMP] = "seccomp",
+		[STAGE_CGROUP] = "cgroup",     [STAGE_CLONE] = "clone",
+		[STAGE_IDENTITY] = "identity", [STAGE_NAMESPACES] = "namespaces",
+		[STAGE_NETWORK] = "network",   [STAGE_PATHS] = "path",
+		[STAGE_ROOT] = "root",         [STAGE_TERMINAL] = "terminal",
+		[STAGE_LIMITS] = "limits",     [STAGE_PRIVILEGES] = "privileges",
+		[STAGE_FORK] = "fork",         [STAGE_CWD] = "cwd",
+		[STAGE_LANDLOCK] = "landlock", [STAGE_SECCOMP] = "seccomp",
 		[STAGE_EXEC] = "exec",
 	};
 	return stage >= 0 && (size_t)stage < sizeof(names) / sizeof(names[0]) ? names[stage] : "?";
@@ -63,9 +57,13 @@ static int make_sockets(int start[2], int control[2])
 
 void sandbox_init(struct sandbox *sandbox)
 {
-	*sandbox = (struct sandbox){
-		.pidfd = -1, .start = -1, .control = -1, .mounts = -1, .page = -1, .bell = -1
-	};
+	*sandbox = (struct sandbox){ .pidfd = -1,
+				     .start = -1,
+				     .control = -1,
+				     .mounts = -1,
+				     .page = -1,
+				     .bell = -1,
+				     .inside = { -1, -1, -1 } };
 }
 
 int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *spawner,
@@ -162,6 +160,22 @@ static void take_page(struct sandbox *sandbox, const int *descriptors)
 	sandbox->bell = descriptors[1];
 }
 
+/* Of one that has joined another. */
+static void take_joined(struct sandbox *sandbox, int pidfd, pid_t init)
+{
+	close_one(&sandbox->pidfd);
+	sandbox->pidfd = pidfd;
+	sandbox->init = init;
+}
+
+static void take_inside(struct sandbox *sandbox, const int *descriptors)
+{
+	for (int i = 0; i < INSIDE_ENDS; i++) {
+		close_one(&sandbox->inside[i]);
+		sandbox->inside[i] = descriptors[i];
+	}
+}
+
 int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 {
 	int descriptors[MESSAGE_DESCRIPTORS];
@@ -178,13 +192,12 @@ int sandbox_receive(struct sandbox *sandbox, struct start_report *report)
 	if (size != sizeof(*report))
 		return 0;
 	report->what[sizeof(report->what) - 1] = '\0';
-	if (descriptors[0] >= 0)
+	if (report->stage == STAGE_NETWORK)
+		take_inside(sandbox, descriptors);
+	else if (descriptors[0] >= 0)
 		take_page(sandbox, descriptors);
-	if (descriptors[2] >= 0) { /* of one that has joined another */
-		close_one(&sandbox->pidfd);
-		sandbox->pidfd = descriptors[2];
-		sandbox->init = sender;
-	}
+	if (report->stage != STAGE_NETWORK && descriptors[2] >= 0)
+		take_joined(sandbox, descriptors[2], sender);
 	if (report->stage == STAGE_EXEC && report->error == 0)
 		sandbox->pid = sender;
 	return 1;
@@ -295,4 +308,6 @@ void sandbox_finish(struct sandbox *sandbox)
 	close_one(&sandbox->mounts);
 	close_one(&sandbox->page);
 	close_one(&sandbox->bell);
+	for (int i = 0; i < INSIDE_ENDS; i++)
+		close_one(&sandbox->inside[i]);
 }

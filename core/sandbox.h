@@ -11,6 +11,7 @@
 
 #include "cgroup.h"
 #include "helper.h"
+#include "inside.h"
 #include "sysfilter.h"
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@ enum stage {
 	STAGE_CLONE,
 	STAGE_IDENTITY,
 	STAGE_NAMESPACES,
+	STAGE_NETWORK,
 	STAGE_PATHS,
 	STAGE_ROOT,
 	STAGE_TERMINAL,
@@ -71,6 +73,8 @@ struct sandbox_shape {
 	uid_t uid; /* outside; never 0 */
 	gid_t gid;
 	bool own_network, terminal, ends_with_command;
+	bool names;                        /* of hosts lead out of its own network (inside.h) */
+	uint32_t dns_seconds;              /* that its programs wait for an answer */
 	bool home;                         /* beside the workspace */
 	char tmp_size[24], tmp_inodes[24]; /* as tmpfs(5) options take them */
 	char terminals[8];                 /* as an option of devpts */
@@ -98,6 +102,7 @@ struct sandbox {
 	int mounts; /* its mount namespace, so that the last process to go need not clear it away */
 	int page;   /* see monitor.h, until somebody takes it over; -1: not known yet */
 	int bell;   /* see there */
+	int inside[INSIDE_ENDS]; /* of its network, where names lead out of it; -1: not known yet */
 	struct sandbox_shape shape;
 	uint64_t group;              /* the number of its cgroup, which outlives it; 0: none */
 	struct cgroup_limits limits; /* in force there */

@@ -3,6 +3,7 @@
 
 #include "descendants.h"
 #include "domain.h"
+#include "inside.h"
 #include "join.h"
 #include "message.h"
 #include "monitor.h"
@@ -20,7 +21,7 @@
 static struct {
 	struct monitor monitor;
 	bool has_terminal, ends_with_command;
-	int terminal, signals, control;
+	int terminal, signals, control, inside;
 	int handing; /* -1: nothing more comes by that */
 	struct refusals refusals;
 	int backlog; /* of each socket that listens, at most */
@@ -204,7 +205,8 @@ static bool obey(pid_t command)
 enum {
 	SIGNALS_BIT = 1 << MONITOR_OTHERS,
 	CONTROL_BIT = SIGNALS_BIT << 1,
-	REFUSALS_BIT = CONTROL_BIT << 1
+	REFUSALS_BIT = CONTROL_BIT << 1,
+	INSIDE_BIT = REFUSALS_BIT << 1
 };
 
 static void take_listener(void)
@@ -253,6 +255,10 @@ static bool work(pid_t command)
 		take_signal();
 	if (ready & REFUSALS_BIT)
 		hear_refusals();
+	if (ready & INSIDE_BIT && inside_serve(served.inside) < 0) {
+		close(served.inside); /* which ends the watching, too */
+		served.inside = -1;
+	}
 	monitor_work(&served.monitor);
 	return ready & SIGNALS_BIT;
 }
@@ -298,7 +304,7 @@ void serve_bound(int backlog)
 }
 
 int serve_begin(const struct sandbox_shape *shape, int page, int bell, const int ends[3],
-		int signals, int control)
+		int signals, int control, int inside)
 {
 	served.has_terminal = shape->terminal;
 	served.handing = served.refusals.listener = -1;
@@ -307,11 +313,14 @@ int serve_begin(const struct sandbox_shape *shape, int page, int bell, const int
 	served.terminal = ends[0];
 	served.signals = signals;
 	served.control = control;
+	served.inside = inside;
 	int error = monitor_begin(&served.monitor, page, bell, ends, shape->terminal);
 	if (error == 0)
 		error = monitor_watch(&served.monitor, signals, MONITOR_OTHERS);
 	if (error == 0)
 		error = monitor_watch(&served.monitor, control, MONITOR_OTHERS + 1);
+	if (error == 0 && inside >= 0)
+		error = monitor_watch(&served.monitor, inside, MONITOR_OTHERS + 3);
 	return error;
 }
 

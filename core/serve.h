@@ -15,10 +15,11 @@
 
 /*
  * `ends`: see monitor_begin(). `signals`: a signalfd of SIGCHLD; `control`: the socket to the
- * daemon. All but `page` stay in use. 0 or -errno.
+ * daemon; `inside`: where the relay asks for sockets (inside.h), -1: nowhere. All but `page` stay
+ * in use. 0 or -errno.
  */
 int serve_begin(const struct sandbox_shape *shape, int page, int bell, const int ends[3],
-		int signals, int control);
+		int signals, int control, int inside);
 /* How many connections may wait for accept(2) at each socket that listens, at most. */
 void serve_bound(int backlog);
 /*

@@ -77,6 +77,7 @@ void session_drop_sandbox(struct mimobox_session *session)
 	session_unwatch(&session->start_source);
 	session_unwatch(&session->end_source);
 	streams_close(session);
+	network_close(session);
 	replies_finish(session);
 	if (session->sandbox.mounts >= 0) {
 		if (session->mounts >= 0)
@@ -317,6 +318,7 @@ static void started(struct mimobox_session *session)
 	idle_start(session);
 	timeline_init(&session->timeline, session->rows, session->cols);
 	streams_open(session);
+	network_open(session);
 	if (session->config.terminal && session->contact.page) /* asked for meanwhile, perhaps */
 		typing_resize(session, 0, session->rows, session->cols);
 	session_notify(session, MIMOBOX_STARTED);
@@ -583,6 +585,7 @@ void session_free(struct mimobox_session *session)
 {
 	if (session->box)
 		session_orphan(session);
+	network_free(session);
 	config_finish(&session->config);
 	journal_finish(&session->journal);
 	free(session);

@@ -21,6 +21,7 @@
 #include "keep.h"
 #include "loop.h"
 #include "mimobox.h"
+#include "network.h"
 #include "plan.h"
 #include "pool.h"
 #include "refusals.h"
@@ -37,6 +38,17 @@
 #include <time.h>
 
 enum { SESSION_NAME_MAX = 64 };
+/* What the forker makes, by these numbers. */
+enum {
+	BOX_SPAWNER,
+	BOX_SWEEPER,
+	BOX_REMOVER,
+	BOX_TICKER,
+	BOX_CHANGER,
+	BOX_BINDER,
+	BOX_RELAY,
+	BOX_HELPERS
+};
 /* A path that is asked for may be on a filesystem whose server doesn't answer. */
 #define START_PATIENCE_NS UINT64_C(10000000000)
 
@@ -100,7 +112,8 @@ struct mimobox_session {
 	struct contact contact;
 	struct favour favour;
 
-	struct mimobox_session *host; /* in whose sandbox it is, a reference; NULL: its own */
+	struct mimobox_session *host;    /* in whose sandbox it is, a reference; NULL: its own */
+	struct session_network *network; /* NULL: it has none, by names */
 	struct sandbox sandbox;
 	int plan;               /* for the sandbox, while it is being cloned; -1 */
 	int landlock_abi;       /* in force in it; below 1: none */
@@ -108,8 +121,9 @@ struct mimobox_session {
 	bool status_told, gone; /* by init; and its end was seen */
 	bool stuck;             /* it was killed, and the kernel does not end it */
 	bool has_cgroup, swept;
-	bool live;  /* of box->live, and with a reference of its own */
-	bool dirty; /* in the box's list */
+	bool live;           /* of box->live, and with a reference of its own */
+	bool dirty;          /* in the box's list */
+	bool config_changed; /* since it was kept */
 	struct mimobox_session *next_dirty;
 	size_t kept_marks; /* of the timeline, that are put */
 	unsigned kept_rewrites;
@@ -144,11 +158,15 @@ struct mimobox {
 	struct sysfilters filters;
 	struct init_setup setup;
 	struct spawner spawner_state;
-	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind, changer_kind;
+	struct helper_kind spawner_kind, sweeper_kind, remover_kind, ticker_kind, changer_kind,
+		relay_kind, binder_kind;
 	struct forker *forker;
-	struct helper *spawner, *sweeper, *remover, *ticker, *changer;
+	struct helper *spawner, *sweeper, *remover, *ticker, *changer, *binder;
 	struct pool *pool;
-	unsigned waiting; /* sandboxes of the pool's, until their ends */
+	struct network_relay *relays;
+	struct network_binding *bindings; /* that the binder was asked for */
+	char *mount;                      /* NULL: none */
+	unsigned waiting;                 /* sandboxes of the pool's, until their ends */
 
 	char unlimited[320]; /* which limits cannot be enforced, and what to do; "": all can */
 	struct start_report *probed; /* mimobox_probe() is to be told of a start that fails */
@@ -204,6 +222,8 @@ int session_screen_at(struct mimobox_session *session, uint64_t offset);
 
 /* What the keeper has of a session, by two numbers: its sandbox's, and its output's. */
 enum { SESSION_PIDFD, SESSION_START, SESSION_CONTROL, SESSION_PAGE, SESSION_BELL };
+/* And behind them, as many as INSIDE_ENDS, and as are published. */
+enum { SESSION_INSIDE = 16, SESSION_PORT = 32 };
 static inline uint64_t session_keep_sandbox_id(const struct mimobox_session *session)
 {
 	return 2 * session->id;

@@ -177,9 +177,12 @@ static void save(struct mimobox_session *session)
 	for (uint32_t i = 0; i < (session->config.terminal ? 1 : STREAMS); i++)
 		put_stream(session, i);
 	put_typing(session);
-	/* It does not change after that. */
-	if (session->state == MIMOBOX_CREATED || !keep_get(keep, KEEP_CONFIG, session->id, 0, NULL))
+	/* It does not change after that, but for the network. */
+	if (session->state == MIMOBOX_CREATED || session->config_changed ||
+	    !keep_get(keep, KEEP_CONFIG, session->id, 0, NULL))
 		put_config(session);
+	session->config_changed = false;
+	network_keep(session);
 	journal_keep(&session->journal, keep, session->id);
 	put_timeline(session);
 	if (session->workspace)
@@ -207,6 +210,7 @@ static void put_box(struct mimobox *box)
 	kept.bytes_out = stats->bytes_out;
 	memcpy(kept.ends, stats->ends, sizeof(kept.ends));
 	kept.latency_sum = stats->latency_sum;
+	kept.network = stats->network;
 	const struct kept_box *was = keep_get(box->keep, KEEP_BOX, 0, 0, &size);
 	if (!was || was->starts != kept.starts)
 		keep_put(box->keep, KEEP_BOX, 0, 1, stats->latencies, sizeof(stats->latencies));
@@ -265,6 +269,7 @@ void session_keep_nothing(struct mimobox_session *session)
 	for (uint32_t part = 0; part <= STREAMS; part++)
 		keep_drop(box->keep, KEEP_STREAMS, session->id, part);
 	journal_keep_nothing(box->keep, session->id);
+	network_keep_nothing(session);
 	for (uint32_t part = 0; part < TIMELINE_MAX / KEPT_MARKS &&
 				keep_get(box->keep, KEEP_TIMELINE, session->id, part, NULL);
 	     part++)
@@ -287,6 +292,8 @@ void session_keep_sandbox(struct mimobox_session *session)
 				    sandbox->bell };
 	int error = keep_store(session->box->keep, session_keep_sandbox_id(session), parts,
 			       descriptors, sizeof(parts) / sizeof(*parts));
+	if (error == 0)
+		error = network_keep_ends(session);
 	if (error < 0 && !sandbox->kept)
 		return; /* it ends with this process */
 	sandbox->kept = true;

@@ -15,6 +15,7 @@ struct kept_box {
 	bool identities_again;
 	uint64_t starts, failed_starts, pool_hits, pool_misses, bytes_in, bytes_out;
 	uint64_t ends[STATS_ENDS], latency_sum;
+	struct names_counters network;
 };
 
 struct kept_session {

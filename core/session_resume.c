@@ -217,6 +217,8 @@ static int restore_session(struct mimobox *box, const struct keep_record *record
 		restore_stream(session, i);
 	restore_typing(session);
 	if (error == 0)
+		error = network_restore(session);
+	if (error == 0)
 		error = ceiling_restore(box->ceiling, session->uid, kept->held, &session->share);
 	if (error == 0 && session->removed)
 		session_leave_share(session);
@@ -254,7 +256,8 @@ static int restore_box(struct mimobox *box)
 					     .pool_misses = kept->pool_misses,
 					     .bytes_in = kept->bytes_in,
 					     .bytes_out = kept->bytes_out,
-					     .latency_sum = kept->latency_sum };
+					     .latency_sum = kept->latency_sum,
+					     .network = kept->network };
 		memcpy(box->stats.ends, kept->ends, sizeof(box->stats.ends));
 	}
 	if (latencies)
@@ -296,6 +299,7 @@ static bool take_descriptors(struct mimobox_session *session)
 		sandbox->start = keep_take(keep, id, SESSION_START);
 	sandbox->page = keep_take(keep, id, SESSION_PAGE);
 	sandbox->bell = keep_take(keep, id, SESSION_BELL);
+	network_take_ends(session);
 	if (session->state != MIMOBOX_STARTING && !sandbox_has_page(sandbox))
 		return false;
 	return sandbox->pidfd >= 0 && sandbox->control >= 0;
@@ -383,6 +387,8 @@ static void resume_session(struct mimobox_session *session)
 	}
 	if (has_sandbox)
 		resume_streams(session);
+	if (has_sandbox && session->state == MIMOBOX_RUNNING)
+		network_open(session);
 	if (!has_sandbox || session_watch(session) < 0)
 		session_lost(session);
 	else if (session->state == MIMOBOX_DRAINING)

@@ -72,8 +72,8 @@ static int begin(void *context)
 static int choose_network(struct spawner *spawner, const struct sandbox_shape *shape,
 			  uint64_t *flags)
 {
-	bool fresh = spawner->fresh;
-	spawner->fresh = false;
+	bool fresh = spawner->fresh && !shape->names; /* what has names is its user namespace's */
+	spawner->fresh &= shape->names;
 	if (shape->own_network)
 		*flags |= fresh ? 0 : CLONE_NEWNET;
 	else if (spawner->away && setns(spawner->host, CLONE_NEWNET) < 0)

@@ -53,6 +53,10 @@ static const char *advice(const struct mimobox_session *session, const struct st
 		return " (a session filesystem is no part of a sandbox)";
 	if (report->stage == STAGE_PATHS && report->error == EACCES)
 		return " (the session's owner may not go there)";
+	if (report->stage == STAGE_NETWORK &&
+	    (report->error == EAFNOSUPPORT || report->error == EPERM))
+		return " (a filter around the daemon refuses AF_NETLINK: RestrictAddressFamilies= "
+		       "of systemd)";
 	if (report->stage == STAGE_TERMINAL && report->error == ENOSPC && session->host)
 		return " (the session that it is in has no more: its `terminals`)";
 	if ((report->stage == STAGE_ROOT || report->stage == STAGE_PATHS) &&
@@ -177,7 +181,7 @@ static unsigned extra_paths(const struct mimobox_session *session, const char *h
 		extra[count++] = (struct sandbox_path){ .outside = home,
 							.inside = HOME_INSIDE,
 							.kind = PATH_RW };
-	if (session->config.access.network != NETWORK_NONE && resolver)
+	if (!access_own_network(&session->config.access) && resolver)
 		extra[count++] = (struct sandbox_path){ .outside = resolver, .inside = resolver };
 	return count;
 }

@@ -3,6 +3,8 @@
 #ifndef STATS_H
 #define STATS_H
 
+#include "names.h"
+
 #include <stdint.h>
 
 /* Latencies by powers of two, eight steps each: a percentile is told to within an eighth. */
@@ -13,6 +15,7 @@ struct stats {
 	uint64_t pool_hits, pool_misses;
 	uint64_t bytes_in, bytes_out;
 	uint64_t ends[STATS_ENDS];         /* by enum end_reason */
+	struct names_counters network;     /* by names */
 	uint64_t latencies[STATS_BUCKETS]; /* of starts that succeeded */
 	uint64_t latency_sum;
 };

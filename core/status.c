@@ -245,6 +245,7 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 		print_usage(session, to);
 	if (session->started.tv_sec)
 		print_overlays(session, to);
+	network_print_status(session, to);
 	if (command) {
 		print_process(session->sandbox.pid, to);
 		fprintf(to, "ptrace %s\n", session->config.access.ptrace ? "yes" : "no");
@@ -287,6 +288,10 @@ void mimobox_print_stats(const struct mimobox *box, uid_t uid, FILE *to)
 	fprintf(to, "pool-misses %" PRIu64 "\n", stats->pool_misses);
 	fprintf(to, "bytes-in %" PRIu64 "\n", stats->bytes_in);
 	fprintf(to, "bytes-out %" PRIu64 "\n", stats->bytes_out);
+	fprintf(to, "network-connections %" PRIu64 "\n", stats->network.connections);
+	fprintf(to, "network-sent %" PRIu64 "\n", stats->network.sent);
+	fprintf(to, "network-received %" PRIu64 "\n", stats->network.received);
+	fprintf(to, "network-refused %" PRIu64 "\n", stats->network.refused);
 	/* Seconds, as all times are. */
 	fprintf(to, "start-latency-p50 %.6f\n", 1e-9 * (double)stats_latency(stats, 50));
 	fprintf(to, "start-latency-p99 %.6f\n", 1e-9 * (double)stats_latency(stats, 99));

@@ -476,6 +476,9 @@ static void guard_waiting(struct guard *guard)
 {
 	refuse(guard, "listen", SCMP_ACT_NOTIFY, 0, NULL);
 	ask_if_both(guard, "setsockopt", IS_INT(1, SOL_SOCKET), IS_INT(2, SO_RCVBUF));
+	/* By it /proc marks those that are the relay's: inside.h. */
+	refuse_if_both(guard, "setsockopt", EOPNOTSUPP, IS_INT(1, IPPROTO_TCP),
+		       IS_INT(2, TCP_FASTOPEN));
 }
 
 /*

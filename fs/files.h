@@ -42,11 +42,13 @@ struct file {
 	/* POLLIN and so on, as it is now (NULL: always ready). */
 	unsigned (*poll)(struct handle *handle);
 	bool directory; /* of questions, see question.h; it has nothing else */
+	bool ports;     /* a directory of sockets, which are port_file */
+	bool socket;
 	const char *(*link)(const struct dir *dir); /* where it leads now; NULL: nowhere */
 	bool (*there)(const struct dir *dir);       /* whether it is there (NULL: always) */
 };
 
-extern const struct file root_files[], session_files[];
+extern const struct file root_files[], session_files[], port_file;
 
 /* A listing's offsets have room for these, see listing.c. */
 enum { FILE_ID_MIN = 2, FILE_ID_MAX = 253 };

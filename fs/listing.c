@@ -72,6 +72,20 @@ static void add_sessions(struct listing *listing, uint64_t id)
 	}
 }
 
+/* Behind a port the offset is its number, behind that of the dots. */
+static void add_ports(struct listing *listing, const struct node *directory, uint64_t offset)
+{
+	const struct mimobox_session *session = directory->dir->session;
+	struct node node = { .dir = directory->dir, .file = &port_file };
+	char name[8];
+	node.port = offset > DOTS ? (uint16_t)(offset - DOTS) : 0;
+	while ((node.port = mimobox_session_port_after(session, node.port))) {
+		snprintf(name, sizeof(name), "%u", node.port);
+		if (!add(listing, name, &node, DOTS + (uint64_t)node.port))
+			return;
+	}
+}
+
 size_t listing_fill(struct server *server, fuse_req_t req, const struct node *directory,
 		    uint64_t offset, bool plus, char *to, size_t size)
 {
@@ -80,10 +94,13 @@ size_t listing_fill(struct server *server, fuse_req_t req, const struct node *di
 	};
 	if (directory->dir && mimobox_session_removed(directory->dir->session))
 		return 0;
-	if (offset < FIRST_SESSION && !add_dots(&listing, directory, offset))
+	if ((offset < FIRST_SESSION || directory->file) && !add_dots(&listing, directory, offset))
 		return listing.used;
-	if (directory->file) /* questions are asked, not listed */
+	if (directory->file) { /* questions are asked, not listed */
+		if (directory->file->ports)
+			add_ports(&listing, directory, offset);
 		return listing.used;
+	}
 	if (offset < FIRST_SESSION && !add_files(&listing, directory, offset))
 		return listing.used;
 	if (!directory->dir)

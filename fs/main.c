@@ -143,6 +143,7 @@ static int make_box(struct server *server, const struct mount *mount, const stru
 	if (!again && mimobox_unlimited(server->box)[0])
 		report_warning("sessions have no limit of %s", mimobox_unlimited(server->box));
 	server->loop = mimobox_loop(server->box);
+	mimobox_set_mount(server->box, server->path);
 	server->max_sessions = options->max_sessions;
 	server->metrics_sessions = options->metrics_sessions;
 	return 0;

@@ -27,6 +27,8 @@
 
 enum { BITS = 8 };
 #define QUESTION (UINT64_C(1) << 63)
+#define PORT (UINT64_C(1) << 62)
+enum { PORT_BITS = 16 };
 #define FOR_GOOD 1e9 /* seconds */
 /* Long enough from a look-up to the opening that it is for, which would ask for them once more. */
 #define FOR_NOW 5e-3
@@ -42,6 +44,8 @@ uint64_t node_number(const struct node *node)
 		return node->file ? node->file->id : FUSE_ROOT_ID;
 	if (node->question)
 		return QUESTION | node->question->number;
+	if (node->port)
+		return PORT | mimobox_session_id(node->dir->session) << PORT_BITS | node->port;
 	return mimobox_session_id(node->dir->session) << BITS | (node->file ? node->file->id : 0);
 }
 
@@ -65,11 +69,42 @@ void node_forget(struct server *server, uint64_t number, uint64_t lookups)
 		question_forget(server, number & ~QUESTION, lookups);
 }
 
+static int find_port(struct server *server, uint64_t number, struct node *out)
+{
+	out->dir = find_dir(server, number >> PORT_BITS);
+	out->file = &port_file;
+	out->port = (uint16_t)number;
+	return out->dir ? 0 : -ENOENT;
+}
+
+uint16_t node_port(const char *name)
+{
+	unsigned long number = 0;
+	if (*name == '0' || strlen(name) > 5)
+		return 0;
+	for (; *name; name++) {
+		if (*name < '0' || *name > '9')
+			return 0;
+		number = 10 * number + (unsigned long)(*name - '0');
+	}
+	return number > UINT16_MAX ? 0 : (uint16_t)number;
+}
+
+static int look_up_port(const struct node *parent, const char *name, struct node *out)
+{
+	out->file = &port_file;
+	out->port = node_port(name);
+	bool is_there = out->port && mimobox_session_port_is_bound(parent->dir->session, out->port);
+	return is_there ? 0 : -ENOENT;
+}
+
 int node_find(struct server *server, uint64_t number, struct node *out)
 {
 	*out = (struct node){ 0 };
 	if (number & QUESTION)
 		return find_question(server, number, out);
+	if (number & PORT)
+		return find_port(server, number & ~PORT, out);
 	if (number == FUSE_ROOT_ID)
 		return 0;
 	uint64_t session = number >> BITS, file = number & ((1u << BITS) - 1);
@@ -90,6 +125,8 @@ int node_lookup(struct server *server, const struct node *parent, const char *na
 		return -ENOTDIR;
 	if (parent->dir && mimobox_session_removed(parent->dir->session))
 		return -ENOENT;
+	if (parent->file && parent->file->ports)
+		return look_up_port(parent, name, out);
 	if (parent->file) {
 		out->file = &question_file;
 		return question_look_up(parent->dir, name, &out->question);
@@ -168,7 +205,7 @@ double node_attributes_hold(const struct node *node)
 
 void node_entry(struct server *server, const struct node *node, struct fuse_entry_param *out)
 {
-	bool stays = !node->question && !(node->file && node->file->there);
+	bool stays = !node->question && !node->port && !(node->file && node->file->there);
 	*out = (struct fuse_entry_param){
 		.ino = node_number(node),
 		.attr_timeout = node_attributes_hold(node),

@@ -14,14 +14,18 @@ struct question;
 struct server;
 
 /*
- * What an inode number stands for: the root (all NULL), a session, a file of either, or a
- * question, whose file is question_file.
+ * What an inode number stands for: the root (all NULL), a session, a file of either, a question,
+ * whose file is question_file, or the socket of a port, whose file is port_file.
  */
 struct node {
 	struct dir *dir;
 	const struct file *file;
 	struct question *question;
+	uint16_t port; /* 0: it is none */
 };
+
+/* The number of a port, as a name has it; 0: it is none. */
+uint16_t node_port(const char *name);
 
 uint64_t node_number(const struct node *node);
 

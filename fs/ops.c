@@ -159,7 +159,8 @@ static void change_directory(struct server *server, const struct node *node, con
 static int change_file(struct server *server, const struct node *node, const struct stat *to)
 {
 	mode_t mode = to->st_mode & ALL_MODE_BITS;
-	if (!node->dir || node->question || node->file->link ||
+	/* What is recorded is of a file by its id, and that of all sockets is one. */
+	if (!node->dir || node->question || node->file->link || node->file->socket ||
 	    (mode & ~file_most_mode(node->file)))
 		return -EPERM;
 	int error = keep_reserve(server->keep);
@@ -483,10 +484,39 @@ static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	fuse_reply_err(req, EPERM);
 }
 
+/* The binder's, when it binds the socket of a port that is published. */
+static int do_mknod(struct server *server, fuse_ino_t parent, const char *name, mode_t mode,
+		    struct node *out)
+{
+	struct node directory;
+	int error = node_find(server, parent, &directory);
+	if (error < 0)
+		return error;
+	uint16_t port = node_port(name);
+	if (!S_ISSOCK(mode) || !directory.file || !directory.file->ports || !port ||
+	    mimobox_session_removed(directory.dir->session))
+		return -EPERM;
+	*out = (struct node){ .dir = directory.dir, .file = &port_file, .port = port };
+	return mimobox_session_port_bind(directory.dir->session, port);
+}
+
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
-	(void)parent, (void)name, (void)mode, (void)device;
-	fuse_reply_err(req, EPERM);
+	(void)device;
+	struct server *server = server_of(req);
+	uint64_t unique = server->unique;
+	struct node node;
+	ssize_t error;
+	if (!was_done(req, &error))
+		error = do_mknod(server, parent, name, mode, &node);
+	else if (error == 0)
+		error = do_lookup(server, parent, name, &node);
+	kept_answer(server, unique, error);
+	if (error < 0)
+		refuse(req, (int)error);
+	else
+		reply_entry(req, &node);
+	kept_answered(server, unique);
 }
 
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,

@@ -36,6 +36,7 @@ enum mimobox_event {
 	MIMOBOX_ROOM = 1u << 1,    /* the input queue has room again, or input has ended */
 	MIMOBOX_STARTED = 1u << 2, /* a start came to its end: see mimobox_session_start_result() */
 	MIMOBOX_ENDED = 1u << 3,   /* exit status known, output drained, no process left */
+	MIMOBOX_ASKED = 1u << 4,   /* a name waits for an answer, or the network is settled */
 	MIMOBOX_CHANGES = 1u << 5, /* apply or discard, or a list of changes, came to its end */
 };
 
@@ -79,10 +80,12 @@ struct mimobox_options {
  * anybody else it bounds nothing. It is config text; a key that it does not name is not bounded.
  *
  * memory, processes, cpu, open-files, file-size, tmp-size, terminals, retain, timeout, kill-grace:
- *   at most this, `none` being more than any number. network: none, then the ports named, then
- * host. seccomp: essential, network, compat, as a session has it: a network brings `network` along.
- *   fork no: none may. landlock: at least this version, which with `auto` is the kernel's; `auto`:
- *   at least what the config needs.
+ *   at most this, `none` being more than any number.
+ * network: none, names, then the ports named, then host. allow: once it is there, hosts and ports
+ *   are within one of these lines. deny: no session reaches what it names, whatever it asks for.
+ * seccomp: strict, essential, network, compat, as a session has it: a network that leads out brings
+ *   `network` along. fork no, ptrace no: none may. landlock: at least this version, which with
+ *   `auto` is the kernel's; `auto`: at least what the config needs.
  * idle-timeout: at most this.
  * ro, rw, overlay: once one is there, paths must be at or below one of those named, and for `rw`
  *   one that `rw` names, for `overlay` one that `overlay` or `rw` names, for `root` any of these or
@@ -323,6 +326,39 @@ void mimobox_session_log_range(struct mimobox_session *session, uint64_t *start,
 ssize_t mimobox_session_log_read(struct mimobox_session *session, void *data, size_t size,
 				 uint64_t offset);
 void mimobox_session_print_size(const struct mimobox_session *session, FILE *to);
+
+/*
+ * With `network names`: whether a session has that; its lines as they are now, with what went
+ * through by each; and one line more, `allow HOST` or `deny HOST`, which counts before those that
+ * were there. EINVAL malformed, E2BIG too many, EPERM above the ceiling, EOPNOTSUPP a session
+ * without it, or an address that was not allowed at the start.
+ */
+bool mimobox_session_has_names(const struct mimobox_session *session);
+void mimobox_session_print_network(const struct mimobox_session *session, FILE *to);
+int mimobox_session_change_network(struct mimobox_session *session, const char *line, size_t size);
+/*
+ * Ports of the session's own network that are to be had as UNIX sockets in its directory: whether
+ * there are any; whether one is; the next one behind another, 0: none. The filesystem tells of each
+ * that is being bound: 0, EPERM, EEXIST.
+ */
+bool mimobox_session_has_ports(const struct mimobox_session *session);
+bool mimobox_session_port_is_bound(const struct mimobox_session *session, uint16_t port);
+uint16_t mimobox_session_port_after(const struct mimobox_session *session, uint16_t port);
+int mimobox_session_port_bind(struct mimobox_session *session, uint16_t port);
+/*
+ * Whether lines that were written are in force: nothing gets through by those before. MIMOBOX_ASKED
+ * tells. And cuts all that is open, where that takes too long: then they are.
+ */
+bool mimobox_session_network_is_settled(const struct mimobox_session *session);
+void mimobox_session_reset_network(struct mimobox_session *session);
+/*
+ * The names that wait for an answer, one a line, as they come: where those that still wait begin in
+ * all that there were; and what there is from an offset on, in *data until the next call: the
+ * count, 0 at the session's end, EAGAIN where there is nothing yet, ESTALE: dropped.
+ */
+uint64_t mimobox_session_asks_open(struct mimobox_session *session);
+ssize_t mimobox_session_asks_read(struct mimobox_session *session, uint64_t offset,
+				  const char **data);
 
 /*
  * Output is an absolute log of bytes, kept from `start` (0, until more than `retain` was

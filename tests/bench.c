@@ -228,7 +228,7 @@ static void put(const char *name, const char *data)
 
 void make(const char *name, const char *command)
 {
-	char config[NAME];
+	char config[4 * NAME];
 
 	snprintf(config, sizeof(config), "command %s\n", command);
 	if (mkdir(path("m/%s", name), 0755) < 0)

@@ -34,7 +34,7 @@ pid_t server_of(pid_t daemon);
 double daemon_cpu(void);
 unsigned long daemon_kib(pid_t daemon);
 
-/* A session: mkdir and its command, `start`, rmdir. */
+/* A session: mkdir and its command, which further lines of config may follow; `start`; rmdir. */
 void make(const char *name, const char *command);
 void start(const char *name);
 void end(const char *name);

@@ -91,7 +91,8 @@ Test(ceiling, lines_that_are_no_ceiling)
 		{ "memory x", -EINVAL, "memory 'x': malformed" },
 		{ "memory 1", -ERANGE, "memory '1': out of bounds" },
 		{ "open-files none", -EINVAL, "open-files 'none': malformed" },
-		{ "network some", -EINVAL, "network 'some': not none, host or tcp PORT,..." },
+		{ "network some", -EINVAL,
+		  "network 'some': not none, names, host or tcp PORT,..." },
 		{ "seccomp all", -EINVAL,
 		  "seccomp 'all': not strict, essential, network or compat" },
 		{ "user-memory x", -EINVAL, "user-memory 'x': malformed" },
@@ -123,7 +124,7 @@ Test(ceiling, every_key_has_a_bound)
 	make("timeout 1h\nidle-timeout 1h\nkill-grace 1s\nmemory 1G\nprocesses 10\ncpu "
 	     "0.5\nopen-files 64\n"
 	     "file-size 1M\ntmp-size 1M\nterminals 2\nretain 1M\nro /srv\nrw /tmp\nnetwork tcp "
-	     "80,443\n"
+	     "80,443\nallow *.org\ndeny a.org\n"
 	     "seccomp network\nfork no\nlandlock 4\nuser-sessions 1\nuser-memory 1G\n"
 	     "user-processes 10\nuser-cpu 0.5\nuser-terminals 4\nuser-spool 1M\n");
 	drop();
@@ -238,9 +239,59 @@ Test(ceiling, network_is_an_order)
 	refused("network tcp 80,22", "network: port 22 is not one of the ceiling's");
 	refused("network host", "network: host is above the ceiling of tcp");
 	drop();
+	make("network names\n");
+	taken("network none");
+	taken("network names");
+	taken("allow *");
+	refused("network tcp 80", "network: tcp is above the ceiling of names");
+	drop();
 	make("network host\n");
+	taken("network names");
 	taken("network tcp 22");
 	taken("network host");
+	drop();
+}
+
+static int take_config(const char *text)
+{
+	config_finish(&config);
+	cr_assert_eq(config_init(&config), 0);
+	config_apply(&config, NULL, text, strlen(text), &error, &line, &reason);
+	cr_assert_eq(error, 0, "%s", reason.text);
+	return ceiling_take(&share, &config, &reason);
+}
+
+/* Each host, at each port, is one of the ceiling's; and so is what is written later. */
+Test(ceiling, hosts_are_within_those_named)
+{
+	make("network names\nallow *.example.org:443\nallow github.com:22,443\ndeny "
+	     "x.example.org\n");
+	taken("allow a.example.org:443");
+	taken("allow *.b.example.org:443");
+	taken("allow github.com:22");
+	taken("deny anything.net");
+	refused("allow a.example.org",
+		"allow: a.example.org is not within an 'allow' of the ceiling");
+	refused("allow example.org:443",
+		"allow: example.org is not within an 'allow' of the ceiling");
+	refused("allow *:443", "allow: * is not within an 'allow' of the ceiling");
+	refused("allow *.org:443", "allow: *.org is not within an 'allow' of the ceiling");
+	refused("allow 10.0.0.1:443", "allow: 10.0.0.1 is not within an 'allow' of the ceiling");
+	cr_expect_eq(take_config("network names\nallow github.com:22\n"), 0, "%s", reason.text);
+	cr_expect_eq(take_config("network names\nallow gitlab.com:22\n"), -EPERM);
+	cr_expect(names_find(ceiling_names(&share), "x.example.org")->deny);
+	cr_assert_eq(take_config("allow a.net:443\n"), -EPERM);
+	cr_expect_eq(ceiling_judge_names(&share, &config.access.names, &reason), -EPERM);
+	drop();
+}
+
+Test(ceiling, hosts_where_it_is_of_ports)
+{
+	make("network tcp 443\n");
+	cr_expect_eq(take_config("network names\nallow a.net:443\n"), 0, "%s", reason.text);
+	cr_expect_eq(take_config("network names\nallow a.net\n"), -EPERM);
+	cr_expect_str_eq(reason.text, "allow: port 80 is not one of the ceiling's network");
+	cr_expect_eq(ceiling_judge_names(&share, &config.access.names, &reason), -EPERM);
 	drop();
 }
 

@@ -47,6 +47,9 @@ Test(config, defaults_are_those_of_the_contract)
 		"argv [\"/bin/sh\"]\n",
 		"cwd /tmp\n",
 		"timeout none\nidle-timeout none\n",
+		"network none\n",
+		"publish none\n",
+		"network-ask none\n",
 		"kill-grace 150ms\n",
 		"memory 512M\n",
 		"processes 128\n",
@@ -103,6 +106,22 @@ static void check_reads_back(void)
 	free(first);
 	free(second);
 	config_finish(&again);
+}
+
+Test(config, hosts_and_ports_read_back)
+{
+	char *text;
+	apply("network names\nallow GitHub.com:22,443\nallow *.example.org\ndeny x.example.org\n"
+	      "allow github.com\nallow [2001:db8::1]:443\nnetwork-ask 30s\npublish 8080,80,8080\n");
+	cr_assert_eq(error, 0, "%s", reason.text);
+	text = listing(&config);
+	cr_expect_not_null(strstr(text, "\nnetwork names\nallow github.com:80,443\n"
+					"allow *.example.org:80,443\nallow [2001:db8::1]:443\n"
+					"deny x.example.org\npublish 8080,80\nnetwork-ask 30s\n"),
+			   "%s", text);
+	free(text);
+	apply("publish none\nreset\n");
+	cr_expect_eq(config.access.names.count + config.access.published_count, 0);
 }
 
 Test(config, a_path_that_ends_in_a_blank_reads_back)
@@ -256,6 +275,14 @@ Test(config, refused_lines_change_nothing_and_say_why)
 		{ "ro a\\:b", -EINVAL, "not an absolute path" },
 		{ "argv [\"a\"] x", -EINVAL, "argv:" },
 		{ "cwd tmp", -EINVAL, "cwd 'tmp': not an absolute path" },
+		{ "network some", -EINVAL,
+		  "network 'some': not none, names, host or tcp PORT,..." },
+		{ "allow a/b", -EINVAL, "allow 'a/b': not a name, *.NAME, * or an address" },
+		{ "allow a:0", -EINVAL, "allow 'a:0': ports are 1 to 65535, 16 at most" },
+		{ "deny a:80", -EINVAL, "deny 'a:80': deny takes no ports" },
+		{ "network-ask 25h", -ERANGE, "network-ask '25h': out of bounds" },
+		{ "publish 0", -ERANGE, "publish '0': ports are 1 to 65535, 32 at most" },
+		{ "publish x", -EINVAL, "publish 'x': neither none nor PORT,..." },
 		{ "env A", -EINVAL, "env 'A'" },
 		{ "env =1", -EINVAL, "env ''" },
 		{ "env 1A=1", -EINVAL, "env '1A'" },

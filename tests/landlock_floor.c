@@ -40,6 +40,7 @@ Test(landlock_floor, follows_from_the_config)
 		{ "", 1 },
 		{ "landlock 6\nlandlock auto\n", 1 },
 		{ "ro /usr/share\nrw /srv\nseccomp compat\n", 1 },
+		{ "network names\nallow a.org\n", 1 },
 		{ "network host\n", 6 },
 		{ "network tcp 80\n", 6 },
 		{ "landlock 1\n", 1 },

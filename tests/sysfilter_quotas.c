@@ -176,6 +176,19 @@ Test(sysfilter_quotas, options_of_sockets)
 		}
 }
 
+/* In a network of its own it marks what the relay has (core/inside.h). */
+Test(sysfilter_quotas, fast_open_takes_the_hosts_network)
+{
+	struct option option = { IPPROTO_TCP, 23, 0 }; /* TCP_FASTOPEN */
+
+	for (int p = 0; p < SYSFILTER_PROFILES; p++) {
+		option.error = 0;
+		compare_option(&filters[p], "setsockopt", &option);
+		option.error = p == SYSFILTER_STRICT ? 0 : EOPNOTSUPP;
+		compare_option(&own[p], "setsockopt", &option);
+	}
+}
+
 /* The kernel holds the lock of all networks while it reads or writes them. */
 Test(sysfilter_quotas, groups_of_multicast)
 {

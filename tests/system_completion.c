@@ -29,12 +29,14 @@ static const struct {
 	const char *line, *offered;
 	bool alone;
 } cases[] = {
-	{ "mimobox ", "run exec attach ls status diff apply discard rm doctor", false },
+	{ "mimobox ", "run exec attach ls status diff apply discard rm forward doctor", false },
 	{ "mimobox at", "attach", true },
 	{ "mimobox attach ", "able baker", true },
 	{ "mimobox rm b", "baker", true },
 	{ "mimobox rm able b", "baker", true },
-	{ "mimobox run --network ", "none host tcp", true },
+	{ "mimobox run --network ", "none names host tcp", true },
+	{ "mimobox forward b", "baker", true },
+	{ "mimobox run --pub", "--publish", true },
 	{ "mimobox run --keep --seccomp c", "compat", true },
 	{ "mimobox run --overf", "--overflow", true },
 	{ "mimobox run --replies a", "auto always", true },

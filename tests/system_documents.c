@@ -23,6 +23,8 @@ static const struct {
 	{ "README.md", "mimoboxfs /run/mimobox\ncd ", "gone\na  b\n" },
 	{ "mimoboxfs.8", "mimoboxfs /run/mimobox\nmkdir /run/mimobox/hello", "hello\n3\n" },
 	{ "README.md", "mimoboxfs /run/mimobox\nmimobox run", "ended with 3\na\nb\n" },
+	{ "README.md", "mimoboxfs /run/mimobox\nmkdir /run/mimobox/web",
+	  "allow github.com:22,443 # connections 0 sent 0 received 0 refused 0\n" },
 	{ "mimobox.1", "mimoboxfs /run/mimobox\nmimobox run", "42\na\nb\n" },
 	{ "mimoboxfs.8", "printf 'timeout", "timeout 10m\nmemory 256M\n" },
 	{ "mimoboxfs.8", "mimoboxfs /run/mimobox\nmkdir /run/mimobox/long", "still there" },

@@ -160,10 +160,11 @@ static const char change[] =
 
 Test(loopback, netlink_changes_nothing)
 {
-	static const char *const profiles[] = { "essential", "compat" };
+	static const char *const configs[] = { "seccomp essential\n", "seccomp compat\n",
+					       "network names\n" };
 
-	for (unsigned p = 0; p < 2; p++) {
-		char *out = run_script(ANN, change, text("seccomp %s\n", profiles[p]), p);
+	for (unsigned c = 0; c < 3; c++) {
+		char *out = run_script(ANN, change, configs[c], c % 2);
 
 		cr_expect_str_eq(out,
 				 "16 EPERM\n17 EPERM\n19 EPERM\n20 EPERM\n21 EPERM\n24 EPERM\n"

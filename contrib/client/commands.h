@@ -12,6 +12,7 @@ int command_attach(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_remove(int argc, char **argv);
+int command_forward(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_diff(int argc, char **argv);
 int command_apply(int argc, char **argv);

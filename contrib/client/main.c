@@ -18,9 +18,11 @@ static const struct {
 	const char *name;
 	int (*act)(int argc, char **argv);
 } commands[] = {
-	{ "run", command_run },       { "exec", command_exec },       { "attach", command_attach },
-	{ "ls", command_list },       { "status", command_status },   { "diff", command_diff },
-	{ "apply", command_apply },   { "discard", command_discard }, { "rm", command_remove },
+	{ "run", command_run },       { "exec", command_exec },
+	{ "attach", command_attach }, { "ls", command_list },
+	{ "status", command_status }, { "diff", command_diff },
+	{ "apply", command_apply },   { "discard", command_discard },
+	{ "rm", command_remove },     { "forward", command_forward },
 	{ "doctor", command_doctor },
 };
 
@@ -42,6 +44,7 @@ static int help(void)
 	     "  apply NAME [PATH]...         bring that to the host\n"
 	     "  discard NAME [PATH]...       drop it\n"
 	     "  rm NAME...                   end and remove sessions\n"
+	     "  forward NAME PORT[:LOCAL]    a port that a session publishes, at 127.0.0.1:LOCAL\n"
 	     "  doctor [--json]              what this machine has and lacks, and what to do\n"
 	     "\n"
 	     "The mount is at DIR, $MIMOBOX, $XDG_RUNTIME_DIR/mimobox or /run/mimobox. The KEYs "

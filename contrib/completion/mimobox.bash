@@ -15,7 +15,7 @@ _mimobox_value() {
 	--mount | --project) compgen -d -- "$2" ;;
 	--config) compgen -f -- "$2" ;;
 	--ro | --rw | --overlay | --root | --device) compgen -f -- "$2" ;;
-	--network) compgen -W 'none host tcp' -- "$2" ;;
+	--network) compgen -W 'none names host tcp' -- "$2" ;;
 	--seccomp) compgen -W 'strict essential network compat' -- "$2" ;;
 	--replies) compgen -W 'auto always never' -- "$2" ;;
 	--overflow) compgen -W 'wait drop' -- "$2" ;;
@@ -23,14 +23,14 @@ _mimobox_value() {
 	--in) compgen -W "$(_mimobox_sessions)" -- "$2" ;;
 	--landlock) compgen -W 'auto 1 2 3 4 5 6 none' -- "$2" ;;
 	--terminal | --fork | --ptrace) compgen -W 'yes no' -- "$2" ;;
-	--timeout | --idle-timeout | --memory | --processes | --cpu | --file-size | --home) compgen -W none -- "$2" ;;
+	--timeout | --idle-timeout | --network-ask | --memory | --processes | --cpu | --file-size | --home) compgen -W none -- "$2" ;;
 	esac
 }
 
 _mimobox_run() {
 	local i word joins=0 options='--mount --name --keep --project --apply --discard --config --env --cwd --timeout --idle-timeout --kill-grace
 		--memory --processes --cpu --open-files --file-size --tmp-size --home --terminals --retain --overflow
-		--ro --rw --overlay --root --device --network --seccomp --fork --ptrace --landlock --terminal --ends --replies --in'
+		--ro --rw --overlay --root --device --network --allow --deny --network-ask --publish --seccomp --fork --ptrace --landlock --terminal --ends --replies --in'
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
@@ -62,7 +62,7 @@ _mimobox() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local IFS=$' \t\n' found
 	if ((COMP_CWORD == 1)); then
-		found=$(compgen -W 'run exec attach ls status diff apply discard rm doctor --help --version' -- "$word")
+		found=$(compgen -W 'run exec attach ls status diff apply discard rm forward doctor --help --version' -- "$word")
 	elif [[ ${COMP_WORDS[1]} == run || ${COMP_WORDS[1]} == exec ]]; then
 		found=$(_mimobox_run "$word")
 	elif [[ $before == --mount ]]; then
@@ -72,9 +72,9 @@ _mimobox() {
 		attach:-*) found=$(compgen -W '-e --mount' -- "$word") ;;
 		ls:*) found=$(compgen -W '-q --json --mount' -- "$word") ;;
 		diff:-*) found=$(compgen -W '-u --mount' -- "$word") ;;
-		rm:-* | apply:-* | discard:-*) found=$(compgen -W '--mount' -- "$word") ;;
+		rm:-* | apply:-* | discard:-* | forward:-*) found=$(compgen -W '--mount' -- "$word") ;;
 		status:-* | doctor:*) found=$(compgen -W '--json --mount' -- "$word") ;;
-		attach:* | status:* | rm:* | diff:* | apply:* | discard:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
+		attach:* | status:* | rm:* | diff:* | apply:* | discard:* | forward:*) found=$(compgen -W "$(_mimobox_sessions)" -- "$word") ;;
 		esac
 	fi
 	IFS=$'\n'

@@ -48,11 +48,12 @@ complete -c mimobox -n __fish_use_subcommand -a diff -d 'What a session has chan
 complete -c mimobox -n __fish_use_subcommand -a apply -d 'Bring that to the host'
 complete -c mimobox -n __fish_use_subcommand -a discard -d 'Drop it'
 complete -c mimobox -n __fish_use_subcommand -a rm -d 'End and remove sessions'
+complete -c mimobox -n __fish_use_subcommand -a forward -d 'A port of a session as one of this machine'
 complete -c mimobox -n __fish_use_subcommand -a doctor -d 'What this machine has and lacks'
 
-complete -c mimobox -n '__mimobox_verb run exec attach ls status diff apply discard rm doctor' -l mount -r \
+complete -c mimobox -n '__mimobox_verb run exec attach ls status diff apply discard rm forward doctor' -l mount -r \
     -a '(__fish_complete_directories)' -d 'Where the sessions are'
-complete -c mimobox -n '__mimobox_verb exec attach status rm diff apply discard' -a '(__mimobox_sessions)' -d Session
+complete -c mimobox -n '__mimobox_verb exec attach status rm diff apply discard forward' -a '(__mimobox_sessions)' -d Session
 complete -c mimobox -n '__mimobox_verb attach' -s e -x -d 'The key that detaches'
 complete -c mimobox -n '__mimobox_verb ls' -s q -d 'Names alone'
 complete -c mimobox -n '__mimobox_verb ls status doctor' -l json -d 'As JSON'
@@ -90,7 +91,11 @@ complete -c mimobox -n $run -l rw -r -F -d 'Path to change'
 complete -c mimobox -n $run -l root -r -a '(__fish_complete_directories)' -d 'Directory with another system'
 complete -c mimobox -n $run -l device -r -F -d 'Device to open'
 complete -c mimobox -n $run -l overlay -r -F -d 'Directory to change a copy of'
-complete -c mimobox -n $run -l network -x -a 'none host tcp' -d 'What may be reached'
+complete -c mimobox -n $run -l network -x -a 'none names host tcp' -d 'What may be reached'
+complete -c mimobox -n $run -l allow -x -d 'A host by name, HOST[:PORT,...]'
+complete -c mimobox -n $run -l deny -x -d 'A host by name'
+complete -c mimobox -n $run -l network-ask -x -a none -d 'How long a name waits for an answer'
+complete -c mimobox -n $run -l publish -x -d 'Ports to reach, PORT,...'
 complete -c mimobox -n $run -l seccomp -x -a 'strict essential network compat' -d 'System calls'
 complete -c mimobox -n $run -l fork -x -a 'yes no' -d 'Other processes'
 complete -c mimobox -n $run -l ptrace -x -a 'yes no' -d 'Debuggers'

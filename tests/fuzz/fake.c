@@ -88,6 +88,19 @@ void forker_destroy(struct forker *forker)
 	(void)forker;
 }
 
+/* No relay is to be had: what a session does with its network is not of these targets. */
+int forker_start(struct forker *forker, unsigned which, int *pidfd, int *socket)
+{
+	(void)forker, (void)which;
+	*pidfd = *socket = -1;
+	return -EMFILE;
+}
+
+void forker_reap(int pidfd)
+{
+	CHECK(pidfd < 0);
+}
+
 int helper_create(struct loop *loop, struct forker *forker, unsigned which, struct helper **out)
 {
 	(void)forker;

@@ -298,7 +298,7 @@ class Checks:
     def check_isolation(self, session, values):
         self.expect(values['no-new-privs'], {'1'}, 'no-new-privs')
         self.expect(values['seccomp'], {'2'}, 'seccomp')
-        own = ' net' if session.config['network'] == 'none' else ''
+        own = ' net' if session.config['network'] in ('none', 'names') else ''
         self.expect(values['namespaces'], {'user mnt pid ipc uts cgroup' + own}, 'namespaces')
         for name in ('effective', 'permitted', 'bounding', 'inheritable', 'ambient'):
             self.expect(int(values['caps-' + name], 16), {0}, 'caps-' + name)

@@ -85,14 +85,35 @@ def path(text):
 
 
 def network(text):
-    if text in ('none', 'host'):
+    if text in ('none', 'names', 'host'):
         return text
-    if not re.fullmatch('tcp [0-9]+(,[0-9]+)*', text):
+    if not text.startswith('tcp '):
         raise Bad()
-    ports = [int(port) for port in text[4:].split(',')]
-    if len(ports) > 64 or not all(1 <= port <= 65535 for port in ports):
+    return ports(text[4:], 64)
+
+
+def published(text):
+    return [] if text == 'none' else list(dict.fromkeys(ports(text, 32)))
+
+
+def ports(text, most):
+    if not re.fullmatch('[0-9]+(,[0-9]+)*', text):
+        raise Bad()
+    numbers = [int(port) for port in text.split(',')]
+    if len(numbers) > most or not all(1 <= port <= 65535 for port in numbers):
         raise Bad(errno.ERANGE)
-    return ports
+    return numbers
+
+
+def host(text, deny):
+    """(host, ports), of the names that are tried here."""
+    match = re.fullmatch(r'(\*|(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::([0-9,]+))?', text.lower())
+    if not match or (deny and match[2]) or re.fullmatch('[0-9.]+', match[1]):
+        raise Bad()
+    try:
+        return match[1], [] if deny else ports(match[2] or '80,443', 16)
+    except Bad:
+        raise Bad() from None
 
 
 NUMBERS = {
@@ -103,6 +124,7 @@ NUMBERS = {
     'file-size': bounded(size, 0, None, True), 'tmp-size': bounded(size, 65536), 'home': bounded(size, 0, None, True),
     'terminals': bounded(count, 1, 4096),
     'retain': bounded(size, 65536), 'overflow': word('wait', 'drop'), 'network': network,
+    'publish': published, 'network-ask': bounded(duration, TIMES['ms'], 24 * TIMES['h'], True),
     'seccomp': word('strict', 'essential', 'network', 'compat'), 'fork': word('yes', 'no'), 'ptrace': word('yes', 'no'),
     'landlock': version, 'terminal': word('yes', 'no'), 'ends': word('command', 'last-process'),
     'replies': word('auto', 'always', 'never'),
@@ -114,10 +136,11 @@ def defaults():
     config = {key: NUMBERS[key](value) for key, value in (
         ('timeout', 'none'), ('idle-timeout', 'none'), ('kill-grace', '150ms'), ('memory', '512M'), ('processes', '128'),
         ('cpu', '1'), ('open-files', '1024'), ('file-size', 'none'), ('tmp-size', '64M'), ('home', '0'),
-        ('terminals', '8'), ('retain', '64M'), ('overflow', 'wait'), ('network', 'none'), ('seccomp', 'essential'),
+        ('terminals', '8'), ('retain', '64M'), ('overflow', 'wait'), ('network', 'none'), ('publish', 'none'),
+        ('network-ask', 'none'), ('seccomp', 'essential'),
         ('fork', 'yes'), ('ptrace', 'no'), ('landlock', 'auto'), ('terminal', 'yes'), ('ends', 'command'),
         ('cwd', '/tmp'), ('replies', 'auto'))}
-    config.update(command=None, argv=['/bin/sh'], env=dict(ENVIRONMENT), ro=[], rw=[])
+    config.update(command=None, argv=['/bin/sh'], env=dict(ENVIRONMENT), ro=[], rw=[], allow={}, deny={})
     return config
 
 
@@ -151,6 +174,9 @@ def take_line(config, line):
     elif key in ('ro', 'rw'):
         if path(value) not in config[key]:
             config[key].append(value)
+    elif key in ('allow', 'deny'):
+        name, numbers = host(value, key == 'deny')
+        config[key][name] = numbers
     elif key in NUMBERS:
         config[key] = NUMBERS[key](value)
     else:
@@ -174,13 +200,13 @@ def take_text(config, text):
 
 def read_back(text):
     """What `config` shows, as a config; `command` and `argv` are one or the other."""
-    config = dict(command=None, argv=None, env={}, ro=[], rw=[])
+    config = dict(command=None, argv=None, env={}, ro=[], rw=[], allow={}, deny={})
     first, *lines = text.splitlines()
     if first != 'reset':
         raise Bad()
     for line in lines:
         if line.split(' ')[0] in config and config[line.split(' ')[0]] not in (None, {}, []) and \
-                not line.startswith(('env ', 'ro ', 'rw ')):
+                not line.startswith(('env ', 'ro ', 'rw ', 'allow ', 'deny ')):
             raise Bad()
         take_line(config, line)
     return config
@@ -205,7 +231,9 @@ GOOD = ['timeout none', 'idle-timeout 1h', 'idle-timeout none', 'timeout 2h', 'k
          'seccomp compat', 'seccomp essential', 'seccomp strict', 'landlock 5',
         'landlock none', 'landlock 6', 'landlock auto', 'env A=1', 'env A=2 3', 'env B=',
         'env TERM=dumb', 'cwd /', 'cwd /tmp', 'ends last-process', 'ends command', 'ro /usr/share', '# a comment',
-        '', '   ', '  cpu 1  ', 'memory 300M\r', 'env D= x \r', 'network none', 'network tcp 80,443', 'env C=a=b']
+        '', '   ', '  cpu 1  ', 'memory 300M\r', 'env D= x \r', 'network none', 'network tcp 80,443', 'env C=a=b',
+        'network names', 'allow Github.com:22,443', 'allow *.example.org', 'allow github.com', 'deny x.example.org',
+        'publish 8080,80,8080', 'publish none', 'network-ask 5s', 'network-ask none']
 WRONG = ['memroy 512M', 'memory', 'memory 1X', 'memory -1', 'memory 512K', 'processes 0',
          'processes x', 'cpu 0.001', 'cpu two', 'open-files 7', 'open-files 1048577',
          'open-files none', 'tmp-size 1K', 'home x', 'terminals 0', 'terminals 4097', 'terminals none', 'retain 65535', 'retain none', 'overflow maybe', 'replies yes',
@@ -214,4 +242,4 @@ WRONG = ['memroy 512M', 'memory', 'memory 1X', 'memory -1', 'memory 512K', 'proc
          'env BASH_ENV=/x', 'cwd tmp', 'ends never', 'terminal maybe', 'fork 1',
          'kill-grace 2h', 'kill-grace none', 'timeout 5', 'timeout 5x', 'idle-timeout 0', 'idle-timeout x', 'reset all', 'argv []',
          'argv ["a"', 'argv [1]', 'argv {}', 'ro usr', 'network udp 5', 'network tcp 0',
-         'network tcp 65536', 'start', 'NETWORK none']
+         'network tcp 65536', 'allow a/b', 'allow a:0', 'deny a:80', 'publish x', 'publish 0', 'network-ask 25h', 'start', 'NETWORK none']

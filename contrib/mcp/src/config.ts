@@ -44,7 +44,8 @@ export const configArguments = (policy: Policy) => ({
 				'file-size, open-files, ro, rw and overlay (host paths to see, to change, or to change a copy ' +
 				'of: list_changes), root (a directory with another system), device, each HOST or ' +
 				'HOST:INSIDE), ' +
-				"network ('none' default, 'host', or 'tcp 53,443'), seccomp ('essential' " +
+				"network ('none' default, 'names' for hosts that allow lists, as " +
+				"'github.com:22,443' or '*.example.org'; 'host', or 'tcp 53,443'), seccomp ('essential' " +
 				"default, 'strict', 'network', 'compat'), " +
 				"retain (output kept, 64M), overflow ('wait' default, 'drop'), ends " +
 				"('command', 'last-process'), replies (to programs that ask their terminal: " +

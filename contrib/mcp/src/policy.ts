@@ -8,7 +8,18 @@
 import { Failure } from './failure.js';
 
 /** May have any value: they give nothing of the host. */
-const FREE = ['command', 'argv', 'cwd', 'env', 'terminal', 'overflow', 'replies', 'ends', 'home'];
+const FREE = [
+	'command',
+	'argv',
+	'cwd',
+	'env',
+	'terminal',
+	'overflow',
+	'replies',
+	'ends',
+	'home',
+	'deny',
+];
 /** Up to what is allowed. `none` is more than any number. */
 const NUMBERS = [
 	'memory',
@@ -52,9 +63,9 @@ function number(text: string): number | undefined {
 	return digits === undefined ? undefined : Number(digits) * (UNITS[unit] as number);
 }
 
-/** The ports of `tcp ...`; none for `none`, undefined for anything else. */
+/** The ports of `tcp ...`; none for `none` and `names`, undefined for anything else. */
 function ports(text: string): string[] | undefined {
-	if (text === 'none') return [];
+	if (text === 'none' || text === 'names') return [];
 	const list = /^tcp ([0-9]{1,5}(?:, ?[0-9]{1,5})*)$/.exec(text)?.[1];
 	return list?.split(/, ?/);
 }
@@ -67,6 +78,8 @@ function upTo(key: string, asked: string, most: string): boolean {
 	}
 	const order = Object.hasOwn(ORDERS, key) ? ORDERS[key] : undefined;
 	if (order) return order.includes(asked) && order.indexOf(asked) <= order.indexOf(most);
+	// Hosts by name are what lines of `allow` are for.
+	if (key === 'network' && asked === 'names') return most === 'names' || most === 'host';
 	if (key === 'network') {
 		const [some, all] = [ports(asked), ports(most)];
 		return most === 'host'

@@ -32,6 +32,10 @@ export const nothing_of_the_host_by_default = () =>
 			{ ro: ['/home', '/srv:/x'] },
 			{ network: 'host' },
 			{ network: 'tcp 443' },
+			{ network: 'names' },
+			{ allow: 'github.com' },
+			{ publish: '80' },
+			{ 'network-ask': '5s' },
 			{ seccomp: 'compat' },
 			{ landlock: 'none' },
 			{ memory: '513M' },
@@ -52,6 +56,7 @@ export const nothing_of_the_host_by_default = () =>
 		for (const config of [
 			{ memory: '16M', processes: 5, cpu: 0.5, timeout: '10s', fork: 'no' },
 			{ network: 'none', seccomp: 'essential', retain: '64K', 'kill-grace': '100ms' },
+			{ deny: 'github.com' },
 			{ seccomp: 'strict' },
 		])
 			await granted(a, config);
@@ -126,6 +131,29 @@ export const changes_are_applied_if_allowed = async () => {
 		rmSync(tree, { recursive: true });
 	}
 };
+
+export const hosts_by_name = () =>
+	agent(
+		async (a) => {
+			for (const config of [
+				{ network: 'names', allow: ['github.com:22', 'gitlab.com'] },
+				{ network: 'names', allow: '*' },
+				{ network: 'tcp 443' },
+				{ network: 'host' },
+			])
+				await refused(a, config);
+			for (const config of [
+				{ network: 'names', allow: 'github.com:22' },
+				{ network: 'names', allow: ['github.com:22', '*.example.org'], deny: 'x.example.org' },
+				{ network: 'none' },
+			])
+				await granted(a, config);
+		},
+		[
+			...['--allow', 'network names', '--allow', 'allow github.com:22'],
+			...['--allow', 'allow *.example.org'],
+		],
+	);
 
 /** A program in another's session may have more than this server's may. */
 export const sessions_of_others_are_out_of_reach = async () => {

@@ -56,6 +56,8 @@ void command_wait_for(int fd)
 
 void command_take_slot(int fd, int slot, enum stage stage)
 {
+	if (fd == slot)
+		return;
 	if (dup3(fd, slot, O_CLOEXEC) < 0)
 		command_fail(stage, -errno, "descriptor");
 	close(fd);

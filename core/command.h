@@ -26,8 +26,8 @@ enum {
 	SIGNALS,
 	HANDING, /* the other end of HANDED */
 	ROOT,
+	INSIDE, /* where the relay asks for sockets (inside.h); its place is not kept */
 	MAPPER, /* see mapper.h */
-	INSIDE, /* where the relay asks for sockets (inside.h) */
 	FREE
 };
 

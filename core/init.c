@@ -101,7 +101,7 @@ static void take_place(const struct init_ends *ends)
 	if (start < 0 || control < 0 || dup3(start, START, O_CLOEXEC) < 0 ||
 	    dup3(control, CONTROL, O_CLOEXEC) < 0 || close_range(HANDED, HANDED, 0) < 0 ||
 	    (mapper >= 0 && dup3(mapper, MAPPER, O_CLOEXEC) < 0) ||
-	    close_range(IN, mapper >= 0 ? ROOT : ~0U, 0) < 0 || close_range(FREE, ~0U, 0) < 0)
+	    close_range(IN, mapper >= 0 ? INSIDE : ~0U, 0) < 0 || close_range(FREE, ~0U, 0) < 0)
 		_exit(1);
 }
 

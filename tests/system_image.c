@@ -76,6 +76,26 @@ Test(image, an_overlay_of_it)
 	session_remove("a");
 }
 
+/* Its resolver is the session's then, as where the system is the machine's. */
+Test(image, with_a_network_of_names)
+{
+	int status;
+
+	if (run_shell("sh", "command -v busybox").status != 0)
+		cr_skip_test("there is no busybox");
+	sh(lay_image);
+	sh("echo 'nameserver 192.0.2.1' > $M/../i/etc/resolv.conf");
+	for (unsigned i = 0; i < 2; i++) {
+		char *output = run_in(
+			users[i],
+			text("network names\nallow example.org\noverlay %s:/x\n", outside("i/etc")),
+			"cat /etc/resolv.conf /x/name; ls /run", &status);
+
+		cr_expect_str_eq(output, "nameserver 127.0.0.1\nimage\n");
+		session_remove("a");
+	}
+}
+
 Test(image, refused)
 {
 	outside_directory(outside("closed"), BOB, 0700);

@@ -145,6 +145,9 @@ static _Noreturn void become(const char *const argv[], int out, int err)
 	int null = open("/dev/null", O_RDONLY);
 
 	setpgid(0, 0);
+	/* A shell has the tests ignore them, if it starts them in the background. */
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGQUIT, SIG_DFL);
 	dup2(null, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);

@@ -9,6 +9,9 @@ TestSuite(pages, .init = web_case_start, .fini = fixture_stop, .timeout = 90);
 
 WEB_CASE(pages, a_session_from_first_to_last)
 WEB_CASE(pages, the_list)
+WEB_CASE(pages, files)
+WEB_CASE(pages, usage)
+WEB_CASE(pages, colours)
 WEB_CASE(pages, vim)
 WEB_CASE(pages, a_window_resized)
 WEB_CASE(pages, two_viewers)

@@ -58,6 +58,23 @@ export class Mount {
 		}
 	}
 
+	// Seconds on a clock of this machine, seconds of processors, bytes; `cpus` and `most` are the
+	// limits. What is not known, or has no limit, is left out.
+	async usage(name) {
+		const units = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+		const config = this.file(name, 'config');
+		const number = text => /^[0-9.]+$/.test(text ?? '') ? Number(text) : undefined;
+		const [status, text] = await Promise.all([this.status(name), readFile(config, 'utf8')])
+			.catch(() => {
+				throw new Refused(404, 'no such session');
+			});
+		const { memory, cpu } = flat(text);
+		const unit = units[memory?.at(-1)];
+		return { time: performance.now() / 1000, cpu: number(status.cpu),
+			 memory: number(status.memory), cpus: number(cpu),
+			 most: unit ? number(memory.slice(0, -1)) * unit : number(memory) };
+	}
+
 	// Whole lines `OFFSET ROWS COLS`, oldest first.
 	async sizes(name) {
 		const text = await readFile(this.file(name, 'sizes'), 'utf8');

@@ -49,6 +49,8 @@ try {
 	const [url] = await once(web.stdout, 'data');
 	const browser = await Browser.start(directory);
 	const page = await browser.open(String(url).trim(), 1180, 620);
+	await page.call('Emulation.setEmulatedMedia',
+		{ features: [{ name: 'prefers-color-scheme', value: 'dark' }] });
 	await page.evaluate(() => { location.hash = '#/editor'; });
 	await page.until(async () => (await import('/page.js')).shown?.live === true);
 	readFileSync(`${mount}/editor/wait/idle:500ms`);

@@ -8,7 +8,10 @@
 //   POST   /sessions/NAME/ctl            { verb }: start, kill
 //   DELETE /sessions/NAME                ends and removes it
 //   GET    /sessions/NAME/cast           its recording
-//   socket /list, /view/NAME             see list.js and viewer.js
+//   GET    /sessions/NAME/usage          { time, cpu, cpus, memory, most }, see mount.js
+//   GET    /sessions/NAME/files/PATH     what is in a directory of its workspace
+//   GET    /sessions/NAME/file/PATH      a file there
+//   socket /list, /view/NAME, /put/NAME  see list.js, viewer.js and upload.js
 //
 // All below /sessions, and the sockets, by the key.
 import { createReadStream, readFileSync } from 'node:fs';
@@ -18,6 +21,8 @@ import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { Refused } from './mount.js';
 import { Places } from './places.js';
+import { Upload } from './upload.js';
+import { explain, list as listFiles, namesOf, openFile } from './workspace.js';
 
 const BODY_MAX = 16 * 1024;
 const MESSAGE_MAX = 64 * 1024;
@@ -32,6 +37,8 @@ const FILES = {
 	'/': ['text/html; charset=utf-8', local('page/index.html')],
 	'/page.js': [JAVASCRIPT, local('page/page.js')],
 	'/list.js': [JAVASCRIPT, local('page/list.js')],
+	'/files.js': [JAVASCRIPT, local('page/files.js')],
+	'/usage.js': [JAVASCRIPT, local('page/usage.js')],
 	'/api.js': [JAVASCRIPT, local('page/api.js')],
 	'/live.js': [JAVASCRIPT, local('page/live.js')],
 	'/player.js': [JAVASCRIPT, local('page/player.js')],
@@ -81,11 +88,12 @@ async function bodyOf(request) {
 	return body;
 }
 
-// As it was asked for: nothing is made tidy, so nothing leads anywhere else.
+// As it was asked for: nothing is made tidy, so nothing leads anywhere else. `below` is as it came.
 function pathOf(request) {
 	const [path, query] = request.url.split('?', 2);
 	try {
-		return { path, query, parts: path.slice(1).split('/').map(decodeURIComponent) };
+		const all = path.slice(1).split('/');
+		return { path, query, parts: all.slice(0, 3).map(decodeURIComponent), below: all.slice(3) };
 	} catch {
 		throw new Refused(400, 'not a path');
 	}
@@ -194,9 +202,10 @@ export class Server {
 	}
 
 	async sessions(request, response) {
-		const [first, name, what, ...rest] = pathOf(request).parts;
+		const { parts: [first, name, what], below } = pathOf(request);
 		const asked = `${request.method} ${what ?? ''}`.trim();
-		if (first !== 'sessions' || rest.length)
+		const file = asked === 'GET file' || asked === 'GET files';
+		if (first !== 'sessions' || (below.length && !file))
 			throw new Refused(404, 'no such thing');
 		if (request.method !== 'GET' && !this.guard.originIsOurs(request))
 			throw new Refused(403, 'from where?');
@@ -208,6 +217,10 @@ export class Server {
 			this.reply(response, 200, await this.mount.remove(name) ?? {});
 		else if (name !== undefined && asked === 'GET cast')
 			await this.cast(name, response);
+		else if (name !== undefined && asked === 'GET usage')
+			this.reply(response, 200, await this.mount.usage(name));
+		else if (name !== undefined && file)
+			await this[what](name, below, response).catch(error => { throw explain(error); });
 		else
 			throw new Refused(404, 'no such thing');
 	}
@@ -238,6 +251,23 @@ export class Server {
 		response.once('close', () => file.destroy());
 	}
 
+	// PATH ends with a slash, or is nothing.
+	async files(name, below, response) {
+		const names = namesOf(below.at(-1) === '' ? below.slice(0, -1) : below);
+		this.reply(response, 200, await listFiles(this.mount, name, names));
+	}
+
+	// As what it is for a browser: bytes to keep.
+	async file(name, below, response) {
+		const file = await openFile(this.mount, name, namesOf(below));
+		response.writeHead(200, { 'Content-Type': 'application/octet-stream',
+			'Content-Disposition': 'attachment' });
+		const stream = file.createReadStream({ highWaterMark: 256 * 1024 });
+		stream.once('error', () => response.destroy());
+		response.once('close', () => stream.destroy());
+		stream.pipe(response);
+	}
+
 	// Sockets
 
 	// No time is limited from here on: one that is refused is not waited for to close its end.
@@ -254,6 +284,8 @@ export class Server {
 		this.sockets.handleUpgrade(request, socket, head, client => {
 			if (kind === 'list')
 				this.list.listen(client);
+			else if (kind === 'put')
+				new Upload(this.mount, name, client);
 			else
 				this.viewers.add(name, client);
 		});
@@ -267,9 +299,10 @@ export class Server {
 			return 401;
 		try {
 			const [kind, name, ...rest] = pathOf(request).parts;
-			if (rest.length || (kind !== 'view' && (kind !== 'list' || name !== undefined)))
+			if (rest.length || !['list', 'view', 'put'].includes(kind) ||
+			    (kind === 'list' && name !== undefined))
 				return 404;
-			if (kind === 'view')
+			if (kind !== 'list')
 				this.mount.file(name);
 			return this.viewers.full || !this.places.know(request.socket) ? 503 : 0;
 		} catch (error) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What somebody sees and does in a browser.
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { make, MOUNT, put, read, start, until } from './server.mjs';
 
 // In the page: the lines on the screen.
@@ -117,6 +117,102 @@ export const pages = {
 		await page.until(() => document.activeElement.matches('a[aria-current]'));
 		await page.press('Tab');
 		assert.ok(await page.evaluate(() => document.activeElement.id !== 'command'));
+		assert.deepEqual(page.complaints, []);
+	},
+
+	// By the keyboard alone: from the terminal to the files, into a directory and back.
+	async files(web, browser) {
+		const downloads = `${process.env.D}/downloads`;
+		start('a', BASH);
+		mkdirSync(`${MOUNT}/a/workspace/src`);
+		writeFileSync(`${MOUNT}/a/workspace/src/<b>`, 'in a directory');
+		const page = await look(browser, web, 'a');
+		await shows(page, 'ready>');
+		const rows = text => page.until(text =>
+			text === [...document.querySelectorAll('#entries li')].map(item => item.innerText
+				.replace(/\s+/g, ' ').trim()).join(), text);
+		const focus = async text => {
+			for (let i = 0; i < 30 && !await page.evaluate(text =>
+				document.activeElement.textContent === text, text); i++)
+				await page.press('Tab');
+			assert.equal(await page.evaluate(() => document.activeElement.textContent), text);
+		};
+		await page.press('l', 2 + 8);
+		await focus('Files');
+		await page.press('Enter');
+		await rows('src/');
+		// what the program makes is there without a word, and the focus stays
+		await focus('src/');
+		writeFileSync(`${MOUNT}/a/workspace/new`, 'x'.repeat(2048));
+		await rows('src/,new 2.0 KB');
+		assert.equal(await page.evaluate(() => document.activeElement.textContent), 'src/');
+		await page.press('Enter');
+		await rows('<b> 14 bytes');
+		await browser.call('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: downloads });
+		await focus('<b>');
+		await page.press('Enter');
+		const whole = name => existsSync(`${downloads}/${name}`) &&
+			readFileSync(`${downloads}/${name}`, 'utf8') === 'in a directory';
+		await until(() => ['<b>', '_b_'].some(whole), 'it is downloaded');
+		const upload = (name, size) => page.evaluate((name, size) => {
+			const files = new DataTransfer();
+			files.items.add(new File(['x'.repeat(size)], name));
+			document.querySelector('#upload-files').files = files.files;
+			document.querySelector('#upload-files').dispatchEvent(new Event('change'));
+		}, name, size);
+		await upload('é 100%', 3e6);
+		await rows('<b> 14 bytes,é 100% 2.9 MB');
+		assert.equal(readFileSync(`${MOUNT}/a/workspace/src/é 100%`, 'utf8'), 'x'.repeat(3e6));
+		await page.evaluate(() => document.querySelector('#files-path button').click());
+		await rows('src/,new 2.0 KB');
+		await upload('src', 1);
+		await page.until(() => document.querySelector('#trouble').textContent ===
+			'src: there is a directory of that name');
+		await page.press('l', 2 + 8);
+		await focus('Files');
+		await page.press('Enter');
+		await page.until(() => document.querySelector('#files').hidden);
+		assert.deepEqual(page.complaints, []);
+	},
+
+	// Any of 16 million, on dark and on light.
+	async colours(web, browser) {
+		start('a', 'command printf "\\033[38;2;255;255;0mtrue\\033[0m \\033[33mindexed\\033[0m"; cat\n');
+		const page = await look(browser, web, 'a');
+		const prefer = value => page.call('Emulation.setEmulatedMedia',
+			{ features: [{ name: 'prefers-color-scheme', value }] });
+		const colour = (text, is) => page.until((text, is) => [...document.querySelectorAll('.xterm-rows span')]
+			.some(span => span.textContent === text && getComputedStyle(span).color === is), text, is);
+		await prefer('dark');
+		await shows(page, 'true');
+		await colour('true', 'rgb(255, 255, 0)');
+		await colour('indexed', 'rgb(255, 213, 128)');
+		await prefer('light');
+		await colour('indexed', 'rgb(138, 97, 0)');
+		// yellow on white is too faint
+		await page.until(() => [...document.querySelectorAll('.xterm-rows span')].some(span =>
+			span.textContent === 'true' && /^rgb\((\d+), \1, 0\)$/.test(getComputedStyle(span).color) &&
+			getComputedStyle(span).color !== 'rgb(255, 255, 0)'));
+		assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor),
+			'rgb(255, 255, 255)');
+		assert.deepEqual(page.complaints, []);
+	},
+
+	// As long as it runs.
+	async usage(web, browser) {
+		start('a', 'memory 64M\ncommand while :; do :; done\n');
+		const page = await look(browser, web, 'a');
+		if (!/^cpu /m.test(read('a/status')) || !/^memory /m.test(read('a/status')))
+			return; // this machine does not tell
+		const points = what => page.evaluate(what => document.querySelector(`#${what}-graph polyline`)
+			.getAttribute('points').split(' ').map(point => Number(point.split(',')[1])), what);
+		await page.until(() => /^CPU [1-9]\d* %$/.test(document.querySelector('#cpu-text').innerText));
+		await page.until(() => /^Memory .* [KM]B$/.test(document.querySelector('#memory-text').innerText));
+		await page.until(() => document.querySelector('#cpu-graph polyline').points.length > 2);
+		assert.ok(Math.min(...await points('cpu')) < 18.5, 'above the ground');
+		assert.ok((await points('memory')).every(y => y > 1 && y <= 19), 'within the limit');
+		put('a/ctl', 'kill\n');
+		await page.until(() => document.querySelector('#usage').hidden);
 		assert.deepEqual(page.complaints, []);
 	},
 

@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: MIT
 // What the web terminal answers to requests that no page of its own would make, and to many.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, symlinkSync,
+	writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { make, MOUNT, put, read, start, until, Watcher, Web } from './server.mjs';
 
 const ENTRIES = [['GET', '/'], ['GET', '/page.js'], ['GET', '/nothing'], ['GET', '/sessions/a/cast'],
+	['GET', '/sessions/a/usage'], ['GET', '/sessions/a/files/'], ['GET', '/sessions/a/file/x'],
 	['POST', '/sessions'], ['POST', '/sessions/a/ctl'], ['DELETE', '/sessions/a']];
+
+// What a page is told last when it puts a file there.
+async function putFile(web, path, bytes, size = bytes.length) {
+	const told = [];
+	const socket = await web.socket('/put/a', { hear: data => told.push(JSON.parse(data)) });
+	const closed = once(socket, 'close');
+	socket.send(JSON.stringify({ path, size }));
+	for (let from = 0; from < bytes.length; from += 60000)
+		socket.send(bytes.subarray(from, from + 60000));
+	await closed;
+	return told.at(-1);
+}
 
 export const requests = {
 	async nothing_without_the_key(web) {
@@ -20,7 +35,7 @@ export const requests = {
 			const wrong = { Authorization: null, Cookie: `mimobox-${web.port}=${web.key}` };
 			assert.equal((await web.ask(method, path, wrong)).status, 401, path);
 		}
-		for (const path of ['/list', '/view/a'])
+		for (const path of ['/list', '/view/a', '/put/a'])
 			for (const protocols of [[], ['mimobox'], ['mimobox', 'key.'], [`key.${web.key}`],
 				['mimobox', `key.${web.pass}`]])
 				assert.equal(await web.socket(path, { protocols }), 401, path);
@@ -63,6 +78,7 @@ export const requests = {
 		}
 		for (const origin of elsewhere) {
 			assert.equal(await web.socket('/list', { origin }), 403, origin);
+			assert.equal(await web.socket('/put/a', { origin }), 403, origin);
 			assert.equal((await web.ask('GET', '/sessions/a/cast', { Origin: origin })).status, 403);
 		}
 		for (const Host of ['example.com', `example.com:${web.port}`, '127.0.0.1', `[::1]:${web.port}`]) {
@@ -104,13 +120,16 @@ export const requests = {
 				{ Authorization: null, Cookie })).status), path);
 		for (const name of ['..', '%2e%2e', '.', '.x', 'a%2f..', '..%2fm', 'a%00', 'a%0a', '%',
 			'x'.repeat(65), 'a%20b', '']) {
-			for (const [method, file] of [['GET', '/cast'], ['DELETE', ''], ['POST', '/ctl']]) {
+			for (const [method, file] of [['GET', '/cast'], ['GET', '/usage'], ['GET', '/files/'],
+				['GET', '/file/x'], ['DELETE', ''], ['POST', '/ctl']]) {
 				const body = method === 'POST' ? '{"verb":"kill"}' : undefined;
 				const { status } = await web.ask(method, `/sessions/${name}${file}`, { body });
 				assert.ok([400, 404].includes(status), `${method} ${name}: ${status}`);
 			}
-			const status = await web.socket(`/view/${name}`);
-			assert.ok([400, 404].includes(status), `${name}: ${status}`);
+			for (const kind of ['view', 'put']) {
+				const status = await web.socket(`/${kind}/${name}`);
+				assert.ok([400, 404].includes(status), `${name}: ${status}`);
+			}
 		}
 		for (const name of ['events', 'stats', 'nothing'])
 			assert.ok((await web.ask('DELETE', `/sessions/${name}`)).status >= 400);
@@ -156,6 +175,78 @@ export const requests = {
 			socket.send(message);
 			assert.equal((await closed)[0], code, String(message).slice(0, 30));
 		}
+	},
+
+	async files_of_the_workspace(web) {
+		start('a', 'command cat\n');
+		const workspace = `${MOUNT}/a/workspace`;
+		const get = path => web.ask('GET', `/sessions/a/${path}`);
+		const listed = async path => JSON.parse((await get(`files/${path}`)).text).entries
+			.map(({ name, path, kind, size }) => [name, path, kind, size]);
+		assert.deepEqual(await listed(''), []);
+		mkdirSync(`${workspace}/a b`);
+		const odd = Buffer.concat([Buffer.from(`${workspace}/a b/`), Buffer.from([0xff, 0x0a, 0x25])]);
+		writeFileSync(odd, 'odd');
+		execFileSync('mkfifo', [`${workspace}/fifo`]);
+		const [first, second] = await listed('');
+		assert.deepEqual(first.slice(0, 3), ['a b', 'a%20b', 'directory']);
+		assert.deepEqual(second, ['fifo', 'fifo', 'other', 0]);
+		assert.deepEqual(await listed('a%20b/'), [['\ufffd?%', '%ff%0a%25', 'file', 3]]);
+		const { status, headers, text } = await get('file/a%20b/%ff%0a%25');
+		assert.deepEqual([status, text], [200, 'odd']);
+		assert.equal(headers['content-disposition'], 'attachment');
+		assert.equal(headers['content-type'], 'application/octet-stream');
+		// put: a new one, one in the place of another, and none at all
+		const bytes = Buffer.alloc(5e6, 'mimobox ');
+		for (const content of [bytes, Buffer.from('short'), Buffer.alloc(0)]) {
+			assert.deepEqual(await putFile(web, 'a%20b/%e9 new', content), { done: true });
+			const file = Buffer.from(`${workspace}/a b/\xe9 new`, 'latin1');
+			assert.ok(readFileSync(file).equals(content));
+			assert.equal(statSync(file).mode & 0o777, 0o644);
+			assert.equal(statSync(file).uid, statSync(workspace).uid);
+		}
+		for (const [path, trouble] of [['a%20b', /directory/], ['none/f', /no such file/], ['', /not a path/],
+			['..', /not a path/], ['a%20b/../f', /not a path/], ['%2fetc', /not a path/], ['%', /not a path/],
+			['x%00', /not a path/], ['x'.repeat(300), /ENAMETOOLONG/]])
+			assert.match((await putFile(web, path, Buffer.from('x'))).trouble, trouble, path);
+		assert.match((await putFile(web, 'f', Buffer.from('more'), 3)).trouble, /more than was told/);
+		const socket = await web.socket('/put/a');
+		socket.send(JSON.stringify({ path: 'f', size: 100 }));
+		socket.send(Buffer.from('less'));
+		await until(() => readdirSync(workspace).length === 3, 'it is being put');
+		socket.terminate();
+		await until(() => readdirSync(workspace).length === 2, 'it leaves nothing');
+		const thousand = `${workspace}/thousand`;
+		mkdirSync(thousand);
+		for (let i = 0; i <= 1000; i++)
+			writeFileSync(`${thousand}/${i}`, '');
+		const { entries, more } = JSON.parse((await get('files/thousand/')).text);
+		assert.deepEqual([entries.length, more], [1000, true]);
+	},
+
+	// A program may make any link: none is followed, neither to read nor to write.
+	async files_and_links(web) {
+		start('a', 'command cat\n');
+		const workspace = `${MOUNT}/a/workspace`, outside = `${process.env.D}/outside`;
+		mkdirSync(outside);
+		writeFileSync(`${outside}/secret`, 'secret');
+		symlinkSync(`${outside}/secret`, `${workspace}/link`);
+		symlinkSync(outside, `${workspace}/directory`);
+		execFileSync('mkfifo', [`${workspace}/fifo`]);
+		assert.equal(readFileSync(`${workspace}/directory/secret`, 'utf8'), 'secret');
+		for (const path of ['file/link', 'file/directory/secret', 'files/directory/', 'files/link', 'file/fifo',
+			'file/directory', 'file/', 'file', 'files/fifo'])
+			assert.ok([400, 403].includes((await web.ask('GET', `/sessions/a/${path}`)).status), path);
+		for (const path of ['file/../status', 'file/%2e%2e/status', 'files/../', 'files//etc/', 'file/%2fetc%2fpasswd'])
+			assert.equal((await web.ask('GET', `/sessions/a/${path}`)).status, 400, path);
+		const { text } = await web.ask('GET', '/sessions/a/files/');
+		assert.deepEqual(JSON.parse(text).entries.map(({ name, kind }) => [name, kind]),
+			[['directory', 'link'], ['fifo', 'other'], ['link', 'link']]);
+		assert.match((await putFile(web, 'directory/new', Buffer.from('x'))).trouble, /link/);
+		assert.deepEqual(await putFile(web, 'link', Buffer.from('put')), { done: true });
+		assert.ok(lstatSync(`${workspace}/link`).isFile());
+		assert.equal(readFileSync(`${outside}/secret`, 'utf8'), 'secret');
+		assert.deepEqual(readdirSync(outside), ['secret']);
 	},
 
 	// Each has a process, which goes with it.

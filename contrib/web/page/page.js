@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The page. Its address says what is shown: #/NAME, or #/NAME/replay.
 import { ask } from '/api.js';
+import { Files } from '/files.js';
 import { List, stateOf } from '/list.js';
 import { Live } from '/live.js';
 import { Player } from '/player.js';
+import { Usage } from '/usage.js';
 
 const $ = id => document.getElementById(id);
 export let shown = null; // a Live, a Player, or nothing
@@ -58,6 +60,7 @@ function show() {
 		shown.terminal.focus();
 	}
 	list.select(name);
+	files.show(name);
 	describe();
 }
 
@@ -68,6 +71,7 @@ function describe() {
 	$('name').textContent = name || 'No session';
 	$('state').textContent = session ? stateOf(session) : name ? 'no such session' : '';
 	$('actions').hidden = !session;
+	usage.show(session?.state === 'running' ? name : '');
 	$('start').hidden = session?.state !== 'created';
 	$('replay').hidden = replay;
 	$('live').hidden = !replay;
@@ -108,6 +112,8 @@ async function create() {
 
 const control = verb => () => ask('POST', `/sessions/${route().name}/ctl`, { verb });
 
+const files = new Files({ tell });
+const usage = new Usage();
 const list = new List($('list'), $('none'), { onChange, tell });
 window.addEventListener('hashchange', () => {
 	if (!shown || shown.name !== route().name || (shown instanceof Player) !== route().replay)
@@ -119,6 +125,7 @@ $('kill').addEventListener('click', attempt(control('kill')));
 $('remove').addEventListener('click', attempt(() => ask('DELETE', `/sessions/${route().name}`)));
 $('replay').addEventListener('click', () => { location.hash = `#/${route().name}/replay`; });
 $('live').addEventListener('click', () => { location.hash = `#/${route().name}`; });
+$('files-button').addEventListener('click', () => files.toggle());
 $('play').addEventListener('click', () => shown.playing ? shown.pause() : shown.play());
 $('seek').addEventListener('input', () => shown.seek(Number($('seek').value)));
 $('speed').addEventListener('change', () => { shown.speed = Number($('speed').value); });

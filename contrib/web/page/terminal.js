@@ -12,13 +12,31 @@ document.createElement = (name, ...rest) => {
 	return element;
 };
 
-const theme = {
+// It gives single characters their colour by an attribute, which the policy allows to nobody.
+const { setAttribute } = Element.prototype;
+HTMLSpanElement.prototype.setAttribute = function (name, value) {
+	if (name === 'style')
+		this.style.cssText = value;
+	else
+		setAttribute.call(this, name, value);
+};
+
+const DARK = {
 	background: '#0f1419', foreground: '#d5dbe3', cursor: '#5ccfe6', selectionBackground: '#33415e',
 	black: '#1c232d', red: '#ff8f80', green: '#bae67e', yellow: '#ffd580', blue: '#73b8ff',
 	magenta: '#d4a8ff', cyan: '#5ccfe6', white: '#c7d0db', brightBlack: '#76859a',
 	brightRed: '#ffa99e', brightGreen: '#cbf096', brightYellow: '#ffe3a8', brightBlue: '#99ccff',
 	brightMagenta: '#e2c5ff', brightCyan: '#8be4f5', brightWhite: '#f4f7fa',
 };
+const LIGHT = {
+	background: '#ffffff', foreground: '#1c232d', cursor: '#00708a', selectionBackground: '#b9d7f0',
+	black: '#1c232d', red: '#b3261e', green: '#3a7d00', yellow: '#8a6100', blue: '#1f5fbf',
+	magenta: '#8a3ab8', cyan: '#00708a', white: '#707c8c', brightBlack: '#56637a',
+	brightRed: '#c93a31', brightGreen: '#468c0a', brightYellow: '#996f00', brightBlue: '#2f71d3',
+	brightMagenta: '#9a4cc7', brightCyan: '#0a7f9b', brightWhite: '#4a5564',
+};
+const light = matchMedia('(prefers-color-scheme: light)');
+const theme = () => light.matches ? LIGHT : DARK;
 
 // In an element of its own that fills the stage.
 export function makeTerminal(stage, options) {
@@ -27,10 +45,17 @@ export function makeTerminal(stage, options) {
 	stage.append(host);
 	const terminal = new Terminal({
 		windowOptions: { getWinSizeChars: true, getWinSizePixels: true, getCellSizePixels: true },
-		theme, cursorBlink: true, scrollback: 5000, fontSize: 14, lineHeight: 1.15, // or _ is cut off
+		theme: theme(), minimumContrastRatio: light.matches ? 4.5 : 1, cursorBlink: true, scrollback: 5000, fontSize: 14, lineHeight: 1.15, // or _ is cut off
 		fontFamily: '"DejaVu Sans Mono", "Liberation Mono", Menlo, Consolas, monospace',
 		...options,
 	});
+	const onLight = () => {
+		if (!host.isConnected)
+			light.removeEventListener('change', onLight);
+		terminal.options.theme = theme();
+		terminal.options.minimumContrastRatio = light.matches ? 4.5 : 1;
+	};
+	light.addEventListener('change', onLight);
 	terminal.open(host);
 	return { terminal, host };
 }

@@ -12,6 +12,7 @@
 #include "changes_file.h"
 #include "dir.h"
 #include "feed.h"
+#include "files_network.h"
 #include "handle.h"
 #include "kept.h"
 #include "replace.h"
@@ -467,77 +468,11 @@ static ssize_t take_defaults(struct handle *handle, const char *text, size_t siz
 	return mimobox_defaults_configure(handle->server->box, text, size);
 }
 
-/* network, asks */
+/* network, asks: files_network.c */
 
 static bool has_names(const struct dir *dir)
 {
 	return mimobox_session_has_names(dir->session);
-}
-
-static int show_network(const struct handle *handle, FILE *to)
-{
-	mimobox_session_print_network(session_of(handle), to);
-	return 0;
-}
-
-static int apply_network(struct request *request, const char *line, size_t size)
-{
-	return mimobox_session_change_network(session_of(request->handle), line, size);
-}
-
-/* A relay that takes longer is replaced. */
-#define NETWORK_PATIENCE_NS UINT64_C(10000000000)
-
-/* Answered when the lines are in force: nothing gets through by what was before. */
-static ssize_t write_network(struct request *request)
-{
-	if (mimobox_session_removed(session_of(request->handle)))
-		return -ENOENT;
-	ssize_t taken = lines_each(request, apply_network);
-	if (taken < (ssize_t)request->size)
-		return taken;
-	if (request->expired)
-		mimobox_session_reset_network(session_of(request->handle));
-	if (mimobox_session_network_is_settled(session_of(request->handle)) || request->nonblock)
-		return taken;
-	request->patience = NETWORK_PATIENCE_NS;
-	return request_wait(request, MIMOBOX_ASKED);
-}
-
-static int open_asks(struct handle *handle)
-{
-	handle->base = mimobox_session_asks_open(session_of(handle));
-	return 0;
-}
-
-static ssize_t read_asks(struct request *request)
-{
-	struct handle *handle = request->handle;
-	const char *data;
-	ssize_t size = mimobox_session_asks_read(session_of(handle), handle->base + request->offset,
-						 &data);
-	if (size == -EAGAIN)
-		return request->nonblock ? size : request_wait(request, MIMOBOX_ASKED);
-	if (size == -ESTALE) { /* those that still wait follow from here */
-		handle->base = mimobox_session_asks_open(session_of(handle)) - request->offset;
-		kept_handle(handle);
-	}
-	if (size <= 0)
-		return size;
-	if ((size_t)size > request->size)
-		size = (ssize_t)request->size;
-	request->answer = data;
-	handle->next = request->offset + (uint64_t)size;
-	kept_handle(handle);
-	return size;
-}
-
-static unsigned poll_asks(struct handle *handle)
-{
-	const char *data;
-	ssize_t size =
-		mimobox_session_asks_read(session_of(handle), handle->base + handle->next, &data);
-	return size == -EAGAIN ? 0 : size == 0 ? POLLIN | POLLHUP : POLLIN;
 }
 
 /* ports */
@@ -586,8 +521,8 @@ const struct file session_files[] = {
 	{ 18, "stderr", 0400, .open = open_stderr, .read = read_output, .poll = poll_output, .event = MIMOBOX_OUTPUT, .there = has_stderr },
 	{ 19, "wait", 0500, .directory = true },
 	{ 20, "workspace", 0777, .link = link_workspace },
-	{ 30, "network", 0600, .show = show_network, .write = write_network, .there = has_names },
-	{ 31, "asks", 0400, .open = open_asks, .read = read_asks, .poll = poll_asks, .event = MIMOBOX_ASKED, .there = has_names },
+	{ 30, "network", 0600, .show = network_show, .write = network_write, .there = has_names },
+	{ 31, "asks", 0400, .open = asks_open, .read = asks_read, .poll = asks_poll, .event = MIMOBOX_ASKED, .there = has_names },
 	{ 32, "ports", 0700, .directory = true, .ports = true, .there = has_ports },
 	{ 22, "cursor", 0400, .show = show_cursor },
 	{ 27, "changes", 0400, .close = changes_close, .read = changes_read },

@@ -5,6 +5,7 @@ Each argument is ACTION,ARGUMENT,... and gives a line `ARGUMENT...: result`.
 """
 import errno
 import os
+import select
 import socket
 import ssl
 import struct
@@ -126,6 +127,18 @@ def neighbour(host, step):
     return http(socket.inet_ntoa(struct.pack(">I", address + int(step))))
 
 
+def wait_until_made(sockets):
+    """Or refused, or cut. The kernel tries again after a second where the queue was full."""
+    until, poll = time.monotonic() + TIMEOUT, select.poll()
+    left = {s.fileno() for s in sockets}
+    for fd in left:
+        poll.register(fd, select.POLLOUT)
+    while left and time.monotonic() < until:
+        for fd, _ in poll.poll(1000):
+            left.discard(fd)
+            poll.unregister(fd)
+
+
 def many(host, count):
     held = []
     for _ in range(int(count)):
@@ -133,7 +146,7 @@ def many(host, count):
         s.setblocking(False)
         s.connect_ex((socket.gethostbyname(host), 11))
         held.append(s)
-    time.sleep(1)
+    wait_until_made(held)
     try:
         then = http(host)
     except OSError as error:

@@ -59,7 +59,7 @@ struct range {
 
 static struct fault_plan *plan;
 static struct range program, self;
-static uint32_t role;
+static uint32_t role, born; /* in which round */
 static bool inside, dying;
 
 /* Sites */
@@ -190,6 +190,25 @@ static void survive(void)
 		die();
 }
 
+/* Sandboxes of another round are others'. */
+static bool is_spared(void)
+{
+	return plan->delay_ms && (role == FAULT_INIT || role == FAULT_BUILDER) &&
+	       born != plan->round;
+}
+
+/* Without a system call, since the process's filter may refuse any. */
+static void delay(void)
+{
+	struct timespec now;
+	int64_t until;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	until = now.tv_sec * 1000 + now.tv_nsec / 1000000 + plan->delay_ms;
+	while (now.tv_sec * 1000 + now.tv_nsec / 1000000 < until)
+		clock_gettime(CLOCK_MONOTONIC, &now);
+}
+
 /* Whether this call is to fail; then errno is `error`. */
 static bool fails(const char *call, int error)
 {
@@ -212,8 +231,12 @@ static bool fails(const char *call, int error)
 	bool whichever = plan->target == FAULT_ANY && role == FAULT_SERVER;
 	if ((site.key == plan->target || whichever) && plan->death)
 		reach();
-	else if (any || site.key == plan->target)
+	else if ((any || site.key == plan->target) && !is_spared())
 		now = plan->hits++ == 0 || plan->always;
+	if (now && plan->delay_ms) {
+		delay();
+		now = false;
+	}
 	if (now && plan->then) {
 		go_on();
 		plan->hits = 0;
@@ -571,8 +594,10 @@ EXPORT long syscall(long number, ...)
 	long result = next(number, more[0], more[1], more[2], more[3], more[4], more[5]);
 	survive();
 	/* The forker's say themselves who they are. */
-	if (number == SYS_clone3 && result == 0 && role != FAULT_FORKER)
+	if (number == SYS_clone3 && result == 0 && role != FAULT_FORKER) {
 		role = role == FAULT_INIT ? FAULT_BUILDER : FAULT_INIT;
+		born = plan ? plan->round : 0;
+	}
 	return result;
 }
 

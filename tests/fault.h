@@ -54,6 +54,8 @@ struct fault_plan {
 	bool always;
 	_Atomic bool any;      /* each site of that call is the target */
 	_Atomic int32_t error; /* that it fails with, in the place of its own; 0: none */
+	/* Instead of failing it takes so long; in sandboxes of this round alone. */
+	_Atomic uint32_t delay_ms, round;
 	_Atomic uint32_t hits;
 	/* Instead of that, the server is killed there: one, or always each. */
 	uint32_t death;

@@ -289,6 +289,16 @@ static void run_here(void)
 	sweep_now.out->over = true;
 }
 
+char *functions_of(const struct fault_site *site)
+{
+	const char *argv[8 + FAULT_FRAMES] = { "addr2line", "-f", "-i", "-s", "-e", mimoboxfs() };
+	unsigned count = 6;
+
+	for (uint32_t i = 0; i < site->depth; i++) /* a call is before where it returns to */
+		argv[count++] = text("0x%llx", (unsigned long long)site->frames[i] - 1);
+	return text("\n%s", run(argv).out);
+}
+
 struct fault_plan *sweep_plan(unsigned worker)
 {
 	char path[128];

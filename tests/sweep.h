@@ -45,6 +45,9 @@ struct sweep_setup {
 void sweep_run(const struct sweep_setup *setup, struct fault_plan *plan,
 	       const struct fault_site *site, const struct sweep *expected, struct sweep *out);
 
+/* The functions that lead to it, the innermost first, each with a line of its place. */
+char *functions_of(const struct fault_site *site);
+
 /* The plan of a worker, shared, and freed with the process. */
 struct fault_plan *sweep_plan(unsigned worker);
 

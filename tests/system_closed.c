@@ -134,17 +134,6 @@ static bool is_layer(const char *call)
 	return false;
 }
 
-/* The functions that lead to it, the innermost first, each with a line of its place. */
-static char *functions_of(const struct fault_site *site)
-{
-	const char *argv[8 + FAULT_FRAMES] = { "addr2line", "-f", "-i", "-s", "-e", mimoboxfs() };
-	unsigned count = 6;
-
-	for (uint32_t i = 0; i < site->depth; i++) /* a call is before where it returns to */
-		argv[count++] = text("0x%llx", (unsigned long long)site->frames[i] - 1);
-	return text("\n%s", run(argv).out);
-}
-
 /* Up to the helper's loop, which is on the way to everything. */
 static bool is_spared(const struct fault_site *site, char *functions)
 {

@@ -190,7 +190,7 @@ export const what_it_says_of_itself = () =>
 	agent(async (a) => {
 		assert.match(a.client.getInstructions(), /start_session/);
 		const { tools } = await a.client.listTools();
-		assert.equal(tools.length, 15);
+		assert.equal(tools.length, 18);
 		for (const tool of tools) {
 			assert.ok(
 				tool.description.length > 50 &&
@@ -212,6 +212,7 @@ export const what_it_says_of_itself = () =>
 		assert.deepEqual(reading, [
 			'get_file',
 			'get_labels',
+			'list_changes',
 			'list_sessions',
 			'read_output',
 			'read_screen',

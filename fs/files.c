@@ -568,7 +568,9 @@ mode_t file_type(const struct file *file)
 mode_t file_most_mode(const struct file *file)
 {
 	mode_t of_owner = file->mode & S_IRWXU;
-	return of_owner | of_owner >> 3 | of_owner >> 6;
+	/* What is bound in `ports` is the owner's. */
+	mode_t of_others = file->ports ? of_owner & ~(mode_t)S_IWUSR : of_owner;
+	return of_owner | of_others >> 3 | of_others >> 6;
 }
 
 bool file_readable(const struct file *file)

@@ -221,17 +221,25 @@ struct client {
 	pid_t network;
 };
 
-static bool is_installed(enum way way)
+/* Installed, and able to work here. */
+static bool is_there(enum way way)
 {
-	static const char *const tests[WAYS] = { NULL, NULL, "command -v slirp4netns > /dev/null",
-						 "command -v pasta > /dev/null" };
+	static const char *const tests[WAYS] = {
+		[SLIRP] = "command -v slirp4netns && test -c /dev/net/tun",
+		[PASTA] =
+			"command -v pasta && pasta --netns-only --runas 0 -q --config-net -- true",
+	};
+	static enum { UNKNOWN, THERE, AWAY } known[WAYS];
+	char command[NAME];
 	int status;
 	pid_t pid;
 
-	if (!tests[way])
-		return true;
-	pid = run_later((const char *const[]){ "sh", "-c", tests[way], NULL });
-	return waitpid(pid, &status, 0) == pid && status == 0;
+	if (!tests[way] || known[way])
+		return known[way] != AWAY;
+	snprintf(command, sizeof(command), "{ %s; } 2> /dev/null", tests[way]);
+	pid = run_later((const char *const[]){ "sh", "-c", command, NULL });
+	known[way] = waitpid(pid, &status, 0) == pid && status == 0 ? THERE : AWAY;
+	return known[way] == THERE;
 }
 
 /* With its standard output in client->output. */
@@ -383,7 +391,7 @@ static void throughput(unsigned connections)
 
 	for (unsigned round = 0; round < rounds(); round++)
 		for (enum way way = BARE; way < WAYS; way++)
-			if (is_installed(way)) {
+			if (is_there(way)) {
 				measure_once(way, SOURCE, connections, bytes, result);
 				seconds[way][round] = result[0];
 			}
@@ -410,7 +418,7 @@ static void latency(void)
 
 	for (unsigned round = 0; round < rounds(); round++)
 		for (enum way way = BARE; way < WAYS; way++)
-			if (is_installed(way)) {
+			if (is_there(way)) {
 				measure_once(way, GREETER, COUNT, 0, result);
 				p50[way][round] = result[0];
 				p99[way][round] = result[1];
@@ -419,7 +427,7 @@ static void latency(void)
 	       "of %u rounds in turn\n\n| network | p50 | p99 |\n|---|---|---|\n",
 	       COUNT, rounds());
 	for (enum way way = BARE; way < WAYS; way++)
-		if (is_installed(way))
+		if (is_there(way))
 			printf("| %s | %.0f | %.0f |\n", ways[way],
 			       1e6 * part(p50[way], rounds(), 0.5),
 			       1e6 * part(p99[way], rounds(), 0.5));
@@ -485,7 +493,7 @@ static void memory(void)
 	for (enum way way = NAMES; way < WAYS; way++) {
 		unsigned long one, all;
 
-		if (!is_installed(way))
+		if (!is_there(way))
 			continue;
 		one = held_kib(way, 1);
 		all = held_kib(way, count);

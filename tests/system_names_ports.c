@@ -117,6 +117,11 @@ Test(names_ports, are_of_their_owner_alone)
 	cr_assert(await(is_socket, at("a/ports/8080"), 10000));
 	cr_expect_str_eq(sh(files), text("80\n8080\ndirectory 700 %d\nsocket 600 %d\n", ANN, ANN));
 	sh("chmod 755 $M/a");
+	/* The owner shows others the directory, and gives them no socket. */
+	act_as(ANN);
+	cr_expect(chmod(at("a/ports"), 0777) < 0 && errno == EPERM);
+	cr_expect_eq(chmod(at("a/ports"), 0755), 0);
+	cr_expect(chmod(at("a/ports/8080"), 0666) < 0 && errno == EPERM);
 	act_as(BOB);
 	cr_expect_eq(connect_to(at("a/ports/8080")), -EACCES);
 	act_as(ANN);

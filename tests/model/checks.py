@@ -223,6 +223,8 @@ class Checks:
             self.check_config('defaults', configs.defaults(), text.decode())
         elif file == 'stats':
             self.check_stats(handle.uid, text.decode())
+        elif file == 'metrics':
+            self.check_metrics(handle.uid, text.decode())
         elif session.removed:
             return
         elif file == 'size':
@@ -262,6 +264,16 @@ class Checks:
         least = sum(session.lives() for session in mine)
         most = sum(session.state == RUNNING for session in mine)
         self.expect(int(values['running']), set(range(least, most + 1)), 'running of stats')
+
+    def check_metrics(self, uid, text):
+        if not text.endswith('\n# EOF\n'):
+            self.fail(f'metrics have no end: {text[-100:]!r}')
+        if uid == 0 or not self.serves_all:
+            return
+        count = sum(int(line.split()[-1]) for line in text.splitlines()
+                    if line.startswith('mimobox_sessions{'))
+        mine = [session for session in self.slots.values() if session.uid == uid]
+        self.expect(count, {len(mine)}, 'sessions of metrics')
 
     def check_status(self, session, text):
         values = dict(line.partition(' ')[::2] for line in text.decode().splitlines())

@@ -125,7 +125,7 @@ class Chooser:
         if MODES[file] == 0o400 and self.rng.random() < 0.8:
             way = 'r'
         if self.rng.random() < 0.12:
-            return [self.handle(), -1, self.one('events', 'events', 'stats', 'defaults'), 'r',
+            return [self.handle(), -1, self.one('events', 'events', 'stats', 'metrics', 'defaults'), 'r',
                     self.one(True, True, False)]
         return [self.handle(), self.slot(), file, way, self.one(False, False, True)]
 
@@ -153,7 +153,7 @@ class Chooser:
         return [self.slot(), self.one(*[file for file in FILES if file != 'input'])]
 
     def gen_get_root(self):
-        return [self.one('stats', 'defaults')]
+        return [self.one('stats', 'metrics', 'defaults')]
 
     def gen_write(self):
         return [self.handle(), {'input': self.one(*TEXTS), 'config': '\n'.join(self.lines()),

@@ -19,7 +19,7 @@ SIGNALS = {'HUP': 1, 'INT': 2, 'USR1': 10, 'USR2': 12, 'TERM': 15, 'KILL': 9, 'A
            'SIGUSR1': 10, '12': 12, 'sigterm': 15}
 HARMLESS = {'WINCH', 'CHLD', 'URG', 'SIGWINCH', '28'}
 NO_SIGNALS = ('FOO', '0', '65', '-9', 'INT TERM', '', 'SIG')
-BAD_NAMES = ('.hidden', 'a b', 'ü', 'x' * 65, 'y' * 256, 'defaults', 'events', 'a:b', '-ok-', 'stats')
+BAD_NAMES = ('.hidden', 'a b', 'ü', 'x' * 65, 'y' * 256, 'defaults', 'events', 'a:b', '-ok-', 'stats', 'metrics')
 BAD_SIZES = {'0 80': 'ERANGE', '24 0': 'ERANGE', '65536 1': 'ERANGE', '24': 'EINVAL',
              '24 80 1': 'EINVAL', 'x y': 'EINVAL', '-1 5': 'EINVAL', '24,80': 'EINVAL'}
 OPEN = {'r': os.O_RDONLY, 'w': os.O_WRONLY, 'rw': os.O_RDWR, 'wt': os.O_WRONLY | os.O_TRUNC,

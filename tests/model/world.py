@@ -10,7 +10,7 @@ TIME = r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z'
 MODES = {'input': 0o200, 'output': 0o400, 'size': 0o600, 'ctl': 0o600, 'exit': 0o400,
          'config': 0o600, 'status': 0o400, 'log': 0o400, 'screen': 0o400, 'transcript': 0o400,
          'cast': 0o400, 'cursor': 0o400, 'changes': 0o400, 'sizes': 0o400, 'modes': 0o400, 'stderr': 0o400}
-ROOT_MODES = {'defaults': 0o644, 'events': 0o444, 'stats': 0o444}
+ROOT_MODES = {'defaults': 0o644, 'events': 0o444, 'stats': 0o444, 'metrics': 0o444}
 
 
 class Mismatch(Exception):

@@ -4,6 +4,7 @@
  * those that were removed and that somebody still holds. The list is in the order of ids, which
  * only ever grow, so that a listing can go on behind any id.
  */
+#include "disk.h"
 #include "forker.h"
 #include "landlock_floor.h"
 #include "machine.h"
@@ -146,13 +147,18 @@ uid_t box_identity(struct mimobox *box)
 	return id;
 }
 
+/* The spawner's messages have room for the name of a workspace. */
+static bool can_be_told(const struct mimobox *box)
+{
+	size_t length = box->workspaces ? strlen(box->workspaces) : 0;
+	return length + SESSION_NAME_MAX + sizeof("/-XXXXXX") <= SANDBOX_WORKSPACE_MAX;
+}
+
 /* What there is of the host in it has to be looked up before anything is sealed. */
 static bool can_be_sealed(const struct mimobox *box, const struct access *access)
 {
-	size_t length = box->workspaces ? strlen(box->workspaces) : 0;
 	return access->path_count == 0 && access->network != NETWORK_TCP &&
-	       (access->network == NETWORK_NONE || !box->resolver) &&
-	       length + SESSION_NAME_MAX + sizeof("/-XXXXXX") <= SANDBOX_WORKSPACE_MAX;
+	       (access->network == NETWORK_NONE || !box->resolver) && can_be_told(box);
 }
 
 void box_shape(const struct mimobox *box, const struct config *config, uid_t uid, gid_t gid,
@@ -435,6 +441,8 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 	if (error == 0) {
 		box->workspaces = realpath(directory, NULL);
 		error = box->workspaces ? 0 : -errno;
+		box->projects =
+			error == 0 && can_be_told(box) && disk_has_projects(box->workspaces);
 	}
 	if (error < 0)
 		box_explain(why, why_size, "workspaces directory %s: %s", directory,
@@ -447,8 +455,9 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 
 static int create_helpers(struct mimobox *box)
 {
-	box->spawner_state =
-		(struct spawner){ .setup = &box->setup, .cgroups = box->cgroups, .host = -1 };
+	box->spawner_state = (struct spawner){
+		.setup = &box->setup, .cgroups = box->cgroups, .projects = box->projects, .host = -1
+	};
 	spawner_kind(&box->spawner_kind, &box->spawner_state);
 	sweeper_kind(&box->sweeper_kind, box->cgroups);
 	remover_kind(&box->remover_kind, box->workspaces);

@@ -17,6 +17,7 @@ const NUMBERS = [
 	'open-files',
 	'file-size',
 	'tmp-size',
+	'disk',
 	'retain',
 	'timeout',
 	'kill-grace',

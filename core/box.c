@@ -666,6 +666,21 @@ static void remove_cgroups(struct mimobox *box)
 	box->sweeper = NULL;
 }
 
+/* One that has not ended still has the reference that a live one has of its own. */
+static void let_go_of_all(struct mimobox *box)
+{
+	for (size_t i = 0; i < box->buckets; i++)
+		for (struct mimobox_session *session; (session = box->ids[i]);) {
+			bool live = session->live;
+			mimobox_session_ref(session);
+			session_orphan(session);
+			box_forget(box, session);
+			if (live)
+				mimobox_session_unref(session);
+			mimobox_session_unref(session);
+		}
+}
+
 void mimobox_destroy(struct mimobox *box)
 {
 	if (!box)
@@ -683,10 +698,7 @@ void mimobox_destroy(struct mimobox *box)
 		     session = session->by_id)
 			session_kill_now(session);
 	box_dispatch_until(box, none_live, box, UINT64_C(2000000000));
-	for (size_t i = 0; i < box->buckets; i++)
-		for (struct mimobox_session *session = box->ids[i]; session;
-		     session = session->by_id)
-			session_orphan(session);
+	let_go_of_all(box);
 	remove_cgroups(box);
 	if (box->workspaces)
 		workspace_sweep(box->workspaces, keep_owner(box->keep));

@@ -313,6 +313,12 @@ int helper_ask(struct helper *helper, const void *message, const int *descriptor
 	*asker = (struct asker){ .fn = fn, .data = data, .count = count };
 	memcpy(asker->message, message, size);
 	error = helper->unsent ? -EAGAIN : send_question(helper, asker, descriptors);
+	if (error == -EPIPE && !helper->first) { /* it was killed a moment ago */
+		stop(helper);
+		error = start(helper);
+		if (error == 0)
+			error = send_question(helper, asker, descriptors);
+	}
 	if (error == -EAGAIN && helper->first)
 		error = keep_question(helper, asker, descriptors);
 	else

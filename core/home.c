@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME ".home"
+/* No session may be called so. A glob finds it beside the workspace of a daemon that was killed. */
+#define NAME "~home"
 #define TEMPORARY "/tmp"
 
 /* Also in a sandbox: async-signal-safe. */

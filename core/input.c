@@ -156,7 +156,7 @@ static uint64_t put_write(struct input *input, uint64_t number, const struct inp
 {
 	struct input_shared *shared = input->shared;
 	uint64_t end = write->base + write->count;
-	bool sure = end <= atomic_load(&shared->sure);
+	bool sure = write->key != INPUT_ANSWER && end <= atomic_load(&shared->sure);
 	uint64_t state = state_of(number, sure ? INPUT_TAKEN : INPUT_ASKED);
 	enqueue(input->data, write->base, data, write->count);
 	input->used += write->count;
@@ -347,6 +347,13 @@ static void tell_what_is_sure(const struct typist *typist, const struct termios 
 	atomic_store(&typist->shared->sure, modes ? typist->accepted + more : UINT64_MAX);
 }
 
+static bool would_be_echoed(const struct typist *typist, const struct termios *modes,
+			    uint64_t state)
+{
+	return modes && (modes->c_lflag & ECHO) &&
+	       write_of(typist->shared, state)->key == INPUT_ANSWER;
+}
+
 static bool decide(struct typist *typist, const struct termios *modes, uint64_t state)
 {
 	struct input_shared *shared = typist->shared;
@@ -354,12 +361,13 @@ static bool decide(struct typist *typist, const struct termios *modes, uint64_t 
 	if (count > INPUT_MAX)
 		return false;
 	struct line line = typist->typed;
-	bool cut = follow(&line, modes, typist->data, base, count) > INPUT_LINE_MAX;
-	enum input_phase phase = cut ? INPUT_REFUSED : INPUT_TAKEN;
+	bool refused = follow(&line, modes, typist->data, base, count) > INPUT_LINE_MAX ||
+		       would_be_echoed(typist, modes, state);
+	enum input_phase phase = refused ? INPUT_REFUSED : INPUT_TAKEN;
 	if (!atomic_compare_exchange_strong(&shared->state, &state,
 					    state_of(number_of(state), phase)))
 		return false;
-	if (cut)
+	if (refused)
 		return true;
 	typist->typed = line;
 	typist->accepted = base + count;

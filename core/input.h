@@ -24,6 +24,13 @@
 #include <sys/types.h>
 #include <termios.h>
 
+/*
+ * The keys of what the session itself types; no client has them. An answer is refused where the
+ * terminal would echo it into the output.
+ */
+#define INPUT_ANSWER UINT64_MAX
+#define INPUT_ECHOED_ANSWER (UINT64_MAX - 1)
+
 enum { INPUT_MAX = 1 << 20, INPUT_LINE_MAX = 4095, INPUT_ENDS_MAX = 64 };
 
 struct line {
@@ -41,7 +48,7 @@ enum input_phase {
 	INPUT_IDLE,
 	INPUT_ASKED,   /* init is to answer, or the server withdraws it */
 	INPUT_TAKEN,   /* the answers */
-	INPUT_REFUSED, /* a line would be cut */
+	INPUT_REFUSED, /* a line would be cut, or an answer be echoed */
 };
 
 /* The word of the state: the phase, and the number of the write. */
@@ -99,7 +106,7 @@ void input_resume(struct input *input);
 
 /*
  * Asks for a write of up to `size` bytes, or collects the answer to that of the same key: how many
- * bytes were taken, -EMSGSIZE a line would be cut (then nothing is taken), -EAGAIN there is no
+ * bytes were taken, -EMSGSIZE init has refused it (then nothing is taken), -EAGAIN there is no
  * room, -EINPROGRESS call again when init has rung.
  */
 ssize_t input_ask(struct input *input, uint64_t key, const void *data, size_t size);

@@ -269,7 +269,7 @@ static void classify(struct query_scanner *scanner, bool bell, struct query *que
 	if (scanner->cut || scanner->state == IN_APC)
 		query->kind = scanner->size >= 3 ? QUERY_OTHER : QUERY_NONE;
 	else if (scanner->state == IN_ESCAPE)
-		query->kind = QUERY_DEVICE;
+		query->kind = QUERY_OTHER;
 	else if (scanner->state == IN_CSI)
 		classify_csi(at, end, query);
 	else if (scanner->state == IN_OSC)

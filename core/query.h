@@ -22,7 +22,7 @@ enum query_kind {
 	QUERY_STATUS,       /* DSR 5 */
 	QUERY_CURSOR,       /* CPR */
 	QUERY_CURSOR_PAGE,  /* DECXCPR */
-	QUERY_DEVICE,       /* DA1, DECID */
+	QUERY_DEVICE,       /* DA1; not DECID, whose two bytes are often among any */
 	QUERY_DEVICE_2,     /* DA2 */
 	QUERY_DEVICE_3,     /* DA3 */
 	QUERY_VERSION,      /* XTVERSION */

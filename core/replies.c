@@ -2,6 +2,10 @@
 /*
  * Only an answer that depends on the screen has it made, up to the query's place in the output.
  * That may take many pieces of time; the queries behind it wait for their turn.
+ *
+ * What the terminal echoes becomes output. A program that wants an answer has switched echo off, or
+ * does so in a moment, or waits at least. One that prints any bytes, some of which look like a
+ * query, goes on printing, and its output stays as it is.
  */
 #include "replies.h"
 
@@ -13,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A program that prints nothing more for so long may wait for the answer with echo on. */
+#define QUIET_NS UINT64_C(20000000)
+
 enum { QUERIES_MAX = 64, WAITING_BYTES = 8192 };
 
 struct replies_waiting {
@@ -21,7 +28,9 @@ struct replies_waiting {
 		uint64_t at; /* in the output, behind it */
 		struct query query;
 	} queries[QUERIES_MAX];
-	size_t size; /* of the answers that are not typed yet */
+	uint64_t end; /* in the output, behind the last query */
+	bool refused; /* with echo on */
+	size_t size;  /* of the answers that are not typed yet */
 	char text[WAITING_BYTES];
 };
 
@@ -57,9 +66,18 @@ static int answer(struct mimobox_session *session, const struct query *query, ui
 static void type(struct mimobox_session *session, struct replies_waiting *waiting)
 {
 	while (waiting->size) {
-		ssize_t typed = typing_answer(session, waiting->text, waiting->size);
+		bool echoed = waiting->refused && output_end(session) == waiting->end;
+		ssize_t typed = typing_answer(session, waiting->text, waiting->size, echoed);
+		if (typed == -EMSGSIZE && !waiting->refused &&
+		    loop_timer_arm(&session->replies.timer, QUIET_NS) == 0) {
+			waiting->refused = true;
+			return;
+		}
+		if (typed == -EMSGSIZE)
+			typed = (ssize_t)waiting->size;
 		if (typed <= 0)
 			return;
+		waiting->refused = false;
 		waiting->size -= (size_t)typed;
 		memmove(waiting->text, waiting->text + typed, waiting->size);
 	}
@@ -88,7 +106,8 @@ static void work(struct mimobox_session *session)
 
 void replies_go_on(struct mimobox_session *session)
 {
-	if (session->replies.waiting && session->replies.waiting->size)
+	const struct replies *replies = &session->replies;
+	if (replies->waiting && replies->waiting->size && !loop_timer_armed(&replies->timer))
 		work(session);
 }
 
@@ -99,17 +118,47 @@ static void on_timer(void *data)
 	mimobox_session_unref(session);
 }
 
+void replies_typed(struct mimobox_session *session, const char *data, size_t size)
+{
+	struct replies *replies = &session->replies;
+	const char *at = data;
+	struct query query = { 0 };
+	if (!session->config.terminal)
+		return;
+	while (query_next(&replies->typed_scanner, &at, data + size, &query))
+		replies->typed[replies->typed_count++ % REPLIES_TYPED] = query;
+}
+
+static bool is_same(const struct query *one, const struct query *other)
+{
+	return one->kind == other->kind && one->count == other->count &&
+	       memcmp(one->numbers, other->numbers, one->count * sizeof(*one->numbers)) == 0;
+}
+
+/* Each that was typed counts once. */
+static bool was_typed(struct replies *replies, const struct query *query)
+{
+	for (int i = 0; i < REPLIES_TYPED; i++)
+		if (is_same(&replies->typed[i], query)) {
+			replies->typed[i].kind = QUERY_NONE;
+			return true;
+		}
+	return false;
+}
+
 static void ask(struct mimobox_session *session, const struct query *query, uint64_t at)
 {
 	struct replies *replies = &session->replies;
 	struct replies_waiting *waiting = replies->waiting;
 	if (replies->attached || session->config.replies == REPLIES_NEVER ||
-	    query->kind == QUERY_OTHER || session->state != MIMOBOX_RUNNING)
+	    query->kind == QUERY_OTHER || session->state != MIMOBOX_RUNNING ||
+	    was_typed(replies, query))
 		return;
 	if (!waiting)
 		waiting = replies->waiting = calloc(1, sizeof(*waiting));
 	if (!waiting || waiting->count == QUERIES_MAX)
 		return;
+	waiting->end = at;
 	if (waiting->count == 0 && answer(session, query, at) == 0)
 		return;
 	size_t last = (waiting->first + waiting->count++) % QUERIES_MAX;

@@ -18,8 +18,13 @@
 struct mimobox_session;
 struct replies_waiting;
 
+enum { REPLIES_TYPED = 8 };
+
 struct replies {
-	struct query_scanner scanner;
+	struct query_scanner scanner, typed_scanner;
+	/* Queries that were typed. A program that prints one has only passed it on. */
+	struct query typed[REPLIES_TYPED];
+	unsigned typed_count;
 	bool attached;                   /* a client answers, */
 	uint64_t from;                   /* from this offset on */
 	struct replies_waiting *waiting; /* NULL: nothing was asked */
@@ -30,6 +35,8 @@ void replies_init(struct mimobox_session *session);
 void replies_finish(struct mimobox_session *session);
 /* The newest bytes of the output; they are kept. */
 void replies_scan(struct mimobox_session *session, const char *data, size_t size);
+/* What clients have typed, before the program can have it. */
+void replies_typed(struct mimobox_session *session, const char *data, size_t size);
 /* More can be typed. */
 void replies_go_on(struct mimobox_session *session);
 

@@ -346,6 +346,7 @@ static void on_bell(void *data, uint32_t events)
 	session_hear(data);
 }
 
+/* The page stays open: the server runs out of descriptors before the keeper, which has one, too. */
 static int make_contact(struct mimobox_session *session)
 {
 	struct contact *contact = &session->contact;
@@ -358,8 +359,6 @@ static int make_contact(struct mimobox_session *session)
 		monitor_unmap(contact->page);
 		contact->page = NULL;
 	}
-	close(sandbox->page);
-	sandbox->page = -1;
 	return error;
 }
 

@@ -12,8 +12,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* Of what the session itself types; no client has it. */
-#define ANSWER_KEY UINT64_MAX
 /* Of answers that wait for a program that does not read them. */
 enum { ANSWERED_MAX = 8192 };
 
@@ -108,6 +106,8 @@ ssize_t mimobox_session_input(struct mimobox_session *session, uint64_t key, con
 	count = input_ask(&typing->input, key, data, size);
 	typing->waits |= count != (ssize_t)size;
 	typing->crowd |= count == -EINPROGRESS && input_key(&typing->input) != key;
+	if (count > 0)
+		replies_typed(session, data, (size_t)count);
 	told_init(session, true);
 	if (count == -EINPROGRESS)
 		return count;
@@ -121,21 +121,25 @@ static bool has_room_to_answer(struct typing *typing, size_t size)
 	return size <= ANSWERED_MAX - typing->answered && size <= input_room(&typing->input);
 }
 
-ssize_t typing_answer(struct mimobox_session *session, const char *data, size_t size)
+ssize_t typing_answer(struct mimobox_session *session, const char *data, size_t size, bool echoed)
 {
 	struct typing *typing = &session->typing;
 	bool asked = typing->answers;
-	if (asked)
+	if (asked) {
 		size = typing->answer;
+		echoed = typing->echoed;
+	}
 	typing->answers = false;
 	if (check_input(session) < 0 || (!asked && !has_room_to_answer(typing, size)))
 		return (ssize_t)size;
-	ssize_t count = input_ask(&typing->input, ANSWER_KEY, data, size);
+	ssize_t count =
+		input_ask(&typing->input, echoed ? INPUT_ECHOED_ANSWER : INPUT_ANSWER, data, size);
 	bool put = typing->input.asked;
 	told_init(session, false);
 	if (count == -EINPROGRESS) {
 		typing->answers = asked || put;
 		typing->answer = size;
+		typing->echoed = echoed;
 		typing->waits = typing->crowd = true;
 		return count;
 	}
@@ -147,7 +151,7 @@ ssize_t typing_answer(struct mimobox_session *session, const char *data, size_t 
 	if (typing->crowd)
 		session_notify(session, MIMOBOX_ROOM);
 	typing->crowd = false;
-	return (ssize_t)size;
+	return count == -EMSGSIZE ? count : (ssize_t)size;
 }
 
 ssize_t mimobox_session_withdraw(struct mimobox_session *session, uint64_t key)
@@ -243,7 +247,7 @@ void typing_keep_answer(struct typing *typing)
 {
 	uint64_t key = input_key(&typing->input);
 	ssize_t count = input_withdraw(&typing->input, key);
-	if (count == -EAGAIN || key == ANSWER_KEY)
+	if (count == -EAGAIN || key >= INPUT_ECHOED_ANSWER)
 		return;
 	typing->left_key = key;
 	typing->left = count;

@@ -16,6 +16,7 @@ struct typing {
 	bool waits;           /* somebody waits for an answer, or for room */
 	bool crowd;           /* and somebody for that one */
 	bool answers;         /* an answer of the session's own waits for init's */
+	bool echoed;          /* even with echo on */
 	size_t answer;        /* its bytes; */
 	size_t answered;      /* and those of all, since the program had none to read, */
 	uint64_t answers_end; /* up to there in what is typed */
@@ -42,9 +43,10 @@ int typing_end(struct mimobox_session *session);
 /*
  * Types what the session itself answers. Returns how many bytes are done with: those that a program
  * has no room for, since it does not read, are dropped as a whole. -EINPROGRESS: replies_go_on()
- * has it called again, with the same bytes at least.
+ * has it called again, with the same bytes at least. -EMSGSIZE: the terminal would echo it, and it
+ * is not to be `echoed`.
  */
-ssize_t typing_answer(struct mimobox_session *session, const char *data, size_t size);
+ssize_t typing_answer(struct mimobox_session *session, const char *data, size_t size, bool echoed);
 /* Has init resize the terminal, or collects its answer: 0, -errno, or -EINPROGRESS. */
 int typing_resize(struct mimobox_session *session, uint64_t key, uint16_t rows, uint16_t cols);
 /* Instead of waiting longer. */

@@ -65,7 +65,7 @@ Test(install, files_and_their_modes)
 			    "cmp $f $P/share/doc/mimobox/examples/$f; done"),
 			 "");
 	cr_expect_str_eq(sh("ls $P/share/mimobox/profiles | wc -l; ls $PROFILES | wc -l"),
-			 "6\n6\n");
+			 "9\n9\n");
 }
 
 /* The units start what is installed beside them, and the profile is for it. */

@@ -85,6 +85,33 @@ Test(replies, by_nobody)
 	cr_expect_str_eq(get_value("a/status", "answers"), "nothing");
 }
 
+/* The terminal would echo the answer into the output of a program that does not wait for it. */
+Test(replies, not_echoed_into_what_a_program_prints)
+{
+	session_start("a",
+		      "command stty raw -opost; printf 'x\\033[6ny\\033[5nz'; cat >/dev/null\n");
+	sh("cat $M/a/wait/match@0:z");
+	sh("cat $M/a/wait/idle:300ms");
+	cr_expect_str_eq(get("a/transcript", NULL), "x\033[6ny\033[5nz");
+}
+
+Test(replies, not_to_one_that_prints_what_is_typed)
+{
+	session_start("a", "command stty raw -echo; printf ready; exec cat\n");
+	sh("cat $M/a/wait/match@0:ready");
+	put_all("a/input", "x\033[6ny\033[cz");
+	sh("cat $M/a/wait/match@0:z");
+	sh("cat $M/a/wait/idle:300ms");
+	cr_expect_str_eq(get("a/transcript", NULL), "readyx\033[6ny\033[cz");
+}
+
+Test(replies, with_echo_to_one_that_waits)
+{
+	session_start("a", "command stty raw; printf '\\033[6n'; "
+			   "dd bs=1 count=6 2>/dev/null | tr '\\033R' EX; sleep 1000\n");
+	sh("cat $M/a/wait/'match@0:E.1;1X'");
+}
+
 /* Each in one piece, and never in the midst of what a client writes. */
 Test(replies, between_writes)
 {
@@ -312,6 +339,12 @@ static const char *last_answer(void)
 	return last ? text("%.12s", last + 6) : "";
 }
 
+static bool client_answers(const void *unused)
+{
+	(void)unused;
+	return strncmp(get_value("a/status", "answers"), "attached", 8) == 0;
+}
+
 Test(replies, by_one_of_the_attached)
 {
 	struct user users[2];
@@ -320,6 +353,7 @@ Test(replies, by_one_of_the_attached)
 	ask_start("");
 	user_start(&users[0], ARGUMENTS("attach", "a"));
 	stream_until(&users[0].screen, "ready");
+	cr_assert(await(client_answers, NULL, 5000));
 	ask_all(users, seen, 1, "1");
 	cr_expect_eq(printed("<R>"), 1, "%s", get("a/transcript", NULL));
 	cr_expect_str_eq(last_answer(), "<1><1><;><1>");
@@ -333,6 +367,7 @@ Test(replies, by_one_of_the_attached)
 	user_ended(&users[0], 0);
 	ask_all(users + 1, seen + 1, 1, "3");
 	cr_expect_eq(printed("<R>"), 3, "%s", get("a/transcript", NULL));
+	cr_assert(await(client_answers, NULL, 5000));
 	ask_all(users + 1, seen + 1, 1, "4");
 	cr_expect_eq(printed("<R>"), 4, "%s", get("a/transcript", NULL));
 	cr_expect_str_eq(last_answer(), "<1><1><;><1>");

@@ -66,7 +66,8 @@ static bool is_one_of(const char *at, const char *const names[])
 
 static const char *const devices[] = { "/dev/null",    "/dev/zero", "/dev/full", "/dev/random",
 				       "/dev/urandom", "/dev/tty",  "/dev/pts",  NULL };
-static const char *const writable[] = { "/tmp", "/dev/shm", "/workspace", "/proc", "/rw", NULL };
+static const char *const writable[] = { "/tmp",  "/dev/shm", "/workspace", "/home/sandbox",
+					"/proc", "/rw",      NULL };
 static const char *const masked[] = {
 	"kcore",     "keys",          "sysrq-trigger", "timer_list", "locks",
 	"softirqs",  "interrupts",    "sched_debug",   "iomem",      "ioports",
@@ -187,11 +188,11 @@ static bool is_own_group(const struct mount *mount)
 
 Test(root, of_the_host_only_the_system_is_there)
 {
-	static const char *const places[] = { "/",        "/usr",       "/etc",        "/bin",
-					      "/sbin",    "/lib",       "/lib32",      "/lib64",
-					      "/libx32",  "/proc",      "/proc/sys",   "/tmp",
-					      "/dev/shm", "/workspace", "/etc/passwd", "/etc/group",
-					      NULL };
+	static const char *const places[] = {
+		"/",        "/usr",       "/etc",        "/bin",       "/sbin",         "/lib",
+		"/lib32",   "/lib64",     "/libx32",     "/proc",      "/proc/sys",     "/tmp",
+		"/dev/shm", "/workspace", "/etc/passwd", "/etc/group", "/home/sandbox", NULL
+	};
 	int status;
 	char *output;
 
@@ -205,8 +206,8 @@ Test(root, of_the_host_only_the_system_is_there)
 			  "%s", at);
 	}
 	output = session_run("b", "command ls -A / | tr '\\n' ' '\n", &status);
-	cr_expect(!has(output, "root") && !has(output, "home") && !has(output, "boot"), "%s",
-		  output);
+	cr_expect(!has(output, "root") && !has(output, "boot"), "%s", output);
+	cr_expect_str_eq(session_run("c", "command ls -A /home\n", &status), "sandbox\n");
 }
 
 /* The whole mount namespace is of the sandbox: nothing of the host's lies outside of its root. */

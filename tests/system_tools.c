@@ -115,7 +115,7 @@ Test(tools, coreutils)
 		  "hostid >/dev/null; arch >/dev/null; tty | cut -c1-9; stty size; env | wc -l; "
 		  "getconf PAGESIZE; ls -l /dev/null | cut -c1; who; getent passwd sandbox | cut "
 		  "-d: -f6",
-		  "Linux\n2\nmimobox\n/dev/pts/\n24 80\n11\n4096\nc\n/tmp\n" },
+		  "Linux\n2\nmimobox\n/dev/pts/\n24 80\n11\n4096\nc\n/home/sandbox\n" },
 		{ "processes",
 		  "set -e; timeout 5 true; timeout 0.1 sleep 9 || echo $?; nice -n 5 true; nohup "
 		  "true "

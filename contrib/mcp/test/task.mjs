@@ -190,7 +190,7 @@ export const what_it_says_of_itself = () =>
 	agent(async (a) => {
 		assert.match(a.client.getInstructions(), /start_session/);
 		const { tools } = await a.client.listTools();
-		assert.equal(tools.length, 13);
+		assert.equal(tools.length, 16);
 		for (const tool of tools) {
 			assert.ok(
 				tool.description.length > 50 &&

@@ -5,6 +5,7 @@
  * only ever grow, so that a listing can go on behind any id.
  */
 #include "binder.h"
+#include "disk.h"
 #include "forker.h"
 #include "landlock_floor.h"
 #include "machine.h"
@@ -147,14 +148,19 @@ uid_t box_identity(struct mimobox *box)
 	return id;
 }
 
+/* The spawner's messages have room for the name of a workspace. */
+static bool can_be_told(const struct mimobox *box)
+{
+	size_t length = box->workspaces ? strlen(box->workspaces) : 0;
+	return length + SESSION_NAME_MAX + sizeof("/-XXXXXX") <= SANDBOX_WORKSPACE_MAX;
+}
+
 /* What there is of the host in it has to be looked up before anything is sealed. */
 static bool can_be_sealed(const struct mimobox *box, const struct access *access)
 {
-	size_t length = box->workspaces ? strlen(box->workspaces) : 0;
 	return access->path_count == 0 && access->network != NETWORK_TCP &&
 	       (access->network != NETWORK_NAMES || !access_has_addresses(access)) &&
-	       (access_own_network(access) || !box->resolver) &&
-	       length + SESSION_NAME_MAX + sizeof("/-XXXXXX") <= SANDBOX_WORKSPACE_MAX;
+	       (access_own_network(access) || !box->resolver) && can_be_told(box);
 }
 
 /* As long as the C library can wait, at most. */
@@ -447,6 +453,8 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 	if (error == 0) {
 		box->workspaces = realpath(directory, NULL);
 		error = box->workspaces ? 0 : -errno;
+		box->projects =
+			error == 0 && can_be_told(box) && disk_has_projects(box->workspaces);
 	}
 	if (error < 0)
 		box_explain(why, why_size, "workspaces directory %s: %s", directory,
@@ -459,8 +467,9 @@ static int prepare_workspaces(struct mimobox *box, const char *directory, char *
 
 static int create_helpers(struct mimobox *box)
 {
-	box->spawner_state =
-		(struct spawner){ .setup = &box->setup, .cgroups = box->cgroups, .host = -1 };
+	box->spawner_state = (struct spawner){
+		.setup = &box->setup, .cgroups = box->cgroups, .projects = box->projects, .host = -1
+	};
 	spawner_kind(&box->spawner_kind, &box->spawner_state);
 	sweeper_kind(&box->sweeper_kind, box->cgroups);
 	remover_kind(&box->remover_kind, box->workspaces);

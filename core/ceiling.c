@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 23 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 25 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */
@@ -90,6 +90,7 @@ static const struct total {
 	[TOTAL_CPU] = { "user-cpu", "cpu", units_parse_milli, units_print_milli },
 	[TOTAL_TERMINALS] = { "user-terminals", "terminals", parse_count, print_count },
 	[TOTAL_SPOOL] = { "user-spool", "retain", units_parse_size, units_print_size },
+	[TOTAL_DISK] = { "user-disk", "disk", units_parse_size, units_print_size },
 };
 
 static const struct limit {
@@ -293,6 +294,7 @@ static const struct bound bounds[] = {
 	NUMBER("open-files", open_files, print_count),
 	NUMBER("file-size", file_size, units_print_size),
 	NUMBER("tmp-size", tmp_size, units_print_size),
+	NUMBER("disk", disk, units_print_size),
 	NUMBER("terminals", terminals, print_count),
 	NUMBER("retain", retain, units_print_size),
 	{ "ro", judge_paths, 0, NULL },
@@ -589,6 +591,7 @@ static void count_totals(const struct config *config, uint64_t amounts[static TO
 	amounts[TOTAL_PROCESSES] = own ? config->processes : 0;
 	amounts[TOTAL_CPU] = own ? config->cpu_milli : 0;
 	amounts[TOTAL_TERMINALS] = own ? config->terminals : 0;
+	amounts[TOTAL_DISK] = own ? config->disk : 0;
 	/* Pipes have a spool each, of their own size. */
 	amounts[TOTAL_SPOOL] = config->terminal ? config->retain : 2 * config->retain;
 }

@@ -22,6 +22,7 @@ enum ceiling_total {
 	TOTAL_CPU,
 	TOTAL_TERMINALS,
 	TOTAL_SPOOL,
+	TOTAL_DISK, /* these two for as long as there is something there */
 	TOTALS
 };
 

@@ -33,6 +33,7 @@ struct config {
 	uint64_t open_files;
 	uint64_t file_size; /* bytes */
 	uint64_t tmp_size;  /* bytes */
+	uint64_t disk;      /* bytes of workspace, home and changes of overlays */
 	uint64_t home;      /* bytes that are free for it at the start; UNITS_NONE: there is none */
 	uint64_t terminals; /* count, the session's own included */
 	uint64_t retain;    /* bytes */

@@ -13,6 +13,7 @@
 #include "sysfilter_lists.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -94,8 +95,12 @@ static const struct {
 	{ NULL, 0, NULL },
 };
 
-/* Requests of terminals: sizes and modes. TIOCSTI, which types, is none of them. */
-static const uint32_t requests[] = { TIOCGWINSZ, TIOCSWINSZ, TCGETS, FIONREAD, FIONBIO };
+/*
+ * Requests of terminals: sizes and modes. TIOCSTI, which types, is none of them. And those that
+ * make a new directory part of a project of its filesystem (disk.h).
+ */
+static const uint32_t requests[] = { TIOCGWINSZ, TIOCSWINSZ,        TCGETS,           FIONREAD,
+				     FIONBIO,    FS_IOC_FSGETXATTR, FS_IOC_FSSETXATTR };
 
 static int add_group(scmp_filter_ctx context, const char *calls)
 {

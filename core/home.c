@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "home.h"
 
+#include "disk.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -54,7 +56,7 @@ static int paths_of(const char *workspace, char home[static PATH_MAX], char inne
 	return error;
 }
 
-int home_make(const char *workspace, uid_t uid, gid_t gid)
+int home_make(const char *workspace, uid_t uid, gid_t gid, bool project)
 {
 	char home[PATH_MAX], inner[PATH_MAX];
 	int error = paths_of(workspace, home, inner);
@@ -62,6 +64,8 @@ int home_make(const char *workspace, uid_t uid, gid_t gid)
 		error = -errno;
 	if (error < 0)
 		return error;
+	if (project)
+		disk_join(home, workspace);
 	if (mkdir(inner, 0700) < 0)
 		error = -errno;
 	if (error == 0)

@@ -17,6 +17,7 @@
 #include "pool.h"
 
 #include "session.h"
+#include "units.h"
 #include "workspace.h"
 
 #include <errno.h>
@@ -235,7 +236,7 @@ static int ask(struct waiting *waiting)
 	const char *workspace = waiting->workspace ? waiting->workspace : "";
 	sandbox->group = ++box->last_group;
 	box_limits(&box->defaults, &sandbox->limits);
-	return sandbox_ask(sandbox, workspace, box->spawner, on_clone, waiting);
+	return sandbox_ask(sandbox, workspace, UNITS_NONE, box->spawner, on_clone, waiting);
 }
 
 static int make(struct pool *pool)

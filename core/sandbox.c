@@ -66,12 +66,13 @@ void sandbox_init(struct sandbox *sandbox)
 				     .inside = { -1, -1, -1 } };
 }
 
-int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *spawner,
-		helper_fn fn, void *data)
+int sandbox_ask(struct sandbox *sandbox, const char *workspace, uint64_t disk,
+		struct helper *spawner, helper_fn fn, void *data)
 {
 	struct spawn_request request = { .shape = sandbox->shape,
 					 .limits = sandbox->limits,
-					 .group = sandbox->group };
+					 .group = sandbox->group,
+					 .disk = disk };
 	int start[2], control[2];
 	assert(strlen(workspace) < sizeof(request.workspace));
 	strcpy(request.workspace, workspace);

@@ -114,11 +114,11 @@ void sandbox_init(struct sandbox *sandbox);
 
 /*
  * Asks for one of that shape and those limits, in that group, which is made with it, and with that
- * workspace ("": none; sealed ones only) and its home. 0 or -errno; `fn` hands the answer to
- * sandbox_take().
+ * workspace ("": none; for sealed ones, and where there are projects) and its home. 0 or
+ * -errno; `fn` hands the answer to sandbox_take().
  */
-int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *spawner,
-		helper_fn fn, void *data);
+int sandbox_ask(struct sandbox *sandbox, const char *workspace, uint64_t disk,
+		struct helper *spawner, helper_fn fn, void *data);
 
 /*
  * Takes the spawner's answer. On failure nothing is left but, perhaps, the group, and `report` says

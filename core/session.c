@@ -140,7 +140,7 @@ void session_give_back(struct mimobox_session *session)
 		return;
 	for (int total = 0; total < TOTALS; total++)
 		if ((total != TOTAL_SESSIONS || session->removed) &&
-		    (total != TOTAL_SPOOL || session->started.tv_sec == 0))
+		    ((total != TOTAL_SPOOL && total != TOTAL_DISK) || session->started.tv_sec == 0))
 			ceiling_release(&session->share, (enum ceiling_total)total);
 	if (session->removed)
 		tell_of_share(session->box, session->uid);

@@ -147,6 +147,7 @@ struct mimobox {
 	mimobox_notify_fn notify;
 	void *data;
 	char *spool_dir;
+	bool projects;    /* the filesystem of the workspaces bounds these (disk.h) */
 	char *workspaces; /* the directory of all of them; NULL: none */
 	unsigned max_sessions;
 	uint64_t patience_ns;            /* with helpers, and with sandboxes that are built ahead */

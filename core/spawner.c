@@ -2,6 +2,7 @@
 #include "spawner.h"
 
 #include "confine.h"
+#include "disk.h"
 #include "mapper.h"
 #include "message.h"
 #include "quotas.h"
@@ -145,6 +146,9 @@ static int prepare(struct spawner *spawner, const struct spawn_request *request,
 				     &request->limits, &file);
 	if (error < 0)
 		tell(start, STAGE_CGROUP, error, file);
+	else if (spawner->projects && request->workspace[0] &&
+		 (error = disk_limit(request->workspace, request->disk)) < 0)
+		tell(start, STAGE_LIMITS, error, "disk");
 	return error;
 }
 

@@ -18,15 +18,17 @@ struct cgroups;
 struct spawner {
 	struct init_setup *setup; /* borrowed, as is the next */
 	struct cgroups *cgroups;
-	int host;   /* the daemon's network namespace; -1: no other is made ahead */
-	bool away;  /* it is not in the daemon's any more */
-	bool fresh; /* it is in a network namespace in which nobody has been */
+	bool projects; /* the filesystem of the workspaces bounds these (disk.h) */
+	int host;      /* the daemon's network namespace; -1: no other is made ahead */
+	bool away;     /* it is not in the daemon's any more */
+	bool fresh;    /* it is in a network namespace in which nobody has been */
 };
 
 struct spawn_request {
 	struct sandbox_shape shape;
 	struct cgroup_limits limits;
 	uint64_t group;
+	uint64_t disk; /* what the workspace, and what belongs to it, may hold */
 	char workspace[SANDBOX_WORKSPACE_MAX]; /* "": none */
 };
 

@@ -44,6 +44,9 @@ static const char *advice(const struct mimobox_session *session, const struct st
 {
 	if (report->stage == STAGE_CLONE && report->error == ENOSPC)
 		return " (user namespaces are used up: sysctl user.max_user_namespaces)";
+	if (report->stage == STAGE_LIMITS && strcmp(report->what, "disk") == 0)
+		return " (the filesystem of the workspaces has no project quotas: mimobox(5), "
+		       "DISK; or ask for 'disk none')";
 	if (report->stage == STAGE_CGROUP)
 		return " (is the limit within what this machine's cgroups take?)";
 	if (report->stage == STAGE_PATHS && report->error == EPERM &&
@@ -165,6 +168,25 @@ static int check_home(struct mimobox_session *session)
 			    "%llu are asked for",
 			    (unsigned long long)free, (unsigned long long)wanted);
 	return -ENOSPC;
+}
+
+/* The spawner asks the kernel once more, when the bound is set. */
+static int check_disk(struct mimobox_session *session)
+{
+	const char *why = NULL;
+	if (session->config.disk == UNITS_NONE)
+		return 0;
+	if (geteuid() != 0)
+		why = "it takes a daemon that is run by root";
+	else if (!session->workspace)
+		why = "the daemon has no directory for workspaces";
+	else if (!session->box->projects)
+		why = "the filesystem of the workspaces has no project quotas, or had none when "
+		      "the daemon began: mimobox(5), DISK";
+	if (!why)
+		return 0;
+	mimobox_session_log(session, "start failed: disk: %s; or ask for 'disk none'", why);
+	return -EOPNOTSUPP;
 }
 
 /* What a session has by itself. A host that keeps its resolver's file elsewhere has it there. */
@@ -317,14 +339,15 @@ static int ask_for_one(struct mimobox_session *session, int plan, struct start_r
 {
 	struct mimobox *box = session->box;
 	struct sandbox *sandbox = &session->sandbox;
-	const char *workspace =
-		sandbox->shape.sealed && session->workspace ? session->workspace : "";
+	bool told = sandbox->shape.sealed || box->projects;
+	const char *workspace = told && session->workspace ? session->workspace : "";
 	sandbox->shape.uid = session->run_uid;
 	sandbox->shape.gid = session->run_gid;
 	sandbox->group = ++box->last_group;
 	box_limits(&session->config, &sandbox->limits);
 	*report = (struct start_report){ .stage = STAGE_CLONE };
-	int error = sandbox_ask(sandbox, workspace, box->spawner, session_cloned, session);
+	int error = sandbox_ask(sandbox, workspace, session->config.disk, box->spawner,
+				session_cloned, session);
 	session->has_cgroup = error == 0;
 	if (error == 0)
 		session->plan = plan;
@@ -400,6 +423,15 @@ void start_joined(struct mimobox_session *session)
 	close(plan);
 }
 
+/* None of those that were built ahead will do. */
+static bool is_the_spawners(const struct mimobox_session *session,
+			    const struct sandbox_shape *shape)
+{
+	bool bounded = session->config.disk != UNITS_NONE;
+	/* Whether there is a bound, or none any more, is set with the workspace alone. */
+	return shape->mapped || bounded || (session->box->projects && !shape->sealed);
+}
+
 static int launch(struct mimobox_session *session, struct start_report *report)
 {
 	struct mimobox *box = session->box;
@@ -411,8 +443,8 @@ static int launch(struct mimobox_session *session, struct start_report *report)
 	int plan = make_plan(session, shape.sealed, report);
 	if (plan < 0)
 		return plan;
-	if (shape.mapped)
-		pool_disclaim(box->pool, session); /* none of those has a mapper */
+	if (is_the_spawners(session, &shape))
+		pool_disclaim(box->pool, session);
 	else if (pool_take(box->pool, session, &shape, &session->sandbox)) {
 		box->stats.pool_hits++;
 		return take_over(session, plan, report);
@@ -463,6 +495,8 @@ int start_launch(struct mimobox_session *session)
 	int error = joins ? find_host(session) : check_enforceable(session);
 	if (error == 0 && !joins)
 		error = check_home(session);
+	if (error == 0 && !joins)
+		error = check_disk(session);
 	if (error == 0)
 		error = open_spools(session);
 	if (error < 0)

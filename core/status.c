@@ -5,6 +5,7 @@
  * asked for; where there is no process, there is no isolation to tell of.
  */
 #include "status.h"
+#include "disk.h"
 #include "landlock_floor.h"
 #include "machine.h"
 #include "overlay.h"
@@ -183,6 +184,14 @@ static void print_overlays(const struct mimobox_session *session, FILE *to)
 			session->workspace);
 }
 
+static void print_disk(const struct mimobox_session *session, FILE *to)
+{
+	uint64_t size, left;
+	if (session->config.disk != UNITS_NONE && !session->config.in && session->workspace &&
+	    disk_read(session->workspace, &size, &left) == 0)
+		fprintf(to, "disk %" PRIu64 "\ndisk-left %" PRIu64 "\n", size, left);
+}
+
 static void print_answers(const struct mimobox_session *session, FILE *to)
 {
 	static const char *const whose[] = {
@@ -243,8 +252,10 @@ void mimobox_session_print_status(struct mimobox_session *session, FILE *to)
 	/* Another's sandbox is what it uses, while it does. */
 	if (session->started.tv_sec && (!session->config.in || session->state == MIMOBOX_RUNNING))
 		print_usage(session, to);
-	if (session->started.tv_sec)
+	if (session->started.tv_sec) {
 		print_overlays(session, to);
+		print_disk(session, to);
+	}
 	network_print_status(session, to);
 	if (command) {
 		print_process(session->sandbox.pid, to);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "workspace.h"
 
+#include "disk.h"
 #include "home.h"
 #include "overlay.h"
 #include "remover.h"
@@ -134,15 +135,17 @@ static int make_directory(struct keep *keep, char *path)
 }
 
 /* No two homes are one, even where two names end alike. */
-static int make_both(struct keep *keep, char *path, uid_t uid, gid_t gid)
+static int make_both(const struct mimobox *box, char *path, uid_t uid, gid_t gid)
 {
 	int error = -EEXIST;
 	for (int tries = 0; error == -EEXIST && tries < NAME_TRIES; tries++) {
 		strcpy(path + strlen(path) - NAME_LETTERS, "XXXXXX");
-		error = make_directory(keep, path);
+		error = make_directory(box->keep, path);
 		if (error < 0)
 			return error;
-		error = home_make(path, uid, gid);
+		if (box->projects)
+			disk_join(path, path);
+		error = home_make(path, uid, gid, box->projects);
 		if (error == 0 && (error = give(path, uid, gid)) < 0)
 			(void)home_remove(path);
 		if (error < 0)
@@ -156,10 +159,10 @@ static int make(const struct mimobox *box, const char *name, uid_t uid, gid_t gi
 	char *path;
 	if (asprintf(&path, "%s/%s-XXXXXX", box->workspaces, name) < 0)
 		return -ENOMEM;
-	int error = make_both(box->keep, path, uid, gid);
+	int error = make_both(box, path, uid, gid);
 	/* Somebody has removed the directory of all, or unmounted its filesystem. */
 	if (error == -ENOENT && make_all(box->workspaces) == 0)
-		error = make_both(box->keep, path, uid, gid);
+		error = make_both(box, path, uid, gid);
 	if (error < 0)
 		free(path);
 	else
@@ -186,7 +189,8 @@ static int renew_home(const struct mimobox_session *session)
 	char home[PATH_MAX];
 	if (home_path(session->workspace, home) < 0 || !is_gone(home))
 		return 0;
-	int error = home_make(session->workspace, session->run_uid, session->run_gid);
+	int error = home_make(session->workspace, session->run_uid, session->run_gid,
+			      session->box->projects);
 	return error < 0 ? error : 1;
 }
 
@@ -249,6 +253,8 @@ int workspace_make_changes(const struct mimobox_session *session, char **out)
 	if (!path)
 		return session->workspace ? -ENOMEM : -EOPNOTSUPP;
 	int error = mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+	if (error == 0 && session->box->projects)
+		disk_join(path, session->workspace);
 	if (error == 0)
 		error = give(path, session->run_uid, session->run_gid);
 	if (error < 0)

@@ -123,10 +123,11 @@ Test(ceiling, every_key_has_a_bound)
 {
 	make("timeout 1h\nidle-timeout 1h\nkill-grace 1s\nmemory 1G\nprocesses 10\ncpu "
 	     "0.5\nopen-files 64\n"
-	     "file-size 1M\ntmp-size 1M\nterminals 2\nretain 1M\nro /srv\nrw /tmp\nnetwork tcp "
+	     "file-size 1M\ntmp-size 1M\ndisk 1G\nterminals 2\nretain 1M\nro /srv\nrw "
+	     "/tmp\nnetwork tcp "
 	     "80,443\nallow *.org\ndeny a.org\n"
 	     "seccomp network\nfork no\nlandlock 4\nuser-sessions 1\nuser-memory 1G\n"
-	     "user-processes 10\nuser-cpu 0.5\nuser-terminals 4\nuser-spool 1M\n");
+	     "user-processes 10\nuser-cpu 0.5\nuser-terminals 4\nuser-spool 1M\nuser-disk 1G\n");
 	drop();
 }
 
@@ -148,6 +149,7 @@ Test(ceiling, numbers_at_the_bound_and_above)
 		  "file-size: 1025K is above the ceiling of 1M" },
 		{ "tmp-size 1M", "tmp-size 64K", "tmp-size 2M",
 		  "tmp-size: 2M is above the ceiling of 1M" },
+		{ "disk 1G", "disk 64K", "disk 2G", "disk: 2G is above the ceiling of 1G" },
 		{ "retain 1M", "retain 64K", "retain 2M", "retain: 2M is above the ceiling of 1M" },
 		{ "timeout 1h", "timeout 1s", "timeout 61m",
 		  "timeout: 61m is above the ceiling of 1h" },
@@ -461,6 +463,8 @@ Test(ceiling, starts_are_judged_whole)
 		{ "user-terminals 4", "terminals 4",
 		  "user-terminals: 8 is above the ceiling of 4" },
 		{ "user-spool 1M", "retain 1M", "user-spool: 64M is above the ceiling of 1M" },
+		{ "disk 1G", "disk 1G", "disk: none is above the ceiling of 1G" },
+		{ "user-disk 1G", "disk 1G", "user-disk: none is above the ceiling of 1G" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		make(rows[i].most);
@@ -486,13 +490,14 @@ Test(ceiling, pipes_have_two_spools)
 
 Test(ceiling, lines_that_no_total_could_take)
 {
-	make("user-memory 1G\nuser-processes 10\nuser-cpu 1\nuser-spool 1M\n");
-	taken("memory 1G\nprocesses 10\ncpu 1\nretain 1M\n");
+	make("user-memory 1G\nuser-processes 10\nuser-cpu 1\nuser-spool 1M\nuser-disk 1G\n");
+	taken("memory 1G\nprocesses 10\ncpu 1\nretain 1M\ndisk 1G\n");
 	refused("memory none", "user-memory: none is above the ceiling of 1G");
 	refused("memory 2G", "user-memory: 2G is above the ceiling of 1G");
 	refused("processes 11", "user-processes: 11 is above the ceiling of 10");
 	refused("cpu 1.1", "user-cpu: 1.1 is above the ceiling of 1");
 	refused("retain 2M", "user-spool: 2M is above the ceiling of 1M");
+	refused("disk none", "user-disk: none is above the ceiling of 1G");
 	drop();
 }
 
@@ -572,6 +577,28 @@ Test(ceiling, totals_are_sums_and_are_given_back)
 	ceiling_release(&share, TOTAL_SPOOL);
 	cr_expect_eq(ceiling_take(&share, &config, &reason), 0, "%s", reason.text);
 	ceiling_leave(&bobs);
+	drop();
+}
+
+/* What was written is there until it is removed. */
+Test(ceiling, disks_are_a_sum)
+{
+	struct ceiling_share more;
+	make("user-disk 1G\n");
+	cr_assert_eq(ceiling_enter(ceiling, ANN, &more), 0);
+	taken("disk 700M\n");
+	cr_assert_eq(ceiling_take(&more, &config, &reason), 0);
+	taken("disk 325M\n");
+	start_refused("user-disk: 325M beside the 700M of other sessions is above the ceiling of "
+		      "1G");
+	taken("in other\n");
+	cr_expect_eq(ceiling_take(&share, &config, &reason), 0, "%s", reason.text);
+	cr_expect_eq(share.held[TOTAL_DISK], 0);
+	taken("reset\ndisk 325M\n");
+	ceiling_remove(&more, true);
+	cr_expect_eq(ceiling_take(&share, &config, &reason), -ERESTART);
+	ceiling_leave(&more);
+	cr_expect_eq(ceiling_take(&share, &config, &reason), 0, "%s", reason.text);
 	drop();
 }
 

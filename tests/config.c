@@ -57,6 +57,7 @@ Test(config, defaults_are_those_of_the_contract)
 		"open-files 1024\n",
 		"file-size none\n",
 		"tmp-size 64M\n",
+		"disk none\n",
 		"terminals 8\n",
 		"retain 64M\n",
 		"overflow wait\n",

@@ -93,7 +93,7 @@ static void kill_session(const char *name)
 
 static const char all[] =
 	"# of each user\ntimeout 1h\nkill-grace 1s\nmemory 256M\nprocesses 10\n"
-	"cpu 0.5\nopen-files 64\nfile-size 1M\ntmp-size 1M\nterminals 2\nretain 1M\n"
+	"cpu 0.5\nopen-files 64\nfile-size 1M\ntmp-size 1M\ndisk 1G\nterminals 2\nretain 1M\n"
 	"network tcp 80,443\nseccomp network\nfork no\nptrace no\nlandlock 4\n"
 	"ro /usr/share\nrw /srv\n";
 
@@ -121,6 +121,7 @@ Test(ceiling, each_key_at_its_bound_and_above)
 		  "file-size: none is above the ceiling of 1M" },
 		{ "tmp-size 64K", "tmp-size 1M", "tmp-size 2M",
 		  "tmp-size: 2M is above the ceiling of 1M" },
+		{ "disk 64K", "disk 1G", "disk none", "disk: none is above the ceiling of 1G" },
 		{ "terminals 1", "terminals 2", "terminals 3",
 		  "terminals: 3 is above the ceiling of 2" },
 		{ "retain 64K", "retain 1M", "retain 2M", "retain: 2M is above the ceiling of 1M" },

@@ -236,7 +236,7 @@ Test(client, every_key_is_an_option)
 		"rmdir $M/k; wc -l < $M/../keys; $C run \"$@\" --terminal no sh -c 'echo done'");
 
 	cr_assert_eq(done.status, 0, "%s", done.err);
-	cr_assert_str_eq(done.out, "28\ndone\n");
+	cr_assert_str_eq(done.out, "29\ndone\n");
 	done = with_client(
 		"printf 'env A=file\\nenv B=file\\nfile-size 1M\\n' > $M/../conf;"
 		"$C run --config $M/../conf --env B=option sh -c 'echo $A $B; ulimit -f'");

@@ -84,6 +84,12 @@ Test(doctor, overlay)
 	     "overlay", "warn", "modprobe overlay");
 }
 
+/* Whether this machine has them or not, nothing else needs them. */
+Test(doctor, quotas)
+{
+	told("$C doctor", 0, "quotas", "ok", "project quotas");
+}
+
 /* As in a container that has been given one. */
 Test(doctor, a_mount_is_enough)
 {

@@ -335,6 +335,7 @@ Test(files, config_shows_what_is_in_force)
 		{ "timeout none", "timeout", "none" },
 		{ "kill-grace 2s", "kill-grace", "2s" },
 		{ "tmp-size 8M", "tmp-size", "8M" },
+		{ "disk 8M", "disk", "8M" },
 		{ "terminals 2", "terminals", "2" },
 		{ "retain 1M", "retain", "1M" },
 		{ "overflow drop", "overflow", "drop" },
@@ -348,7 +349,7 @@ Test(files, config_shows_what_is_in_force)
 		{ "memory", "512M" },     { "processes", "128" },     { "cpu", "1" },
 		{ "open-files", "1024" }, { "file-size", "none" },    { "tmp-size", "64M" },
 		{ "retain", "64M" },      { "overflow", "wait" },     { "cwd", "/tmp" },
-		{ "terminals", "8" },     { "replies", "auto" },
+		{ "terminals", "8" },     { "replies", "auto" },      { "disk", "none" },
 	};
 	char *before, *shown;
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <mntent.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -174,6 +175,23 @@ static void ask_overlay(struct finding *finding, const struct diagnosis *diagnos
 			       "overlay and run --project need it; as root: modprobe overlay");
 }
 
+/* Of which filesystem the workspaces are, its daemon knows. */
+static void ask_quotas(struct finding *finding, const struct diagnosis *diagnosis)
+{
+	(void)diagnosis;
+	struct mntent *mount = NULL;
+	FILE *file = setmntent("/proc/self/mounts", "re");
+	while (file && (mount = getmntent(file)) && !hasmntopt(mount, "prjquota"))
+		;
+	if (mount)
+		FACT(finding, "%.100s has project quotas: workspaces there can have a `disk`",
+		     mount->mnt_dir);
+	else
+		FACT(finding, "no filesystem has project quotas, which `disk` needs: mimobox(5)");
+	if (file)
+		endmntent(file);
+}
+
 static void ask_cores(struct finding *finding, const struct diagnosis *diagnosis)
 {
 	(void)diagnosis;
@@ -311,6 +329,7 @@ const struct probe probes[] = {
 	{ "terminals", ask_terminals, false },
 	{ "core dumps", ask_cores, false },
 	{ "overlay", ask_overlay, false },
+	{ "quotas", ask_quotas, false },
 	{ 0 },
 };
 /* clang-format on */

@@ -23,13 +23,13 @@ _mimobox_value() {
 	--in) compgen -W "$(_mimobox_sessions)" -- "$2" ;;
 	--landlock) compgen -W 'auto 1 2 3 4 5 6 none' -- "$2" ;;
 	--terminal | --fork | --ptrace) compgen -W 'yes no' -- "$2" ;;
-	--timeout | --idle-timeout | --network-ask | --memory | --processes | --cpu | --file-size | --home) compgen -W none -- "$2" ;;
+	--timeout | --idle-timeout | --network-ask | --memory | --processes | --cpu | --file-size | --disk | --home) compgen -W none -- "$2" ;;
 	esac
 }
 
 _mimobox_run() {
 	local i word joins=0 options='--mount --name --keep --project --apply --discard --config --env --cwd --timeout --idle-timeout --kill-grace
-		--memory --processes --cpu --open-files --file-size --tmp-size --home --terminals --retain --overflow
+		--memory --processes --cpu --open-files --file-size --tmp-size --disk --home --terminals --retain --overflow
 		--ro --rw --overlay --root --device --network --allow --deny --network-ask --publish --seccomp --fork --ptrace --landlock --terminal --ends --replies --in'
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}

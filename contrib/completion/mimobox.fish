@@ -77,6 +77,7 @@ complete -c mimobox -n $run -l cpu -x -a none -d 'Limit, in cores'
 complete -c mimobox -n $run -l open-files -x -d Limit
 complete -c mimobox -n $run -l file-size -x -a none -d Limit
 complete -c mimobox -n $run -l tmp-size -x -d 'Of /tmp'
+complete -c mimobox -n $run -l disk -x -a none -d 'Limit of what it keeps on disk'
 complete -c mimobox -n $run -l home -x -a none -d 'Room for a home on disk'
 complete -c mimobox -n $run -l terminals -x -d Limit
 complete -c mimobox -n $run -l retain -x -d 'How much output is kept'

@@ -27,6 +27,7 @@ static const struct number {
 	{ "memory", offsetof(struct config, memory), units_parse_size },
 	{ "file-size", offsetof(struct config, file_size), units_parse_size },
 	{ "tmp-size", offsetof(struct config, tmp_size), units_parse_size },
+	{ "disk", offsetof(struct config, disk), units_parse_size },
 	{ "terminals", offsetof(struct config, terminals), parse_terminals },
 	{ "retain", offsetof(struct config, retain), units_parse_size },
 	{ "timeout", offsetof(struct config, timeout_ns), units_parse_duration },

@@ -402,10 +402,10 @@ void sandbox_init(struct sandbox *sandbox)
 	};
 }
 
-int sandbox_ask(struct sandbox *sandbox, const char *workspace, struct helper *spawner,
-		helper_fn fn, void *data)
+int sandbox_ask(struct sandbox *sandbox, const char *workspace, uint64_t disk,
+		struct helper *spawner, helper_fn fn, void *data)
 {
-	(void)workspace;
+	(void)workspace, (void)disk;
 	if (fake_manner.ask_error)
 		return fake_manner.ask_error;
 	struct fake *fake = find(NULL);

@@ -251,6 +251,10 @@ static int begin(struct model_session *session)
 	session->manner = fake_manner;
 	if (session->config.in)
 		return join(session);
+	/* These are kept beside a workspace. */
+	if (session->config.home != UNITS_NONE || session->config.disk != UNITS_NONE ||
+	    access_overlays(&session->config.access))
+		return -EOPNOTSUPP;
 	if (fake_manner.ask_error)
 		return fake_manner.ask_error;
 	session->state = STARTING;

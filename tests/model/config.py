@@ -121,7 +121,8 @@ NUMBERS = {
     'idle-timeout': bounded(duration, 1, None, True), 'kill-grace': bounded(duration, 0, TIMES['h']),
     'memory': bounded(size, 1 << 20, None, True), 'processes': bounded(count, 1, None, True),
     'cpu': bounded(cores, 10, None, True), 'open-files': bounded(count, 8, 1048576),
-    'file-size': bounded(size, 0, None, True), 'tmp-size': bounded(size, 65536), 'home': bounded(size, 0, None, True),
+    'file-size': bounded(size, 0, None, True), 'tmp-size': bounded(size, 65536),
+    'disk': bounded(size, 65536, None, True), 'home': bounded(size, 0, None, True),
     'terminals': bounded(count, 1, 4096),
     'retain': bounded(size, 65536), 'overflow': word('wait', 'drop'), 'network': network,
     'publish': published, 'network-ask': bounded(duration, TIMES['ms'], 24 * TIMES['h'], True),
@@ -135,7 +136,8 @@ NUMBERS = {
 def defaults():
     config = {key: NUMBERS[key](value) for key, value in (
         ('timeout', 'none'), ('idle-timeout', 'none'), ('kill-grace', '150ms'), ('memory', '512M'), ('processes', '128'),
-        ('cpu', '1'), ('open-files', '1024'), ('file-size', 'none'), ('tmp-size', '64M'), ('home', '0'),
+        ('cpu', '1'), ('open-files', '1024'), ('file-size', 'none'), ('tmp-size', '64M'),
+        ('disk', 'none'), ('home', '0'),
         ('terminals', '8'), ('retain', '64M'), ('overflow', 'wait'), ('network', 'none'), ('publish', 'none'),
         ('network-ask', 'none'), ('seccomp', 'essential'),
         ('fork', 'yes'), ('ptrace', 'no'), ('landlock', 'auto'), ('terminal', 'yes'), ('ends', 'command'),

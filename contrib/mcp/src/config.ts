@@ -40,7 +40,7 @@ export const configArguments = (policy: Policy) => ({
 		.describe(
 			'More keys, each with a value, or an array of them for keys that add up. ' +
 				'timeout (30s, 2h; default none), idle-timeout (unused for so long), memory (512M), processes (128), cpu ' +
-				'(cores, 1), tmp-size (64M), home (0; none: HOME is /tmp), terminals (8), ' +
+				'(cores, 1), tmp-size (64M), disk (none: what the workspace, the home and overlays may hold), home (0; none: HOME is /tmp), terminals (8), ' +
 				'file-size, open-files, ro, rw and overlay (host paths to see, to change, or to change a copy ' +
 				'of: list_changes), root (a directory with another system), device, each HOST or ' +
 				'HOST:INSIDE), ' +

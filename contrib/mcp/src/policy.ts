@@ -28,6 +28,7 @@ const NUMBERS = [
 	'open-files',
 	'file-size',
 	'tmp-size',
+	'disk',
 	'retain',
 	'timeout',
 	'idle-timeout',

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 25 };
+enum { USER_BUCKETS = 256, NUMBER_LENGTH = 32, BOUNDS = 24 };
 
 struct ceiling_user {
 	struct ceiling_user *next; /* in its chain */

@@ -33,7 +33,7 @@ static char *home_of(const char *name)
 	char path[512] = "";
 
 	cr_assert_gt(readlink(at("%s/workspace", name), path, sizeof(path) - 1), 0);
-	return text("%s/.home%s", fixture.workspaces, strrchr(path, '-'));
+	return text("%s/~home%s", fixture.workspaces, strrchr(path, '-'));
 }
 
 static bool is_gone(const void *path)

@@ -94,7 +94,7 @@ kill -0 "$inside"
 kill -KILL "$main"
 until_is 1 'manager show -P NRestarts mimobox'
 until_is running 'manager show -P SubState mimobox'
-[ "$($as ls $place)" = "$(printf 'defaults\nevents\nstats')" ] || fail 'not as new'
+[ "$($as ls $place)" = "$(printf 'defaults\nevents\nmetrics\nstats')" ] || fail 'not as new'
 ! kill -0 "$inside" 2>/dev/null || fail 'its session lives on'
 
 # A second one at the same place does not start, and its end leaves the first alone.

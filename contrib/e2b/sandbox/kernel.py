@@ -21,7 +21,8 @@ class Stream(io.TextIOBase):
     """What Python prints; what other programs print to the same descriptor comes by a pipe."""
 
     def __init__(self, kind, fd):
-        self.kind, self.fd, self.end = kind, fd, os.urandom(16)
+        # No text begins like it.
+        self.kind, self.fd, self.end = kind, fd, b'\xff' + os.urandom(15)
         self.ended = threading.Event()
         self.line = ''
         read, write = os.pipe()
@@ -35,8 +36,9 @@ class Stream(io.TextIOBase):
             text = rest + piece
             over = self.end in text
             text = text.replace(self.end, b'')
-            # It may be an end that has come in part.
-            keep = next((n for n in range(min(15, len(text)), 0, -1) if self.end.startswith(text[-n:])), 0)
+            # It may be an end that has come in part; behind a whole one there is none.
+            parts = [] if over else range(min(15, len(text)), 0, -1)
+            keep = next((n for n in parts if self.end.startswith(text[-n:])), 0)
             rest, text = text[len(text) - keep:], text[:len(text) - keep]
             if text:
                 tell(type=self.kind, text=decoder.decode(text))

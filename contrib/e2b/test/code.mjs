@@ -51,6 +51,11 @@ export const what_else_a_cell_does = () =>
 	within(Sandbox, async (sandbox) => {
 		const shell = await sandbox.runCode('!echo from the shell');
 		assert.equal(shell.logs.stdout.join(''), 'from the shell\n');
+		// The kernel marks the end of what a cell prints: what looks like a part of the mark is not lost.
+		const part = await sandbox.runCode(
+			"import os, sys\n_ = os.write(1, b'text' + sys.stdout.end[:1])",
+		);
+		assert.equal(part.logs.stdout.join(''), 'text\ufffd');
 		assert.equal((await sandbox.runCode('import asyncio\nawait asyncio.sleep(0)\n7')).text, '7');
 		await sandbox.files.write('data.csv', 'a,b\n1,2\n');
 		assert.equal((await sandbox.runCode("open('data.csv').read()")).text, "'a,b\\n1,2\\n'");

@@ -211,6 +211,7 @@ export const what_it_says_of_itself = () =>
 			.sort();
 		assert.deepEqual(reading, [
 			'get_file',
+			'list_changes',
 			'list_sessions',
 			'read_output',
 			'read_screen',

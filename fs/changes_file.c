@@ -8,6 +8,7 @@
 
 #include "dir.h"
 #include "handle.h"
+#include "kept.h"
 #include "request.h"
 #include "server.h"
 
@@ -24,12 +25,17 @@ ssize_t changes_read(struct request *request)
 {
 	struct handle *handle = request->handle;
 	size_t size = request->size < SERVER_ANSWER_MAX ? request->size : SERVER_ANSWER_MAX;
-	if (!request->starting && request->offset == 0) {
+	bool first = !handle->changes && !handle->stale;
+	if (!request->starting && (request->offset == 0 || first)) {
 		changes_close(handle);
 		int error = mimobox_changes_open(handle->dir->session, &handle->changes);
 		if (error < 0)
 			return error;
 		request->starting = true;
+		if (!handle->stale) {
+			handle->stale = true;
+			kept_handle(handle);
+		}
 	}
 	if (!handle->changes)
 		return -ESTALE;

@@ -48,7 +48,8 @@ struct handle {
 	size_t carried;                  /* that the user holds for it */
 	struct mimobox_reader *reader;   /* of `output` */
 	uint64_t next;                   /* of `output` and `events`: where the last read ended */
-	bool stale;                      /* of `output`: the next read gets ESTALE */
+	bool stale;                      /* of `output`: the next read gets ESTALE; of `changes`:
+					    so it does without the list, which was made */
 	bool listens;                    /* of `events`: it counts as a listener */
 	uint64_t base; /* of `transcript` and `events`: what its offset 0 stands for */
 	struct fuse_pollhandle *poll; /* the poll to be told; NULL: only its number is known */

@@ -120,6 +120,7 @@ static const struct {
 } others[] = {
 	{ "not an absolute path", "system_client.c: what run refuses" },
 	{ "home: bytes of the disk are free", "system_home.c: asks_for_room" },
+	{ "Disk quota exceeded", "disk.sh: what a session may keep on disk" },
 	{ "A JVM, PostgreSQL or a browser: ended, or never ready", "system_profiles.c" },
 	{ "Bad system call", "system_isolation.c: other architectures end the process" },
 	{ "Could not resolve host, Network is unreachable", "system_network.c, system_names.c" },

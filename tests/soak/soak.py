@@ -98,16 +98,21 @@ class Soak:
         for number in range(2 * int(self.options.pool) + 1):
             with loads.Session(self, f'plain-{number}', loads.argv('true')) as session:
                 session.ended(0)
-        before, until = None, time.monotonic() + 30
+        factor = int(os.environ.get('MIMOBOX_TEST_FACTOR') or 1)
+        before, until = None, time.monotonic() + 30 * factor
         while time.monotonic() < until:
             now = samples.sample(self)
             held = {field: now[field] for field in samples.LEAKS}
-            if held == before and held['sessions'] == 0:
+            if held == before and held['sessions'] == 0 and self.pool_is_full():
                 return held, now
             before = held
             time.sleep(1)
         self.note(f'it does not become quiet: {before}')
         return before, now
+
+    def pool_is_full(self):
+        with open(f'{self.mount.path}/stats', encoding='utf-8') as stats:
+            return f'pool-ready {self.options.pool}\n' in stats.read()
 
     def keep(self):
         samples.write(self.rows, os.path.join(self.options.to, 'soak.csv'))

@@ -108,6 +108,7 @@ int main(int argc, char **argv)
 	}
 	if (example.reader)
 		mimobox_reader_close(example.reader);
+	example.reader = NULL; /* mimobox_destroy() still tells of events */
 	if (session)
 		mimobox_session_unref(session);
 	if (box)

@@ -132,13 +132,17 @@ static struct run start_other(const char *ids)
 /* Neither of two daemons, nor of those that come after, and none that somebody else has. */
 Test(identity, no_two_daemons_have_one)
 {
-	static const char one[] = "1879048192-1879113727", two[] = "1879048192-1879179263";
+	/* below those of other daemons; the suite runs with and without a pool at the same time */
+	unsigned long pair = (unsigned long)getpid() % 500 * 2 + (fixture_pool() == 0);
+	unsigned long first = OWN_IDS + pair * 2 * 65536;
+	const char *one = text("%lu-%lu", first, first + 65535);
+	const char *two = text("%lu-%lu", first, first + 131071);
 	struct run other = start_other(one), refused;
 
 	cr_assert_eq(other.status, 0, "%s", other.err);
 	sh(text("cd %s && mkdir b && echo 'command sleep 1000' > b/config && echo start > b/ctl && "
-		"id=$(sed -n 's/^uid //p' b/status) && test $((id >> 16)) = %u",
-		outside("om"), 1879048192 >> 16));
+		"id=$(sed -n 's/^uid //p' b/status) && test $((id >> 16)) = %lu",
+		outside("om"), first >> 16));
 	start_waiting(ROOT, "a", "");
 	cr_expect_geq(strtoul(get_value("a/status", "uid"), NULL, 10), 0x78000000);
 	cr_expect_leq(strtoul(get_value("a/status", "uid"), NULL, 10), 0x7ffdffff);
@@ -149,14 +153,14 @@ Test(identity, no_two_daemons_have_one)
 	cr_expect(has(refused.err, "--ids"), "%s", refused.err);
 	sh(text("fusermount3 -u %s", outside("om")));
 	/* A block that users of containers have is left out. */
-	sh("echo ann:1879048192:65536 >> /etc/subuid");
+	sh(text("echo ann:%lu:65536 >> /etc/subuid", first));
 	refused = start_other(one);
 	cr_expect_eq(refused.status, 1, "%d", refused.status);
 	other = start_other(two);
 	cr_assert_eq(other.status, 0, "%s", other.err);
 	sh(text("cd %s && mkdir b && echo 'command sleep 1000' > b/config && echo start > b/ctl && "
-		"id=$(sed -n 's/^uid //p' b/status) && test $((id >> 16)) = %u",
-		outside("om"), (1879048192 >> 16) + 1));
+		"id=$(sed -n 's/^uid //p' b/status) && test $((id >> 16)) = %lu",
+		outside("om"), (first >> 16) + 1));
 	sh(text("fusermount3 -u %s", outside("om")));
 }
 

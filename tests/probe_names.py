@@ -140,15 +140,12 @@ def wait_until_made(sockets):
             poll.unregister(fd)
 
 
-def wait_until_cut(sockets, count):
-    """The relay takes what the kernel has accepted already, and then cuts what is too much."""
-    until, poll, cut = time.monotonic() + TIMEOUT, select.poll(), set()
+def wait_until_cut(sockets):
+    """The relay takes what the kernel has accepted already, until it is too much."""
+    poll = select.poll()
     for s in sockets:
         poll.register(s.fileno(), 0)
-    while len(cut) < count and time.monotonic() < until:
-        for fd, _ in poll.poll(1000):
-            cut.add(fd)
-            poll.unregister(fd)
+    poll.poll(1000 * TIMEOUT)
 
 
 def many(host, count):
@@ -159,7 +156,8 @@ def many(host, count):
         s.connect_ex((socket.gethostbyname(host), 11))
         held.append(s)
     wait_until_made(held)
-    wait_until_cut(held, len(held) - CONNECTIONS)
+    if len(held) > CONNECTIONS:
+        wait_until_cut(held)
     try:
         then = http(host)
     except OSError as error:

@@ -140,13 +140,6 @@ def wait_until_made(sockets):
             poll.unregister(fd)
 
 
-def is_any_cut(sockets):
-    poll = select.poll()
-    for s in sockets:
-        poll.register(s.fileno(), 0)
-    return bool(poll.poll(100))
-
-
 def open_some(host, count):
     made = []
     for _ in range(count):
@@ -158,23 +151,27 @@ def open_some(host, count):
     return made
 
 
+def outcome(host):
+    try:
+        return http(host)
+    except OSError as error:
+        return errno.errorcode.get(error.errno)
+
+
 def many(host, count):
     """
     Where a queue is full, the kernel may take a connection for made of which the relay never hears.
-    So above what there may be, more are made until the first is cut.
+    So above what there may be, more are made until another one is cut.
     """
     count, until, held = int(count), time.monotonic() + TIMEOUT, []
-    while len(held) < count or (
-        count > CONNECTIONS
-        and not is_any_cut(held)
-        and len(held) < 2 * count
-        and time.monotonic() < until
-    ):
-        held += open_some(host, min(100, max(count - len(held), 10)))
-    try:
-        then = http(host)
-    except OSError as error:
-        then = errno.errorcode.get(error.errno)
+    while len(held) < count:
+        held += open_some(host, min(100, count - len(held)))
+    then = outcome(host)
+    while count > CONNECTIONS and then != "ECONNRESET" and time.monotonic() < until:
+        held += open_some(host, 20)
+        then = outcome(host)
+        if len(held) > 2 * count:
+            break
     for s in held:
         s.close()
     return "%d, then %s" % (count, then)

@@ -47,7 +47,8 @@ Test(vm, a_bound_on_disk)
 
 	cr_assert(source != NULL, "SOURCE: run by meson test");
 	if (strcmp(getenv("SANITIZE"), "none") != 0)
-		cr_skip_test("a sanitizer's shadow has no room there: it runs in the release build");
+		cr_skip_test(
+			"a sanitizer's shadow has no room there: it runs in the release build");
 	sh(text("mkdir $M/../share && cp %s/tests/disk.sh $M/../share", source));
 	done = run_for(SMOKE_SECONDS,
 		       (const char *const[]){ text("%s/contrib/vm/boot", source), "uml-bare",

@@ -716,7 +716,12 @@ void mimobox_destroy(struct mimobox *box)
 		for (struct mimobox_session *session = box->ids[i]; session;
 		     session = session->by_id)
 			session_kill_now(session);
-	box_dispatch_until(box, none_live, box, UINT64_C(2000000000));
+	if (!box_dispatch_until(box, none_live, box, UINT64_C(2000000000))) {
+		/* No answer comes for a session that is gone. */
+		helper_give_up(box->spawner);
+		helper_give_up(box->changer);
+		helper_give_up(box->sweeper);
+	}
 	let_go_of_all(box);
 	remove_cgroups(box);
 	if (box->workspaces)

@@ -206,7 +206,7 @@ static int refuse(struct mimobox_session *session, int error, enum change_verb v
 
 static void on_verb(struct review *review)
 {
-	(void)review; /* whoever waits asks mimobox_session_change_result() */
+	(void)review; /* a waiter asks mimobox_session_change_result() */
 }
 
 static int check(struct mimobox_session *session, enum change_verb verb)

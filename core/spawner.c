@@ -61,7 +61,7 @@ static int begin(void *context)
 		return error;
 	if (geteuid() == 0)
 		spawner->host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (signal(SIGCHLD, SIG_IGN) == SIG_ERR) /* mappers are waited for by nobody */
+	if (signal(SIGCHLD, SIG_IGN) == SIG_ERR) /* no process waits for mappers */
 		return -errno;
 	quotas_lift();
 	quotas_empty_cores();

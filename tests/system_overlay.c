@@ -484,7 +484,7 @@ Test(overlay, apply_is_killed)
 	remove_as(ANN, "a");
 }
 
-/* Whoever waits is told by the next server, and nothing is done twice. */
+/* The next server tells those who wait, and nothing is done twice. */
 Test(overlay, the_server_is_killed)
 {
 	int status;

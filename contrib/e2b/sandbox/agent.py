@@ -8,7 +8,7 @@
 # From here: r JSON: an event.   o, e bytes: output, errors.   a number: so much input was taken.
 #            x JSON: the channel is closed.
 #
-# Whoever runs in the sandbox can say all this, too: the server takes nothing of it on trust.
+# Any program in the sandbox can say all this, too: the server trusts none of it.
 import collections, ctypes, errno, fcntl, grp, json, os, pwd, selectors, shutil, signal, stat, struct
 import sys, termios
 
